@@ -1,1 +1,25 @@
-//! .
+//! The nouns and rules of the PostHog integration, without any I/O: stages, mappings,
+//! windows, identities, plans, and the traits that storage must keep.
+
+pub mod api_key;
+pub mod check;
+pub mod connection;
+pub mod day;
+pub mod event;
+pub mod host;
+pub mod identity;
+pub mod mapping;
+pub mod page_path;
+pub mod plan;
+pub mod recogniser;
+pub mod stage;
+pub mod storage;
+pub mod sync;
+
+pub use api_key::ApiKey;
+pub use connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
+pub use event::{Event, EventName};
+pub use host::ApiHost;
+pub use mapping::Mapping;
+pub use plan::Plan;
+pub use stage::{FunnelStage, PostHogStage};

@@ -1,0 +1,164 @@
+//! What "Save and test" found: the parts of a connection's status that PostHog answers.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The outcome of a successful check, as status, reports and gRPC show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckSummary {
+    /// When PostHog was asked.
+    pub checked_at: Timestamp,
+    /// The project as PostHog describes it.
+    pub project: ProjectSummary,
+    /// The key as PostHog describes it; never its value.
+    pub key: KeySummary,
+    /// The most recent event not in the future; none when the project has no events yet.
+    pub latest_event: Option<LatestEvent>,
+}
+
+/// The project behind a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectSummary {
+    /// Its number.
+    pub id: i64,
+    /// Its display name.
+    pub name: String,
+    /// Its IANA time zone.
+    pub time_zone: String,
+    /// How many months PostHog keeps events, where it enforces that.
+    pub event_retention_months: Option<u32>,
+}
+
+/// The personal API key behind a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySummary {
+    /// PostHog's own masked form, such as `phx_...abcd`.
+    pub masked_value: String,
+    /// The label its owner gave it.
+    pub label: String,
+    /// Scopes as PostHog lists them; `*` for all.
+    pub scopes: Vec<String>,
+    /// Optional scopes that are missing.
+    pub missing_scopes: Vec<OptionalScope>,
+    /// Scopes broader than reading: `*` and every `:write` but `batch_export:write`.
+    pub too_broad: Vec<String>,
+}
+
+/// The most recent event that PostHog has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatestEvent {
+    /// Its name.
+    pub name: String,
+    /// When it happened.
+    pub timestamp: Timestamp,
+}
+
+/// Scopes without which a connection cannot work.
+pub const REQUIRED_SCOPES: [&str; 2] = ["query:read", "project:read"];
+
+/// A scope that a connection works without, at a named loss.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumIter,
+)]
+pub enum OptionalScope {
+    /// `event_definition:read`.
+    #[strum(serialize = "event_definition:read")]
+    EventDefinitionRead,
+    /// `cohort:read`.
+    #[strum(serialize = "cohort:read")]
+    CohortRead,
+    /// `person:read`.
+    #[strum(serialize = "person:read")]
+    PersonRead,
+    /// `batch_export:write`.
+    #[strum(serialize = "batch_export:write")]
+    BatchExportWrite,
+}
+
+impl OptionalScope {
+    /// Every optional scope.
+    pub const ALL: [Self; 4] = [
+        Self::EventDefinitionRead,
+        Self::CohortRead,
+        Self::PersonRead,
+        Self::BatchExportWrite,
+    ];
+
+    /// The scope as PostHog spells it.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// What is lost without it, to be read after "without it".
+    pub fn loss(self) -> &'static str {
+        match self {
+            Self::EventDefinitionRead => {
+                "events that have not occurred in the window are not listed or suggested"
+            }
+            Self::CohortRead => "cohorts are not shown",
+            Self::PersonRead => {
+                "customers' e-mail addresses known only to PostHog's persons are not linked"
+            }
+            Self::BatchExportWrite => {
+                "the backfill uses PostHog's query API instead of file exports"
+            }
+        }
+    }
+}
+
+/// Splits a key's scopes into what a connection misses and what is broader than needed.
+/// `x:write` satisfies `x:read`; `*` satisfies all; an empty list satisfies nothing (POSTHOG.md 2.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeReview {
+    /// Required scopes that are not granted.
+    pub missing_required: Vec<&'static str>,
+    /// Optional scopes that are not granted.
+    pub missing_optional: Vec<OptionalScope>,
+    /// Granted scopes that are broader than reading.
+    pub too_broad: Vec<String>,
+}
+
+impl ScopeReview {
+    /// Reviews the scopes that PostHog lists for a key.
+    pub fn of(scopes: &[String]) -> Self {
+        let granted = |wanted: &str| {
+            scopes.iter().any(|scope| {
+                scope == "*"
+                    || scope == wanted
+                    || wanted
+                        .strip_suffix(":read")
+                        .is_some_and(|object| scope.strip_suffix(":write") == Some(object))
+            })
+        };
+        Self {
+            missing_required: REQUIRED_SCOPES
+                .into_iter()
+                .filter(|scope| !granted(scope))
+                .collect(),
+            missing_optional: OptionalScope::ALL
+                .into_iter()
+                .filter(|scope| !granted(scope.as_str()))
+                .collect(),
+            too_broad: scopes
+                .iter()
+                .filter(|scope| {
+                    *scope == "*"
+                        || (scope.ends_with(":write")
+                            && *scope != OptionalScope::BatchExportWrite.as_str())
+                })
+                .cloned()
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One PostHog event as it is kept here, and which of several rows with one uuid wins.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A PostHog event name, exactly as stored there: case and whitespace matter. 1 to 400 characters
+/// when written in a mapping; what PostHog sends is kept whatever its length.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventName(Box<str>);
+
+impl EventName {
+    /// The name as PostHog spells it.
+    pub fn new(name: impl Into<Box<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether PostHog's autocapture made the event, so that it carries an elements chain
+    /// (POSTHOG.md 7.7).
+    pub fn is_autocapture(&self) -> bool {
+        AUTOCAPTURE_EVENTS.contains(&self.as_str())
+    }
+}
+
+impl std::fmt::Display for EventName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for EventName {
+    fn from(value: &str) -> Self {
+        Self(value.into())
+    }
+}
+
+/// The events whose `elements_chain` is worth its bytes.
+pub const AUTOCAPTURE_EVENTS: [&str; 4] = [
+    "$autocapture",
+    "$rageclick",
+    "$dead_click",
+    "$copy_autocapture",
+];
+
+/// An event with every column that is kept; nothing else of PostHog's properties is.
+/// Text columns hold PostHog's text unchanged; absent and null are `None`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// PostHog's event id; client-supplied, so only unique in intent.
+    pub uuid: Uuid,
+    /// The event's name.
+    pub event: EventName,
+    /// Who did it, as the sender said: the fact from which persons are derived.
+    pub distinct_id: String,
+    /// The person PostHog gave when the row was read; may move with later merges.
+    pub person_id: Option<Uuid>,
+    /// When it happened by the sender's clock; microseconds.
+    pub timestamp: Timestamp,
+    /// When PostHog took it in; microseconds.
+    pub created_at: Timestamp,
+    /// `$session_id`: a context key for trails, never counted.
+    pub session_id: Option<String>,
+    /// `$window_id`.
+    pub window_id: Option<String>,
+    /// Host of `$current_url`, else `$host`.
+    pub host: Option<String>,
+    /// Path of `$current_url`, else `$pathname`: without query and fragment, otherwise as sent.
+    pub path: Option<String>,
+    /// `$referrer`.
+    pub referrer: Option<String>,
+    /// `utm_source`.
+    pub utm_source: Option<String>,
+    /// `utm_medium`.
+    pub utm_medium: Option<String>,
+    /// `utm_campaign`.
+    pub utm_campaign: Option<String>,
+    /// `utm_content`.
+    pub utm_content: Option<String>,
+    /// `utm_term`.
+    pub utm_term: Option<String>,
+    /// `$device_type`.
+    pub device_type: Option<String>,
+    /// The autocaptured element and its ancestors; only for [`AUTOCAPTURE_EVENTS`].
+    pub elements_chain: Option<String>,
+    /// `$anon_distinct_id` of an `$identify`.
+    pub anon_distinct_id: Option<String>,
+    /// `alias` of a `$create_alias` or `$merge_dangerously`.
+    pub alias: Option<String>,
+    /// `product_id`.
+    pub product_id: Option<String>,
+    /// `sku`.
+    pub sku: Option<String>,
+    /// `price`, the decimal text as sent.
+    pub price: Option<String>,
+    /// `currency`.
+    pub currency: Option<String>,
+    /// `quantity`, the decimal text as sent.
+    pub quantity: Option<String>,
+    /// `cart_id`.
+    pub cart_id: Option<String>,
+    /// The connection's configured identity properties that the event carries, by property name.
+    pub id_properties: BTreeMap<String, String>,
+}
+
+impl Event {
+    /// What decides among rows of one uuid: the greatest (created_at, timestamp, event,
+    /// distinct_id) wins, in whatever order rows arrive.
+    pub fn precedence(&self) -> (Timestamp, Timestamp, &str, &str) {
+        (
+            self.created_at,
+            self.timestamp,
+            self.event.as_str(),
+            &self.distinct_id,
+        )
+    }
+}
+
+/// Keeps the winner of each uuid in `rows` and counts the rows that lost.
+/// The order of what remains is by uuid.
+pub fn keep_winners(rows: Vec<Event>) -> (Vec<Event>, usize) {
+    let read = rows.len();
+    let mut winners: BTreeMap<Uuid, Event> = BTreeMap::new();
+    for row in rows {
+        match winners.entry(row.uuid) {
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                slot.insert(row);
+            }
+            std::collections::btree_map::Entry::Occupied(mut slot) => {
+                if row.precedence() > slot.get().precedence() {
+                    slot.insert(row);
+                }
+            }
+        }
+    }
+    let lost = read - winners.len();
+    (winners.into_values().collect(), lost)
+}

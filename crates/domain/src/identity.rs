@@ -1,0 +1,81 @@
+//! Who is who: links between PostHog's ids, persons and the shop's customers, with evidence.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A typed node of the identity graph; the same text under two kinds is two nodes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum IdentityKey {
+    /// A PostHog distinct id.
+    DistinctId(String),
+    /// A PostHog person.
+    Person(Uuid),
+    /// A customer id of the shop, from one of `customerIdProperties`.
+    CustomerId(String),
+    /// An anonymous id of the shop, from one of `anonymousIdProperties`.
+    AnonymousId(String),
+    /// An e-mail address, folded to lower case.
+    Email(String),
+}
+
+/// What a link rests on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Evidence {
+    /// PostHog maps the distinct id to the person.
+    PersonMapping,
+    /// An event of the distinct id carried the value in this property.
+    EventProperty(String),
+    /// The distinct id is itself an e-mail address.
+    DistinctIdForm,
+}
+
+/// A link from a distinct id to a person, customer id, anonymous id or e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IdentityLink {
+    /// The distinct id.
+    pub distinct_id: String,
+    /// What it is linked to; never another distinct id.
+    pub to: IdentityKey,
+    /// Why.
+    pub evidence: Evidence,
+    /// Person mappings: when it was first observed here. Others: the first event's timestamp.
+    pub valid_from: Timestamp,
+    /// Person mappings: when it was observed to have moved. Others: absent.
+    pub valid_to: Option<Timestamp>,
+    /// The last time it was observed, or the last event's timestamp.
+    pub last_seen: Timestamp,
+}
+
+/// Which kind of shop id a property carries.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
+pub enum IdPropertyKind {
+    /// Names a customer.
+    Customer,
+    /// Names an anonymous visitor.
+    Anonymous,
+}
+
+/// An event property whose value is an id of the shop.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IdProperty {
+    /// What it names.
+    pub kind: IdPropertyKind,
+    /// The property's name in PostHog.
+    pub property: String,
+}

@@ -1,0 +1,140 @@
+//! Connections as storage knows them: what is wanted, what was found, what is answered from.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Result;
+use crate::check::CheckSummary;
+use crate::connection::{ConnectionId, ConnectionName, Epoch};
+use crate::identity::IdProperty;
+use crate::mapping::Mapping;
+use crate::plan::PlanStanding;
+
+/// What a connection's spec asks for, after validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DesiredConnection {
+    /// Its name.
+    pub name: ConnectionName,
+    /// Host and project.
+    pub epoch: Epoch,
+    /// Whether its workspace's plan admits it.
+    pub plan: PlanStanding,
+    /// Whether pulling is paused.
+    pub suspended: bool,
+    /// Days that the backfill covers.
+    pub backfill_days: u32,
+    /// Days after which events are removed.
+    pub retention_days: u32,
+    /// The properties that carry identities.
+    pub id_properties: Vec<IdProperty>,
+}
+
+/// A connection as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectionRecord {
+    /// What is wanted.
+    pub desired: DesiredConnection,
+    /// The epoch that `desired` asks for.
+    pub target: ConnectionId,
+    /// The epoch that reads are answered from: the target, or the one before it until the
+    /// target's backfill is complete.
+    pub serving: ConnectionId,
+    /// What the last successful check found.
+    pub check: Option<CheckSummary>,
+    /// Why the last check or run failed; absent after a success.
+    pub failure: Option<ConnectionFailure>,
+    /// When it was disconnected; reads stop then.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// The last thing that went wrong with a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionFailure {
+    /// The error's variant name: condition reason, event reason and metric label.
+    pub reason: String,
+    /// One sentence in the merchant's words, with the fix.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One epoch of a connection: the owner of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EpochRecord {
+    /// The rows' owner.
+    pub id: ConnectionId,
+    /// Host and project.
+    pub epoch: Epoch,
+    /// The zone whose days the daily counts are of; absent before the first run.
+    pub time_zone: Option<String>,
+    /// The mapping that every stored row is assigned by; absent before the first run.
+    pub mapping: Option<Mapping>,
+    /// Goes up whenever `mapping` or `time_zone` changed what is answered; page tokens are bound to it.
+    pub mapping_revision: i64,
+    /// The greatest change sequence number given so far; 0 before the first change.
+    pub change_seq: i64,
+    /// When its backfill was complete.
+    pub backfilled_at: Option<Timestamp>,
+    /// When the whole of `person_distinct_ids` was last read.
+    pub persons_read_at: Option<Timestamp>,
+}
+
+/// Storage of connections.
+#[async_trait]
+pub trait ConnectionStore: Send + Sync {
+    /// Makes `desired` the state wanted, adopting rows of an earlier life of the same epoch and
+    /// reviving a deleted connection. A first epoch serves at once; another one serves only
+    /// after [`ConnectionStore::serve_epoch`]. Writing the same again changes nothing.
+    async fn put_connection(
+        &self,
+        desired: &DesiredConnection,
+        now: Timestamp,
+    ) -> Result<ConnectionRecord>;
+
+    /// The connection of that name, deleted or not.
+    async fn connection(&self, name: &ConnectionName) -> Result<Option<ConnectionRecord>>;
+
+    /// Living connections by (namespace, name), of one namespace or all, after a name.
+    async fn connections(
+        &self,
+        namespace: Option<&str>,
+        after: Option<&ConnectionName>,
+        limit: usize,
+    ) -> Result<Vec<ConnectionRecord>>;
+
+    /// The owner of rows `id`.
+    async fn epoch(&self, id: ConnectionId) -> Result<Option<EpochRecord>>;
+
+    /// Records what a successful check found and clears the failure.
+    async fn record_check(&self, name: &ConnectionName, check: &CheckSummary) -> Result<()>;
+
+    /// Records why a check or run failed; `None` clears it.
+    async fn record_failure(
+        &self,
+        name: &ConnectionName,
+        failure: Option<&ConnectionFailure>,
+    ) -> Result<()>;
+
+    /// Moves reads to `id`, whose backfill is complete.
+    async fn serve_epoch(
+        &self,
+        name: &ConnectionName,
+        id: ConnectionId,
+        now: Timestamp,
+    ) -> Result<()>;
+
+    /// Marks the connection deleted, so that reads stop; rows stay.
+    async fn mark_deleted(&self, name: &ConnectionName, now: Timestamp) -> Result<()>;
+
+    /// Removes every row of an epoch in batches; returns how many events were removed.
+    async fn purge_epoch(&self, id: ConnectionId) -> Result<u64>;
+
+    /// The keys that sign page tokens, newest first, 32 bytes each; made at the first call and
+    /// the same for every process on this store.
+    async fn page_token_keys(&self) -> Result<Vec<Vec<u8>>>;
+
+    /// Whether the database answers and its schema is the one this program expects.
+    async fn ping(&self) -> Result<()>;
+}

@@ -1,0 +1,80 @@
+//! Links between ids: written from person mappings, read by whoever resolves identities.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Lease, Result};
+use crate::connection::ConnectionId;
+use crate::identity::{IdentityKey, IdentityLink};
+
+/// PostHog's word that a distinct id belongs to a person.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonMapping {
+    /// The distinct id.
+    pub distinct_id: String,
+    /// The person.
+    pub person_id: Uuid,
+}
+
+/// Which distinct ids a read of mappings covered: those missing from it have no person any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadRange {
+    /// Only the ids that were answered; says nothing of others.
+    Answered,
+    /// Exactly these ids.
+    Ids(Vec<String>),
+    /// All ids after the first bound (excluded) up to the second (included), in byte order;
+    /// an absent bound is open.
+    Span {
+        /// Excluded lower bound.
+        after: Option<String>,
+        /// Included upper bound.
+        through: Option<String>,
+    },
+}
+
+/// A place in the order of links: (distinct id, linked key, evidence, start).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LinkKey(pub String);
+
+/// Writing person mappings. Links that events carry are kept by
+/// [`super::SyncStore::apply_page`] itself.
+#[async_trait]
+pub trait IdentityWriter: Send + Sync {
+    /// Takes note of mappings as PostHog has them at `observed_at`. A moved id's earlier link ends
+    /// then and a new one begins; an unchanged one writes nothing. Returns how many links changed.
+    async fn observe_persons(
+        &self,
+        lease: &Lease,
+        mappings: &[PersonMapping],
+        range: &ReadRange,
+        observed_at: Timestamp,
+    ) -> Result<u64>;
+
+    /// Notes that all of `person_distinct_ids` was read at `at`.
+    async fn persons_read(&self, lease: &Lease, at: Timestamp) -> Result<()>;
+}
+
+/// Reading links. The resolution itself is [`crate::identity`]'s.
+#[async_trait]
+pub trait IdentityReader: Send + Sync {
+    /// Current links that touch any of `keys`: links from those distinct ids, and links to those
+    /// persons, customer ids, anonymous ids and e-mails. At most `limit`, ordered.
+    async fn links_of(
+        &self,
+        connection: ConnectionId,
+        keys: &[IdentityKey],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>>;
+
+    /// Links, ended ones too when `history`, strictly after `after`, `limit` at most, each with its place.
+    async fn links(
+        &self,
+        connection: ConnectionId,
+        history: bool,
+        after: Option<&LinkKey>,
+        limit: usize,
+    ) -> Result<Vec<(LinkKey, IdentityLink)>>;
+}

@@ -1,0 +1,126 @@
+//! The units in which PostHog is read: windows, slices and the place within a slice.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::event::EventName;
+
+/// Why a run reads PostHog.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::Display,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum SyncMode {
+    /// All of the configured days, once an epoch.
+    Backfill,
+    /// The lookback and what arrived late.
+    Refresh,
+}
+
+/// The half-open range `[from, to)` of event timestamps that a run must have read to be complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First instant within.
+    pub from: Timestamp,
+    /// First instant after.
+    pub to: Timestamp,
+}
+
+/// Events stamped before the window that a run takes too, because they came in late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrivals {
+    /// Earliest event timestamp to look at.
+    pub from: Timestamp,
+    /// Earliest `created_at` that counts as having arrived.
+    pub since: Timestamp,
+}
+
+/// A piece of a window that one query is expected to answer whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Slice {
+    /// First event timestamp within.
+    pub from: Timestamp,
+    /// First event timestamp after.
+    pub to: Timestamp,
+    /// Only rows with `created_at` at or after this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived_since: Option<Timestamp>,
+    /// Which events.
+    pub events: SliceEvents,
+    /// Which part of the distinct ids, where one cell of day and event is too large for a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<SlicePart>,
+    /// Rows that the plan's count promised.
+    pub expected_rows: u64,
+}
+
+/// Which events a slice takes. Autocapture has its own slices, for only there the wide
+/// `elements_chain` column is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SliceEvents {
+    /// All events but autocapture's.
+    AllButAutocapture,
+    /// Autocapture's events, with their `elements_chain`.
+    Autocapture,
+    /// Exactly these events (none of them autocapture's).
+    Named(Vec<EventName>),
+    /// Exactly this one of autocapture's events, with its `elements_chain`.
+    NamedAutocapture(EventName),
+}
+
+/// Rows with `cityHash64(distinct_id) % of = index`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlicePart {
+    /// Which part, from 0.
+    pub index: u32,
+    /// How many parts.
+    pub of: u32,
+}
+
+/// The place within a slice up to which rows are stored: rows come ordered by
+/// (timestamp, text of uuid).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceCursor {
+    /// The last row's timestamp.
+    pub timestamp: Timestamp,
+    /// The last row's uuid.
+    pub uuid: Uuid,
+}
+
+/// What a run has done so far, or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunTotals {
+    /// Rows that PostHog answered.
+    pub events_read: u64,
+    /// Events stored that were not there before.
+    pub events_stored: u64,
+    /// Stored events that a greater row of the same uuid replaced.
+    pub events_updated: u64,
+    /// Rows that lost against another of the same uuid or were stored already.
+    pub duplicates: u64,
+    /// Events stored for the first time whose timestamp lies before the window.
+    pub late_events: u64,
+    /// Stored events removed because PostHog deleted them.
+    pub events_removed: u64,
+    /// Requests sent to PostHog.
+    pub requests: u64,
+    /// Bytes that PostHog's answers had, decompressed.
+    pub bytes_received: u64,
+    /// Bytes that PostHog says its queries read, where it says so.
+    pub bytes_read: u64,
+}
