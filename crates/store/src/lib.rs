@@ -1,1 +1,47 @@
-//! .
+//! Where everything pulled from PostHog is kept: [`open`] gives the `domain::storage::Store`
+//! that a database URL names. SQLite is behind it here, one file a statement group.
+
+mod database_url;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::storage::{Result, Store, StoreError};
+
+pub use self::database_url::{DatabaseUrl, DatabaseUrlError};
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// How long a statement waits for another process that is writing before it gives up.
+    pub busy_timeout: Duration,
+    /// How many readers may work at once; at least 1 is taken.
+    pub readers: u32,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            busy_timeout: Duration::from_secs(10),
+            readers: 8,
+        }
+    }
+}
+
+/// Opens the database that `url` names, creating it and bringing its schema up to date where
+/// needed.
+///
+/// # Errors
+/// [`StoreError::Unusable`], one sentence with the fix: the URL is not one, the database is of a
+/// kind this build cannot use, the file cannot be created or written, is not a SQLite database,
+/// has a newer schema, lies on a network file system, or another process keeps it locked.
+pub async fn open(url: &str, _options: OpenOptions) -> Result<Arc<dyn Store>> {
+    match url.parse::<DatabaseUrl>() {
+        Ok(DatabaseUrl::Sqlite(path)) => Err(StoreError::Unusable {
+            detail: format!("{} cannot be opened: this build has no SQLite store yet", path.display()),
+        }),
+        Err(error) => Err(StoreError::Unusable {
+            detail: error.to_string(),
+        }),
+    }
+}
