@@ -1,1 +1,15 @@
-//! .
+//! PostHog's private API as this product uses it: one client for a project, strict about what an
+//! answer must hold and lenient about what else it holds.
+
+pub mod client;
+pub mod error;
+pub mod gate;
+pub mod http;
+mod instant;
+pub mod queries;
+pub mod region;
+
+pub use client::{Cell, Client, ClientConfig, EventPage, KeyInfo, MAX_ROWS, MappingPage, UuidPage};
+pub use error::{Error, ThrottleKind};
+pub use gate::{Gate, GatePass, LocalGate};
+pub use http::{Http, HttpConfig};

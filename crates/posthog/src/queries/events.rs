@@ -1,0 +1,142 @@
+//! The query for the rows of a slice.
+
+use domain::event::AUTOCAPTURE_EVENTS;
+use domain::sync::{Slice, SliceCursor, SliceEvents};
+use serde_json::{Value, json};
+
+use super::{IdColumns, Query};
+use crate::instant::bound;
+
+/// `(expression, column)` of what every slice reads, in the order that [`crate::row`] expects.
+/// Ids and figures that PostHog may have typed as numbers are turned to text; a property column that
+/// PostHog has materialised is cheaper than the whole of `properties`, so each is named singly.
+pub(crate) const FIXED_COLUMNS: [(&str, &str); 26] = [
+    ("uuid", "uuid"),
+    ("event", "event"),
+    ("distinct_id", "distinct_id"),
+    ("person_id", "person_id"),
+    ("timestamp", "timestamp"),
+    ("created_at", "created_at"),
+    ("$session_id", "$session_id"),
+    ("$window_id", "$window_id"),
+    ("properties.$current_url", "current_url"),
+    ("properties.$host", "page_host"),
+    ("properties.$pathname", "page_path"),
+    ("properties.$referrer", "referrer"),
+    ("properties.utm_source", "utm_source"),
+    ("properties.utm_medium", "utm_medium"),
+    ("properties.utm_campaign", "utm_campaign"),
+    ("properties.utm_content", "utm_content"),
+    ("properties.utm_term", "utm_term"),
+    ("properties.$device_type", "device_type"),
+    ("toString(properties.$anon_distinct_id)", "anon_distinct_id"),
+    ("toString(properties.alias)", "alias_id"),
+    ("toString(properties.product_id)", "product_id"),
+    ("toString(properties.sku)", "sku"),
+    ("toString(properties.price)", "price"),
+    ("properties.currency", "currency"),
+    ("toString(properties.quantity)", "quantity"),
+    ("toString(properties.cart_id)", "cart_id"),
+];
+
+const ELEMENTS: (&str, &str) = ("elements_chain", "elements_chain");
+
+/// The rows of a slice after a place in it, ordered by (timestamp, text of uuid). Time and event
+/// lead PostHog's sort key, so a slice reads little beyond its rows; the hash splits a cell of one
+/// day and event by the key's next part.
+pub(crate) fn page(
+    slice: &Slice,
+    after: Option<SliceCursor>,
+    id_columns: &IdColumns,
+    limit: usize,
+) -> Query {
+    let mut select: Vec<String> = Vec::new();
+    let mut columns: Vec<String> = Vec::new();
+    let elements = has_elements(&slice.events).then_some(ELEMENTS);
+    for (expression, column) in FIXED_COLUMNS.into_iter().chain(elements) {
+        select.push(aliased(expression, column));
+        columns.push(column.to_owned());
+    }
+    for (expression, column) in id_columns.expressions() {
+        select.push(aliased(&expression, &column));
+        columns.push(column);
+    }
+    let (conditions, values) = conditions(slice, after);
+    Query {
+        name: "page",
+        text: format!(
+            "select {} from events where {} order by timestamp, toString(uuid) limit {limit}",
+            select.join(", "),
+            conditions.join(" and "),
+        ),
+        values: values
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        columns,
+        limit,
+    }
+}
+
+/// Whether the slice reads the wide `elements_chain`.
+pub(crate) fn has_elements(events: &SliceEvents) -> bool {
+    matches!(
+        events,
+        SliceEvents::Autocapture | SliceEvents::NamedAutocapture(_)
+    )
+}
+
+fn aliased(expression: &str, column: &str) -> String {
+    if expression == column {
+        expression.to_owned()
+    } else {
+        format!("{expression} as {column}")
+    }
+}
+
+fn conditions(
+    slice: &Slice,
+    after: Option<SliceCursor>,
+) -> (Vec<&'static str>, Vec<(&'static str, Value)>) {
+    let mut conditions = vec![
+        "timestamp >= toDateTime({from}, 'UTC')",
+        "timestamp < toDateTime({to}, 'UTC')",
+    ];
+    // Within a slice the time bound moves along with the cursor, which spares reading what is done.
+    let from = after.map_or(slice.from, |place| place.timestamp.max(slice.from));
+    let mut values = vec![("from", bound(from).into()), ("to", bound(slice.to).into())];
+    let (condition, name, value) = match &slice.events {
+        SliceEvents::AllButAutocapture => (
+            "event not in {autocapture}",
+            "autocapture",
+            json!(AUTOCAPTURE_EVENTS),
+        ),
+        SliceEvents::Autocapture => (
+            "event in {autocapture}",
+            "autocapture",
+            json!(AUTOCAPTURE_EVENTS),
+        ),
+        SliceEvents::Named(names) => ("event in {events}", "events", json!(names)),
+        SliceEvents::NamedAutocapture(name) => ("event = {event}", "event", json!(name)),
+    };
+    conditions.push(condition);
+    values.push((name, value));
+    if let Some(since) = slice.arrived_since {
+        conditions.push("created_at >= toDateTime({arrived_since}, 'UTC')");
+        values.push(("arrived_since", bound(since).into()));
+    }
+    if let Some(part) = slice.part.filter(|part| part.of > 1) {
+        conditions.push("cityHash64(distinct_id) % {parts} = {part}");
+        values.push(("parts", part.of.into()));
+        values.push(("part", part.index.into()));
+    }
+    if let Some(place) = after {
+        conditions.push(
+            "(timestamp > toDateTime({after_time}, 'UTC') \
+             or (timestamp = toDateTime({after_time}, 'UTC') and toString(uuid) > {after_uuid}))",
+        );
+        values.push(("after_time", bound(place.timestamp).into()));
+        values.push(("after_uuid", place.uuid.to_string().into()));
+    }
+    (conditions, values)
+}
