@@ -1,0 +1,3 @@
+//! v
+#[derive(Debug)]
+pub(crate) enum Value {}

@@ -1,0 +1,67 @@
+//! Cohorts: dynamic ones fill the table `cohort_people`, static ones only `static_cohort_people`.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// A cohort and its members.
+#[derive(Debug, Clone)]
+pub struct Cohort {
+    /// Its id within the project.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Static cohorts are uploaded lists and are missing from `cohort_people`.
+    pub is_static: bool,
+    /// Deleted cohorts are listed by no endpoint and no table.
+    pub deleted: bool,
+    /// Computed versions so far: a dynamic cohort without one has no rows yet.
+    pub version: Option<u64>,
+    /// Member persons.
+    pub people: BTreeSet<Uuid>,
+    /// When it was last computed.
+    pub last_calculation: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Cohort {
+    /// A computed dynamic cohort.
+    #[must_use]
+    pub fn new(id: u64, name: impl Into<String>) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            description: String::new(),
+            is_static: false,
+            deleted: false,
+            version: Some(1),
+            people: BTreeSet::new(),
+            last_calculation: None,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// Makes the cohort a static one.
+    #[must_use]
+    pub fn fixed(mut self) -> Self {
+        self.is_static = true;
+        self.version = None;
+        self
+    }
+
+    /// Adds members.
+    #[must_use]
+    pub fn people(mut self, people: impl IntoIterator<Item = Uuid>) -> Self {
+        self.people.extend(people);
+        self
+    }
+
+    /// Whether the table of this kind of cohort holds its rows.
+    pub(crate) fn is_listed(&self) -> bool {
+        !self.deleted && (self.is_static || self.version.is_some())
+    }
+}
