@@ -1,0 +1,246 @@
+//! What a merchant asks for: the connection, and the parts of it that are a field or two.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Identity;
+use crate::mapping::Mapping;
+use crate::refresh::{Refresh, grace_rule};
+use crate::schema::{DURATION_PATTERN, rule};
+use crate::status::PostHogConnectionStatus;
+
+/// A merchant's PostHog project and how it is read.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "integrations.ordinary.dev",
+    version = "v1alpha1",
+    kind = "PostHogConnection",
+    namespaced,
+    status = "PostHogConnectionStatus",
+    derive = "PartialEq",
+    shortname = "phc",
+    category = "ordinary",
+    category = "all",
+    doc = "Connects a PostHog project to Ordinary: its events, counts and identities are read and kept beside the shop's orders.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Project", type_ = "string", json_path = ".status.project.name"),
+    printcolumn(
+        name = "Last Sync",
+        type_ = "date",
+        json_path = ".status.lastSync.completionTime"
+    ),
+    printcolumn(
+        name = "Next Sync",
+        type_ = "string",
+        json_path = ".status.nextSyncTime"
+    ),
+    printcolumn(
+        name = "Events 24h",
+        type_ = "integer",
+        json_path = ".status.eventsLast24h"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        priority = 1,
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PostHogConnectionSpec {
+    /// PostHog's address: https://us.posthog.com, https://eu.posthog.com or an own domain.
+    /// Ingestion hosts (us.i, eu.i) and app.posthog.com are mapped to the API hosts.
+    #[schemars(length(min = 1, max = 300))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule("self.matches('(?i)^https?://')", "host must begin with https://, such as https://eu.posthog.com"),
+        rule("!self.contains('@')", "host must not contain a user name or password: the key belongs in apiKeySecretRef"),
+        rule("self.matches('^[^:]*(://)?[^/?#]*/?$')", "host must end after the host name: remove the path, such as https://eu.posthog.com"),
+    ]))]
+    pub host: String,
+
+    /// The project's number, from PostHog's project settings.
+    #[schemars(range(min = 1))]
+    pub project_id: i64,
+
+    /// The Secret of the same namespace that holds the personal API key (phx_…).
+    pub api_key_secret_ref: ApiKeySecretRef,
+
+    /// Pauses reading; what is stored stays readable.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// Which events feed which funnel stage. A stage that is left out gets defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Mapping")]
+    pub mapping: Option<Mapping>,
+
+    /// How the first days are read.
+    #[serde(default)]
+    pub backfill: Backfill,
+
+    /// How often new events are read, and how far each time looks back.
+    #[serde(default)]
+    pub refresh: Refresh,
+
+    /// Clicks that PostHog captured by itself.
+    #[serde(default)]
+    pub autocapture: Autocapture,
+
+    /// PostHog's cohorts.
+    #[serde(default)]
+    pub cohorts: Cohorts,
+
+    /// Which event properties carry ids of the shop.
+    #[serde(default)]
+    pub identity: Identity,
+
+    /// The IANA time zone whose days are counted, such as Europe/Berlin. Default: the project's in PostHog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 64))]
+    pub time_zone: Option<String>,
+
+    /// Days after which stored events are removed.
+    #[serde(default = "default_retention")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub retention_days: i64,
+
+    /// Whether rows are removed after a disconnect.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
+    /// How long rows stay after a disconnect, as 168h or 90m; recreating the connection within it adopts them.
+    #[serde(default = "default_grace")]
+    #[schemars(length(max = 24), regex(pattern = DURATION_PATTERN))]
+    #[schemars(extend("x-kubernetes-validations" = [grace_rule()]))]
+    pub deletion_grace_period: String,
+}
+
+/// A key of a Secret in the connection's own namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKeySecretRef {
+    /// The Secret's name.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
+    pub name: String,
+    /// The key within the Secret.
+    #[serde(default = "default_secret_key")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+/// How the first days are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Backfill {
+    /// How many days back.
+    #[serde(default = "default_backfill_days")]
+    #[schemars(range(min = 1, max = 365))]
+    pub days: i64,
+    /// By which way.
+    #[serde(default)]
+    pub via: BackfillVia,
+}
+
+/// By which way the backfill is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum BackfillVia {
+    /// File export where the key allows it and it pays, else queries.
+    #[default]
+    Auto,
+    /// PostHog's query API.
+    Query,
+    /// A batch export, which PostHog bills; needs the scope batch_export:write.
+    FileExport,
+}
+
+/// Clicks that PostHog captured by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Autocapture {
+    /// Whether they are read.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// PostHog's cohorts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cohorts {
+    /// Which are read.
+    #[serde(default)]
+    pub include: CohortSelection,
+}
+
+/// Which cohorts are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CohortSelection {
+    /// Every one.
+    #[default]
+    All,
+    /// None.
+    None,
+}
+
+/// What becomes of rows after a disconnect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// They are removed after the grace period.
+    #[default]
+    Delete,
+    /// They stay for good.
+    Retain,
+}
+
+impl Default for Backfill {
+    fn default() -> Self {
+        Self {
+            days: default_backfill_days(),
+            via: BackfillVia::Auto,
+        }
+    }
+}
+
+impl Default for Autocapture {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+fn default_secret_key() -> String {
+    "apiKey".to_owned()
+}
+
+fn default_backfill_days() -> i64 {
+    30
+}
+
+fn default_retention() -> i64 {
+    400
+}
+
+fn default_grace() -> String {
+    "168h".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,199 @@
+//! What was found: the status of a connection, written only by the operator.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::conditions::Condition;
+use crate::schema::instant;
+use crate::spec::BackfillVia;
+
+/// What was found about a connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PostHogConnectionStatus {
+    /// The generation of the spec that the rest was found for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling, Stalled, CredentialsValid, PlanEligible, BackfillComplete, Synced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The project as PostHog describes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectStatus>,
+    /// The key as PostHog describes it; never its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyStatus>,
+    /// The most recent event that PostHog has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest_event: Option<LatestEventStatus>,
+    /// What is in force for each stage.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["stage"]))]
+    pub mapping: Vec<StageStatus>,
+    /// How far the backfill is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<BackfillStatus>,
+    /// The last run that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sync: Option<SyncStatus>,
+    /// When the next run is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "instant")]
+    pub next_sync_time: Option<Timestamp>,
+    /// Events of the last 24 hours.
+    #[serde(rename = "eventsLast24h", skip_serializing_if = "Option::is_none")]
+    pub events_last_24h: Option<i64>,
+    /// How many days are proven to be complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completeness: Option<CompletenessStatus>,
+    /// The value of the refresh-requested-at annotation that was last acted on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_handled_refresh_request: Option<String>,
+}
+
+/// The project as PostHog describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectStatus {
+    /// Its number.
+    pub id: i64,
+    /// Its display name.
+    pub name: String,
+    /// Its IANA time zone.
+    pub time_zone: String,
+}
+
+/// The key as PostHog describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyStatus {
+    /// PostHog's own masked form.
+    pub masked_value: String,
+    /// Scopes that it has.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub scopes: Vec<String>,
+    /// Optional scopes that it lacks.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub missing_scopes: Vec<String>,
+    /// Scopes that are broader than needed.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub too_broad: Vec<String>,
+}
+
+/// The most recent event that PostHog has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LatestEventStatus {
+    /// Its name.
+    pub name: String,
+    /// When it happened.
+    #[schemars(schema_with = "instant")]
+    pub timestamp: Timestamp,
+}
+
+/// What is in force for one stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StageStatus {
+    /// The stage, as its field in spec.mapping.
+    pub stage: String,
+    /// Who decided.
+    pub source: StageSource,
+    /// What feeds it.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub events: Vec<StageEventStatus>,
+    /// Events of the stage in the last 7 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_last7_days: Option<i64>,
+    /// What needs a look, such as DoubleTracked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub flags: Vec<String>,
+    /// Events that could feed the stage but do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub suggestions: Vec<String>,
+}
+
+/// Who decided what feeds a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StageSource {
+    /// Chosen from the names that the project has.
+    Default,
+    /// Written in the spec.
+    Override,
+    /// Shopify feeds it.
+    Shopify,
+}
+
+/// An event that feeds a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StageEventStatus {
+    /// Its name.
+    pub name: String,
+    /// Where the page must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url_path: Option<String>,
+}
+
+/// How far the backfill is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BackfillStatus {
+    /// First instant that is read.
+    #[schemars(schema_with = "instant")]
+    pub from: Timestamp,
+    /// First instant that is not.
+    #[schemars(schema_with = "instant")]
+    pub to: Timestamp,
+    /// Up to which instant everything is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "instant")]
+    pub completed_through: Option<Timestamp>,
+    /// Events stored by it.
+    pub events: i64,
+    /// How much of it is done, 0 to 100.
+    pub percent: i64,
+    /// By which way it is read.
+    pub via: BackfillVia,
+}
+
+/// A run that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncStatus {
+    /// When it began.
+    #[schemars(schema_with = "instant")]
+    pub start_time: Timestamp,
+    /// When it ended.
+    #[schemars(schema_with = "instant")]
+    pub completion_time: Timestamp,
+    /// Events stored that were not there before.
+    pub events: i64,
+    /// Rows that were stored already.
+    pub duplicates: i64,
+    /// Events that came in after their time.
+    pub late_events: i64,
+}
+
+/// How many days are proven to be complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompletenessStatus {
+    /// Days whose count equals PostHog's.
+    pub verified_days: i64,
+    /// Days not compared yet.
+    pub pending_days: i64,
+    /// Days whose count differs.
+    pub mismatched_days: i64,
+    /// The day that differs most, as 2026-03-29.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_day: Option<String>,
+}
