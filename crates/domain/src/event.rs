@@ -126,20 +126,21 @@ impl Event {
 /// Keeps the winner of each uuid in `rows` and counts the rows that lost.
 /// The order of what remains is by uuid.
 pub fn keep_winners(rows: Vec<Event>) -> (Vec<Event>, usize) {
-    let read = rows.len();
-    let mut winners: BTreeMap<Uuid, Event> = BTreeMap::new();
-    for row in rows {
-        match winners.entry(row.uuid) {
-            std::collections::btree_map::Entry::Vacant(slot) => {
-                slot.insert(row);
-            }
-            std::collections::btree_map::Entry::Occupied(mut slot) => {
-                if row.precedence() > slot.get().precedence() {
-                    slot.insert(row);
-                }
-            }
-        }
-    }
-    let lost = read - winners.len();
-    (winners.into_values().collect(), lost)
+    // Rows are wide: their places are sorted, and each winner is moved once.
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|&a, &b| {
+        let (a, b) = (&rows[a], &rows[b]);
+        (a.uuid, b.precedence()).cmp(&(b.uuid, a.precedence()))
+    });
+    order.dedup_by_key(|&mut index| rows[index].uuid);
+    let lost = rows.len() - order.len();
+    let mut rows: Vec<Option<Event>> = rows.into_iter().map(Some).collect();
+    let winners = order
+        .into_iter()
+        .filter_map(|index| rows[index].take())
+        .collect();
+    (winners, lost)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

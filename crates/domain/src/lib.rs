@@ -9,6 +9,7 @@ pub mod event;
 pub mod host;
 pub mod identity;
 pub mod mapping;
+pub mod merge;
 pub mod page_path;
 pub mod plan;
 pub mod recogniser;

@@ -7,7 +7,9 @@ mod spec;
 use serde::{Deserialize, Serialize};
 
 pub use self::resolve::{KnownEvent, Resolution, Suggestion, resolve};
-pub use self::spec::{CheckoutSource, MappingError, MappingSpec, StageSpec};
+pub use self::spec::{
+    CheckoutSource, MAX_NAME_LENGTH, MAX_RULES, MappingError, MappingSpec, StageSpec,
+};
 use crate::event::EventName;
 use crate::page_path::PathPattern;
 use crate::stage::PostHogStage;

@@ -1,8 +1,14 @@
 //! Who is who: links between PostHog's ids, persons and the shop's customers, with evidence.
 
+mod facts;
+mod junk;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use self::facts::{IdentityFact, facts_of, folded_email};
+pub use self::junk::is_junk_id;
 
 /// A typed node of the identity graph; the same text under two kinds is two nodes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,0 +1,219 @@
+//! By how much the daily counts and the identity facts move when rows come and go.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{PlacedEvent, StoredRow};
+use crate::day::DayEdges;
+use crate::event::EventName;
+use crate::identity::{IdProperty, IdentityFact, facts_of};
+use crate::stage::PostHogStage;
+
+/// Every move of a count or fact; what moves by nothing is not listed. Lists are sorted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Deltas {
+    /// Per (day, name).
+    pub events: Vec<EventDelta>,
+    /// Per (day, stage, name).
+    pub stages: Vec<StageDelta>,
+    /// Per identity fact.
+    pub facts: Vec<FactDelta>,
+}
+
+/// A move of the count of one name on one day.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventDelta {
+    /// The day in the epoch's time zone.
+    pub day: Date,
+    /// The name.
+    pub name: EventName,
+    /// To add; never 0.
+    pub delta: i64,
+}
+
+/// A move of the count of one stage and name on one day.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StageDelta {
+    /// The day in the epoch's time zone.
+    pub day: Date,
+    /// The stage.
+    pub stage: PostHogStage,
+    /// The name.
+    pub name: EventName,
+    /// To add; never 0.
+    pub delta: i64,
+}
+
+/// A move of one identity fact. A fact is gone when no stored event says it any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactDelta {
+    /// The fact.
+    pub fact: IdentityFact,
+    /// To add to the number of stored events that say it; may be 0 when only times moved.
+    pub delta: i64,
+    /// The timestamps of the first and last event that now say it too, when there are any.
+    pub said: Option<(Timestamp, Timestamp)>,
+    /// The timestamps of the first and last event that no longer say it, when there are any.
+    /// If the stored first or last time is among `[first, last]`, it must be looked up anew.
+    pub unsaid: Option<(Timestamp, Timestamp)>,
+}
+
+/// A row as far as it is counted.
+struct Counted<'a> {
+    day: Date,
+    stage: Option<PostHogStage>,
+    name: &'a EventName,
+    sign: i64,
+}
+
+impl Deltas {
+    /// What removing `rows` moves: for deletions and expiry.
+    pub fn of_removal<'a>(
+        rows: impl IntoIterator<Item = &'a StoredRow>,
+        days: &DayEdges,
+        id_properties: &[IdProperty],
+    ) -> Self {
+        Self::between(rows, [], days, id_properties)
+    }
+
+    /// What taking some rows out and putting events in their place moves.
+    pub fn between<'a>(
+        taken_out: impl IntoIterator<Item = &'a StoredRow>,
+        put_in: impl IntoIterator<Item = &'a PlacedEvent>,
+        days: &DayEdges,
+        id_properties: &[IdProperty],
+    ) -> Self {
+        let mut counted = Vec::new();
+        let mut facts = Facts::default();
+        for row in taken_out {
+            counted.push(Counted {
+                day: days.day_of(row.timestamp),
+                stage: row.stage,
+                name: &row.event,
+                sign: -1,
+            });
+            for fact in facts_of(&row.distinct_id, &row.id_properties, id_properties) {
+                facts.count(fact, row.timestamp, -1);
+            }
+        }
+        for PlacedEvent { event, day, stage } in put_in {
+            counted.push(Counted {
+                day: *day,
+                stage: *stage,
+                name: &event.event,
+                sign: 1,
+            });
+            for fact in facts_of(&event.distinct_id, &event.id_properties, id_properties) {
+                facts.count(fact, event.timestamp, 1);
+            }
+        }
+        Self {
+            events: event_deltas(&mut counted),
+            stages: stage_deltas(counted),
+            facts: facts.into_deltas(),
+        }
+    }
+
+    /// What moving rows to another stage, or to none, moves: for a change of mapping. Only
+    /// `stages` is ever filled.
+    pub fn of_restaging<'a>(
+        rows: impl IntoIterator<
+            Item = (
+                &'a EventName,
+                Timestamp,
+                Option<PostHogStage>,
+                Option<PostHogStage>,
+            ),
+        >,
+        days: &DayEdges,
+    ) -> Self {
+        let mut counted = Vec::new();
+        for (name, timestamp, before, after) in rows {
+            let day = days.day_of(timestamp);
+            for (stage, sign) in [(before, -1), (after, 1)] {
+                counted.push(Counted {
+                    day,
+                    stage,
+                    name,
+                    sign,
+                });
+            }
+        }
+        Self {
+            stages: stage_deltas(counted),
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing moves.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.stages.is_empty() && self.facts.is_empty()
+    }
+}
+
+fn event_deltas(counted: &mut [Counted<'_>]) -> Vec<EventDelta> {
+    counted.sort_unstable_by_key(|row| (row.day, row.name));
+    counted
+        .chunk_by(|a, b| (a.day, a.name) == (b.day, b.name))
+        .map(|same| EventDelta {
+            day: same[0].day,
+            name: same[0].name.clone(),
+            delta: same.iter().map(|row| row.sign).sum(),
+        })
+        .filter(|delta| delta.delta != 0)
+        .collect()
+}
+
+fn stage_deltas(mut counted: Vec<Counted<'_>>) -> Vec<StageDelta> {
+    counted.retain(|row| row.stage.is_some());
+    counted.sort_unstable_by_key(|row| (row.day, row.stage, row.name));
+    counted
+        .chunk_by(|a, b| (a.day, a.stage, a.name) == (b.day, b.stage, b.name))
+        .filter_map(|same| {
+            Some(StageDelta {
+                day: same[0].day,
+                stage: same[0].stage?,
+                name: same[0].name.clone(),
+                delta: same.iter().map(|row| row.sign).sum(),
+            })
+        })
+        .filter(|delta| delta.delta != 0)
+        .collect()
+}
+
+/// How often each fact is said more or less, by the event's timestamp: a replaced row that says
+/// the same at the same time cancels out.
+#[derive(Default)]
+struct Facts(BTreeMap<IdentityFact, BTreeMap<Timestamp, i64>>);
+
+impl Facts {
+    fn count(&mut self, fact: IdentityFact, at: Timestamp, sign: i64) {
+        *self.0.entry(fact).or_default().entry(at).or_default() += sign;
+    }
+
+    fn into_deltas(self) -> Vec<FactDelta> {
+        self.0
+            .into_iter()
+            .filter_map(|(fact, times)| {
+                let bounds = |sign: i64| {
+                    let mut at = times
+                        .iter()
+                        .filter(|(_, count)| count.signum() == sign)
+                        .map(|(at, _)| *at);
+                    let first = at.next()?;
+                    Some((first, at.next_back().unwrap_or(first)))
+                };
+                let (said, unsaid) = (bounds(1), bounds(-1));
+                let delta = times.values().sum();
+                (said.is_some() || unsaid.is_some()).then_some(FactDelta {
+                    fact,
+                    delta,
+                    said,
+                    unsaid,
+                })
+            })
+            .collect()
+    }
+}
