@@ -12,7 +12,7 @@ import pytest
 from reflected import Client
 
 # The longest that `demo` may take to sync its shop in a debug build on two busy cores.
-DEMO_STARTS_WITHIN = 180
+DEMO_SYNCS_WITHIN = 300
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def demo(binary, tmp_path_factory):
-    """A client of `ordinary-posthog demo`, once its health says SERVING. Ctrl-C must end it with status 0."""
+    """A client of `ordinary-posthog demo` once its backfill is complete. Ctrl-C must end it with status 0."""
     folder = tmp_path_factory.mktemp("demo")
     address = f"127.0.0.1:{free_port()}"
     said = folder / "said"
@@ -47,7 +47,7 @@ def demo(binary, tmp_path_factory):
         )
     try:
         client = Client(address)
-        wait_until_serving(client, process, said)
+        wait_until_synced(client, process, said)
         yield client
         client.close()
         process.send_signal(signal.SIGINT)
@@ -57,15 +57,23 @@ def demo(binary, tmp_path_factory):
         process.wait()
 
 
-def wait_until_serving(client: Client, process: subprocess.Popen, said: Path) -> None:
+def wait_until_synced(client: Client, process: subprocess.Popen, said: Path) -> None:
     """Fails with what the process printed to the file `said` if it ends first or takes too long."""
-    deadline = time.monotonic() + DEMO_STARTS_WITHIN
+    deadline = time.monotonic() + DEMO_SYNCS_WITHIN
     while time.monotonic() < deadline:
         assert process.poll() is None, f"demo ended with status {process.returncode}:\n{said.read_text()}"
         try:
-            if client.call("grpc.health.v1.Health/Check", timeout=1).get("status") == "SERVING":
-                return
+            listed = client.call("ordinary.posthog.v1.ConnectionService/ListConnections", {"parent": "namespaces/-"})
         except (grpc.RpcError, KeyError):
-            pass  # Not listening yet.
+            listed = {}  # Not listening yet.
+        connections = listed.get("connections", [])
+        if connections and all("completeTime" in connection.get("backfill", {}) for connection in connections):
+            return
         time.sleep(0.2)
-    pytest.fail(f"demo was not serving after {DEMO_STARTS_WITHIN} s:\n{said.read_text()}")
+    pytest.fail(f"demo had not synced after {DEMO_SYNCS_WITHIN} s:\n{said.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def connection(demo) -> dict:
+    """One connection of the demo."""
+    return demo.call("ordinary.posthog.v1.ConnectionService/ListConnections", {"parent": "namespaces/-"})["connections"][0]

@@ -28,12 +28,3 @@ def test_reflection_describes_every_method(demo, service):
 @pytest.mark.parametrize("service", ["", *API])
 def test_a_synced_demo_reports_each_service_as_serving(demo, service):
     assert demo.call("grpc.health.v1.Health/Check", {"service": service}) == {"status": "SERVING"}
-
-
-def test_listed_connections_can_be_got_by_name(demo):
-    pages = list(demo.pages("ordinary.posthog.v1.ConnectionService/ListConnections", {"parent": "namespaces/-"}))
-    listed = [connection for page in pages for connection in page.get("connections", [])]
-    assert listed
-    for connection in listed:
-        got = demo.call("ordinary.posthog.v1.ConnectionService/GetConnection", {"name": connection["name"]})
-        assert got["name"] == connection["name"]

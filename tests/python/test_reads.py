@@ -1,0 +1,181 @@
+"""Reads all of the demo's shop, and holds each answer against another one that must agree with it."""
+
+from collections import Counter
+from datetime import date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import grpc
+import pytest
+
+CONNECTIONS = "ordinary.posthog.v1.ConnectionService"
+EVENTS = "ordinary.posthog.v1.EventService"
+IDENTITIES = "ordinary.posthog.v1.IdentityService"
+
+
+@pytest.fixture(scope="module")
+def day(connection) -> date:
+    """A day in the middle of the backfill: nothing arrives for it while the tests run."""
+    start, end = (datetime.fromisoformat(connection["backfill"][edge]) for edge in ("startTime", "endTime"))
+    return (start + (end - start) / 2).astimezone(ZoneInfo(connection["timeZone"])).date()
+
+
+@pytest.fixture(scope="module")
+def window(connection, day) -> dict:
+    """The instants of `day`, as the requests that take timestamps want them."""
+
+    def midnight(of: date) -> str:
+        local = datetime.combine(of, time(), ZoneInfo(connection["timeZone"]))
+        return local.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    return {"parent": connection["name"], "startTime": midnight(day), "endTime": midnight(day + timedelta(days=1))}
+
+
+@pytest.fixture(scope="module")
+def counts(demo, connection, day) -> dict[str, dict]:
+    """What ListDailyEventCounts says of `day`, by event name."""
+    pages = demo.pages(f"{EVENTS}/ListDailyEventCounts", {"parent": connection["name"], **days(day, 1)})
+    rows = [row for page in pages for row in page.get("dailyEventCounts", [])]
+    assert rows, "the demo's shop has events on every day"
+    return {row["event"]: row for row in rows}
+
+
+def days(first: date, number: int) -> dict:
+    """The date fields of a request for so many days."""
+    edges = {"startDate": first, "endDate": first + timedelta(days=number)}
+    return {name: {"year": at.year, "month": at.month, "day": at.day} for name, at in edges.items()}
+
+
+def listed(demo, method: str, request: dict) -> list[dict]:
+    """Every event of a listing, in pages small enough that there are several."""
+    pages = list(demo.pages(f"{EVENTS}/{method}", {**request, "pageSize": 100}))
+    assert len(pages) > 1
+    return [event for page in pages for event in page.get("events", [])]
+
+
+def test_a_listed_connection_can_be_got_by_name(demo, connection):
+    got = demo.call(f"{CONNECTIONS}/GetConnection", {"name": connection["name"]})["connection"]
+    assert got["name"] == connection["name"]
+    assert got["projectId"] == connection["projectId"]
+
+
+def test_no_answer_about_a_connection_holds_its_key(demo, connection):
+    assert connection["check"]["maskedKey"]
+    assert "..." in connection["check"]["maskedKey"]
+
+
+def test_a_days_events_are_as_many_as_its_counts_say(demo, window, counts):
+    events = listed(demo, "ListEvents", window)
+    assert len({event["uuid"] for event in events}) == len(events)
+    assert Counter(event["event"] for event in events) == {name: int(row["eventCount"]) for name, row in counts.items()}
+
+
+def test_events_come_in_the_order_asked_for(demo, window):
+    oldest = [event["uuid"] for event in listed(demo, "ListEvents", {**window, "order": "EVENT_ORDER_OLDEST_FIRST"})]
+    newest = [event["uuid"] for event in listed(demo, "ListEvents", {**window, "order": "EVENT_ORDER_NEWEST_FIRST"})]
+    assert oldest == newest[::-1]
+
+
+def test_a_days_mapped_events_are_as_many_as_its_stage_counts_say(demo, window, counts):
+    mapped = Counter((event["event"], event["stage"]) for event in listed(demo, "ListMappedEvents", window))
+    assert mapped
+    said = {(name, row["stage"]): int(row["stageEventCount"]) for name, row in counts.items() if int(row.get("stageEventCount", 0))}
+    assert mapped == said
+
+
+def test_the_funnel_counts_the_events_that_it_says_it_counted(demo, connection, day, counts):
+    funnel = demo.call(f"{EVENTS}/GetFunnel", {"parent": connection["name"], **days(day, 1)})
+    (only,) = funnel["days"]
+    from_posthog = [stage for stage in only["stages"] if stage["source"] == "STAGE_SOURCE_POSTHOG"]
+    assert from_posthog
+    for stage in from_posthog:
+        counted = [counts.get(name, {}) for name in stage.get("countedEvents", [])]
+        assert int(stage["eventCount"]) == sum(int(row.get("stageEventCount", 0)) for row in counted)
+
+
+def test_orders_are_shopifys_and_have_no_number_here(demo, connection, day):
+    funnel = demo.call(f"{EVENTS}/GetFunnel", {"parent": connection["name"], **days(day, 2)})
+    assert len(funnel["days"]) == 2
+    for one in funnel["days"]:
+        (orders,) = [stage for stage in one["stages"] if stage["stage"] == "FUNNEL_STAGE_ORDER_COMPLETED"]
+        assert orders["source"] == "STAGE_SOURCE_SHOPIFY"
+        assert "eventCount" not in orders
+
+
+def test_order_like_events_are_counted_and_belong_to_no_stage(demo, connection, counts):
+    pages = demo.pages(f"{EVENTS}/ListEventDefinitions", {"parent": connection["name"]})
+    definitions = [definition for page in pages for definition in page.get("eventDefinitions", [])]
+    assert {definition["event"] for definition in definitions} >= set(counts)
+    order_like = [definition for definition in definitions if definition.get("orderLike")]
+    assert order_like
+    assert not any("stage" in definition or "suggestedStage" in definition for definition in order_like)
+
+
+def test_a_filter_by_orders_is_refused(demo, window):
+    with pytest.raises(grpc.RpcError) as refused:
+        demo.call(f"{EVENTS}/ListMappedEvents", {**window, "stages": ["FUNNEL_STAGE_ORDER_COMPLETED"]})
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "orders/create" in refused.value.details()
+
+
+def test_a_stream_that_broke_off_resumes_and_reaches_every_stored_event(demo, connection):
+    stage = "FUNNEL_STAGE_CHECKOUT_STARTED"
+    request = {"parent": connection["name"], "stages": [stage], "start": "START_BEGINNING"}
+    followed = {}
+
+    def follow(answers) -> dict:
+        """Passes the answers on once their changes are applied."""
+        for answer in answers:
+            for change in answer.get("changes", []):
+                if change["kind"] == "KIND_UPSERT":
+                    followed[change["uuid"]] = change["event"]
+                else:
+                    followed.pop(change["uuid"], None)
+            yield answer
+
+    broken_off = next(follow(demo.stream(f"{EVENTS}/StreamEvents", request)))
+    assert followed
+    assert not broken_off.get("caughtUp"), "the shop has more events of this stage than one answer holds"
+    resumed = demo.stream(f"{EVENTS}/StreamEvents", {**request, "resumeToken": broken_off["resumeToken"]}, timeout=120)
+    assert any(answer.get("caughtUp") for answer in follow(resumed))
+
+    stored = listed(demo, "ListMappedEvents", {"parent": connection["name"], "stages": [stage]})
+    assert followed == {event["uuid"]: event for event in stored}
+
+
+def test_every_link_is_evidence_when_its_distinct_id_is_resolved(demo, connection):
+    page = demo.call(f"{IDENTITIES}/ListIdentityLinks", {"parent": connection["name"], "pageSize": 50})
+    links = page["identityLinks"]
+    keys = [{"distinctId": name} for name in dict.fromkeys(link["distinctId"] for link in links)]
+    answer = demo.call(f"{IDENTITIES}/ResolveIdentities", {"parent": connection["name"], "keys": keys})
+    resolved = {one["key"]["distinctId"]: one for one in answer["identities"]}
+    for link in links:
+        identity = resolved[link["distinctId"]]
+        assert identity["status"] in ("STATUS_RESOLVED", "STATUS_CONFLICT")
+        assert ("primaryCustomerId" in identity) == (len(identity.get("customerIds", [])) == 1)
+        assert (link["distinctId"], link["linked"]) in [(found["distinctId"], found["linked"]) for found in identity["evidence"]]
+
+
+def test_an_id_that_nobody_has_is_unknown(demo, connection):
+    request = {"parent": connection["name"], "keys": [{"distinctId": "nobody has this id"}]}
+    (identity,) = demo.call(f"{IDENTITIES}/ResolveIdentities", request)["identities"]
+    assert identity["status"] == "STATUS_UNKNOWN"
+
+
+def reason_in(error: grpc.RpcError) -> bytes:
+    """The serialised google.rpc.Status, which holds the ErrorInfo with its reason as text."""
+    return dict(error.trailing_metadata())["grpc-status-details-bin"]
+
+
+def test_a_connection_that_does_not_exist_is_not_found(demo, window):
+    with pytest.raises(grpc.RpcError) as refused:
+        demo.call(f"{EVENTS}/ListEvents", {**window, "parent": "namespaces/nowhere/connections/none"})
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+    assert b"CONNECTION_NOT_FOUND" in reason_in(refused.value)
+
+
+def test_a_token_carried_to_another_request_is_refused(demo, window):
+    token = demo.call(f"{EVENTS}/ListEvents", {**window, "pageSize": 1})["nextPageToken"]
+    with pytest.raises(grpc.RpcError) as refused:
+        demo.call(f"{EVENTS}/ListEvents", {**window, "distinctId": "another", "pageToken": token})
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert b"TOKEN_INVALID" in reason_in(refused.value)
