@@ -1,13 +1,22 @@
 //! PostHog's private API as this product uses it: one client for a project, strict about what an
 //! answer must hold and lenient about what else it holds.
 
+mod answer;
 pub mod client;
+mod cost;
 pub mod error;
+mod event_row;
+mod exchange;
 pub mod gate;
 pub mod http;
 mod instant;
+mod page_url;
 pub mod queries;
+mod refusal;
 pub mod region;
+mod request;
+mod retry;
+mod transport;
 
 pub use client::{Cell, Client, ClientConfig, EventPage, KeyInfo, MAX_ROWS, MappingPage, UuidPage};
 pub use error::{Error, ThrottleKind};

@@ -262,24 +262,29 @@ pub(crate) fn persons_of(distinct_ids: &[String]) -> Query {
 
 /// Ids that merges moved. Rows vanish when PostHog's squash job has rewritten the events, so this is
 /// a list of what moved of late, never a log.
-pub(crate) fn person_overrides(after: &str) -> Query {
-    mappings("person_overrides", "person_distinct_id_overrides", after)
+pub(crate) fn person_overrides(after: &str, limit: usize) -> Query {
+    mappings(
+        "person_overrides",
+        "person_distinct_id_overrides",
+        after,
+        limit,
+    )
 }
 
 /// All ids with their persons. The table has no time column, so it can only be read whole.
-pub(crate) fn person_mappings(after: &str) -> Query {
-    mappings("person_mappings", "person_distinct_ids", after)
+pub(crate) fn person_mappings(after: &str, limit: usize) -> Query {
+    mappings("person_mappings", "person_distinct_ids", after, limit)
 }
 
 /// Keyset by distinct id; nothing sorts before the empty text, and no id is empty.
-fn mappings(name: &'static str, table: &str, after: &str) -> Query {
+fn mappings(name: &'static str, table: &str, after: &str, limit: usize) -> Query {
     Query::new(
         name,
         &MAPPING_COLUMNS,
-        MAX_ROWS,
+        limit,
         format!(
             "select distinct_id, person_id from {table} where distinct_id > {{after}} \
-             order by distinct_id limit {MAX_ROWS}"
+             order by distinct_id limit {limit}"
         ),
         vec![("after", after.into())],
     )
@@ -309,8 +314,8 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
         uuids_of_day(day, None),
         uuids_of_day(day, Some(Uuid::max())),
         persons_of(&ids),
-        person_overrides(""),
-        person_mappings("d-1"),
+        person_overrides("", MAX_ROWS),
+        person_mappings("d-1", MAX_ROWS),
     ];
     queries.extend(example_pages(window));
     queries

@@ -1,0 +1,41 @@
+//! From the async side, where pieces of a body come in, to the thread that parses them.
+
+use std::io::{self, Read};
+
+use bytes::{Buf, Bytes};
+use tokio::sync::mpsc;
+
+/// Pieces that may wait to be parsed; each is at most a few hundred KiB.
+const WAITING: usize = 8;
+
+/// The reading end: blocks its thread until a piece comes, and ends when the sender is dropped.
+pub(crate) struct Pipe {
+    pieces: mpsc::Receiver<Bytes>,
+    current: Bytes,
+}
+
+impl Pipe {
+    /// Both ends of a new pipe.
+    pub(crate) fn new() -> (mpsc::Sender<Bytes>, Self) {
+        let (sender, pieces) = mpsc::channel(WAITING);
+        let pipe = Self {
+            pieces,
+            current: Bytes::new(),
+        };
+        (sender, pipe)
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.current = piece,
+                None => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}

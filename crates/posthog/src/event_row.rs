@@ -1,0 +1,72 @@
+//! From a row of a slice to an event, in the order of the columns that [`crate::queries`] asks for.
+
+use std::collections::BTreeMap;
+
+use domain::Event;
+use domain::event::EventName;
+
+use crate::answer::Row;
+use crate::page_url::page_of;
+
+/// Reads one row. A row that lacks what an event must have (uuid, event, distinct id, timestamps
+/// within jiff's range) is an error, which fails its whole page: nothing is lost in silence.
+pub(crate) fn read(
+    row: &mut Row<'_>,
+    has_elements: bool,
+    id_properties: &[String],
+) -> Result<Event, String> {
+    let uuid = row.uuid()?;
+    let event = EventName::new(row.text()?);
+    let distinct_id = row.text()?;
+    let person_id = row.optional_uuid()?;
+    let timestamp = row.instant()?;
+    let created_at = row.instant()?;
+    let session_id = row.optional_text()?;
+    let window_id = row.optional_text()?;
+    let current_url = row.optional_text()?;
+    let page_host = row.optional_text()?;
+    let page_path = row.optional_text()?;
+    let (host, path) = page_of(
+        current_url.as_deref(),
+        page_host.as_deref(),
+        page_path.as_deref(),
+    );
+    let mut event = Event {
+        uuid,
+        event,
+        distinct_id,
+        person_id,
+        timestamp,
+        created_at,
+        session_id,
+        window_id,
+        host,
+        path,
+        referrer: row.optional_text()?,
+        utm_source: row.optional_text()?,
+        utm_medium: row.optional_text()?,
+        utm_campaign: row.optional_text()?,
+        utm_content: row.optional_text()?,
+        utm_term: row.optional_text()?,
+        device_type: row.optional_text()?,
+        elements_chain: None,
+        anon_distinct_id: row.optional_text()?,
+        alias: row.optional_text()?,
+        product_id: row.optional_text()?,
+        sku: row.optional_text()?,
+        price: row.optional_text()?,
+        currency: row.optional_text()?,
+        quantity: row.optional_text()?,
+        cart_id: row.optional_text()?,
+        id_properties: BTreeMap::new(),
+    };
+    if has_elements {
+        event.elements_chain = row.optional_text()?;
+    }
+    for property in id_properties {
+        if let Some(value) = row.optional_text()? {
+            event.id_properties.insert(property.clone(), value);
+        }
+    }
+    Ok(event)
+}

@@ -1,0 +1,175 @@
+//! Sending requests of one project: through the gate, again where that helps, and with their cost
+//! counted.
+
+use std::io::BufReader;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+
+use crate::answer::{Pipe, Row, read_rows};
+use crate::client::ClientConfig;
+use crate::cost::Cost;
+use crate::error::Error;
+use crate::exchange::{Body, Exchange};
+use crate::queries::Query;
+use crate::request::Request;
+use crate::retry::Retry;
+
+/// The way to one project.
+pub(crate) struct Transport {
+    pub(crate) config: ClientConfig,
+    pub(crate) cost: Cost,
+}
+
+impl Transport {
+    pub(crate) fn new(config: ClientConfig) -> Self {
+        Self {
+            config,
+            cost: Cost::new(),
+        }
+    }
+
+    /// Asks for a JSON document of form `T`; unknown fields are passed over.
+    pub(crate) async fn document<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+    ) -> Result<T, Error> {
+        self.attempt(request, async |body: Body<'_>| {
+            let whole = body.whole().await?;
+            serde_json::from_slice(&whole).map_err(|error| self.misunderstood(request, &error))
+        })
+        .await
+    }
+
+    /// Asks a query; each row becomes a `T` while the answer still comes in.
+    pub(crate) async fn rows<T, P>(&self, query: &Query, parse: P) -> Result<Vec<T>, Error>
+    where
+        T: Send + 'static,
+        P: Fn(&mut Row<'_>) -> Result<T, String> + Clone + Send + 'static,
+    {
+        let request = Request::query(self.config.project, query);
+        self.attempt(&request, async |body: Body<'_>| {
+            stream_rows(body, query, parse.clone()).await
+        })
+        .await
+    }
+
+    /// Sends a request until it is answered, or its error is final.
+    async fn attempt<T>(
+        &self,
+        request: &Request,
+        read: impl AsyncFn(Body<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut retry = Retry::new(self.config.http.config.backoff);
+        loop {
+            let pass = self.config.gate.enter().await?;
+            let error = match self.once(request, &read).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let Error::Throttled { retry_after, kind } = &error {
+                self.config.gate.throttled(*retry_after, *kind).await;
+            }
+            // Whoever waits here must not keep others from asking.
+            drop(pass);
+            let Some(wait) = retry.wait(&error) else {
+                return Err(error);
+            };
+            tracing::info!(
+                request = request.name,
+                reason = error.reason(),
+                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                "PostHog did not answer as it should; asking again."
+            );
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn once<T>(
+        &self,
+        request: &Request,
+        read: &impl AsyncFn(Body<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let exchange = Exchange {
+            http: &self.config.http,
+            host: &self.config.host,
+            key: &self.config.key,
+            cost: &self.cost,
+        };
+        let limit = self.config.http.config.total_timeout;
+        let begun = Instant::now();
+        let whole = async { read(exchange.send(request).await?).await };
+        let outcome = tokio::time::timeout(limit, whole)
+            .await
+            .unwrap_or_else(|_| Err(overdue(request, limit)));
+        tracing::debug!(
+            request = request.name,
+            elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            outcome = outcome.as_ref().map_or_else(Error::reason, |_| "Answered"),
+            "PostHog was asked."
+        );
+        outcome
+    }
+
+    /// A success that is no JSON, or JSON of another form.
+    fn misunderstood(&self, request: &Request, error: &serde_json::Error) -> Error {
+        if error.is_eof() {
+            return Error::Truncated {
+                request: request.name.to_owned(),
+            };
+        }
+        let what = if error.is_syntax() {
+            "is no JSON"
+        } else {
+            "has another form than PostHog's"
+        };
+        Error::NotPostHog {
+            host: self.config.host.to_string(),
+            reason: format!("its answer to {} {what}", request.name),
+        }
+    }
+}
+
+fn overdue(request: &Request, limit: Duration) -> Error {
+    Error::Timeout {
+        request: request.name.to_owned(),
+        reason: format!("it was not complete after {} s", limit.as_secs()),
+    }
+}
+
+/// Hands the body's pieces to a thread that parses them as they come.
+async fn stream_rows<T, P>(mut body: Body<'_>, query: &Query, parse: P) -> Result<Vec<T>, Error>
+where
+    T: Send + 'static,
+    P: Fn(&mut Row<'_>) -> Result<T, String> + Send + 'static,
+{
+    let (sender, pipe) = Pipe::new();
+    let (name, columns, limit) = (query.name, query.columns.clone(), query.limit);
+    let parsing = tokio::task::spawn_blocking(move || {
+        read_rows(name, BufReader::new(pipe), &columns, limit, parse)
+    });
+    let mut broken = None;
+    loop {
+        match body.next().await {
+            Ok(Some(piece)) => {
+                // The parser stops listening when it has found a fault, which it will tell.
+                if sender.send(piece).await.is_err() {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        }
+    }
+    drop(sender);
+    let rows = parsing.await.unwrap_or_else(|_| {
+        Err(Error::Malformed {
+            request: name.to_owned(),
+            reason: "its reader stopped".to_owned(),
+        })
+    });
+    broken.map_or(rows, Err)
+}
