@@ -6,6 +6,7 @@ pub mod check;
 pub mod connection;
 pub mod day;
 pub mod event;
+pub mod funnel;
 pub mod host;
 pub mod identity;
 pub mod mapping;

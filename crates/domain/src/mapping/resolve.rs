@@ -1,6 +1,10 @@
 //! From what a merchant wrote and what a project has to the mapping in force.
 
-use super::{Mapping, MappingSpec};
+mod defaults;
+mod suggest;
+
+use self::defaults::Defaults;
+use super::{CheckoutSource, Mapping, MappingSpec, StageMapping, StageSource};
 use crate::event::EventName;
 use crate::stage::PostHogStage;
 
@@ -29,22 +33,80 @@ pub struct Suggestion {
 pub struct Resolution {
     /// What is in force.
     pub mapping: Mapping,
-    /// What was recognised but is not in force.
+    /// What was recognised but is not in force, by stage and then name.
     pub suggestions: Vec<Suggestion>,
-    /// One sentence for each name that an override took from another stage's default.
+    /// One sentence for each name that an override took from another stage's default, and one
+    /// where events were written for a stage that Shopify feeds.
     pub notes: Vec<String>,
 }
 
 /// The mapping in force for a connection whose project has `known` events and, in the last
 /// 30 days, `$pageview`s on product pages or not.
+///
+/// A stage that is absent from `spec` gets its canonical name if the project has events of it
+/// (`$pageview` on `/products/*`, `product added to cart`, `checkout started`), else every name with
+/// events that [`crate::recogniser::recognise`] takes for the stage, else the canonical name, so
+/// that a project without events works once they come. Names that `spec` gives to one stage are
+/// no other stage's default, and a name that means an order is nobody's.
 pub fn resolve(spec: &MappingSpec, known: &[KnownEvent], product_pageviews: bool) -> Resolution {
-    let _ = (spec, known, product_pageviews);
+    let defaults = Defaults {
+        spec,
+        known,
+        product_pageviews,
+    };
+    let mut notes = Vec::new();
+    let stages = PostHogStage::ALL
+        .into_iter()
+        .map(|stage| {
+            let written = spec.stages().iter().find(|other| other.stage == stage);
+            let shopify = stage == PostHogStage::CheckoutStarted
+                && spec.checkout_source() == CheckoutSource::Shopify;
+            let (source, rules) = match written {
+                _ if shopify => {
+                    notes.extend(written.map(|_| ignored(stage)));
+                    (StageSource::Shopify, Vec::new())
+                }
+                Some(written) => (StageSource::Override, written.rules.clone()),
+                None => {
+                    notes.extend(
+                        defaults
+                            .taken(stage)
+                            .map(|(name, by)| taken(&name, stage, by)),
+                    );
+                    (StageSource::Default, defaults.rules(stage))
+                }
+            };
+            StageMapping {
+                stage,
+                source,
+                rules,
+            }
+        })
+        .collect();
+    let mapping = Mapping {
+        stages,
+        checkout_source: spec.checkout_source(),
+    };
     Resolution {
-        mapping: Mapping {
-            stages: Vec::new(),
-            checkout_source: spec.checkout_source(),
-        },
-        suggestions: Vec::new(),
-        notes: Vec::new(),
+        suggestions: suggest::suggestions(&mapping, known, product_pageviews),
+        mapping,
+        notes,
     }
 }
+
+fn taken(name: &EventName, stage: PostHogStage, by: PostHogStage) -> String {
+    format!(
+        "mapping.{} names {:?}, so it is not counted for {} by default.",
+        by.field(),
+        name.as_str(),
+        stage.field()
+    )
+}
+
+fn ignored(stage: PostHogStage) -> String {
+    let field = stage.field();
+    format!("mapping.{field}.events is not counted, for mapping.{field}.source is Shopify.")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! What a project has that could feed a stage and does not.
+
+use std::collections::BTreeMap;
+
+use super::defaults::canonical;
+use super::{KnownEvent, Suggestion};
+use crate::event::EventName;
+use crate::mapping::{Mapping, StageMapping, StageSource};
+use crate::recogniser::{Meaning, recognise};
+use crate::stage::PostHogStage;
+
+/// Recognised names that are in force nowhere, by stage and name; none for a stage that Shopify feeds.
+pub(super) fn suggestions(
+    mapping: &Mapping,
+    known: &[KnownEvent],
+    product_pageviews: bool,
+) -> Vec<Suggestion> {
+    let mut found: BTreeMap<(PostHogStage, &EventName), u64> = BTreeMap::new();
+    for event in known {
+        if let Some(stage) = recognise(event.name.as_str()).and_then(Meaning::stage) {
+            *found.entry((stage, &event.name)).or_default() += event.events;
+        }
+    }
+    let named: Vec<&EventName> = mapping.names().collect();
+    let open = |stage, name: &EventName| {
+        let mapped = mapping.stage(stage);
+        mapped.filter(|mapped| mapped.source != StageSource::Shopify && !named.contains(&name))
+    };
+    let pageview = canonical(PostHogStage::ProductViewed);
+    let pages = pageview.url_path.as_ref().map_or("", |path| path.as_str());
+    let mut suggestions = Vec::new();
+    if product_pageviews && open(PostHogStage::ProductViewed, &pageview.name).is_some() {
+        suggestions.push(Suggestion {
+            stage: PostHogStage::ProductViewed,
+            reason: format!("it was seen on {pages} in the last 30 days"),
+            name: pageview.name,
+        });
+    }
+    for ((stage, name), events) in found {
+        if let Some(mapped) = open(stage, name) {
+            suggestions.push(Suggestion {
+                stage,
+                name: name.clone(),
+                reason: reason(mapped, events),
+            });
+        }
+    }
+    suggestions
+}
+
+fn reason(mapped: &StageMapping, events: u64) -> String {
+    let title = title(mapped.stage);
+    let field = mapped.stage.field();
+    if events == 0 {
+        return format!("its name means {title}, though none was seen in the last 30 days");
+    }
+    match (mapped.source, &mapped.rules[..]) {
+        (StageSource::Override, _) => {
+            format!("its name means {title}, but mapping.{field} does not name it")
+        }
+        (_, []) => format!("its name means {title}"),
+        (_, [first, ..]) => {
+            format!(
+                "its name means {title}, which {:?} feeds",
+                first.name.as_str()
+            )
+        }
+    }
+}
+
+fn title(stage: PostHogStage) -> &'static str {
+    match stage {
+        PostHogStage::ProductViewed => "Product viewed",
+        PostHogStage::AddedToCart => "Added to cart",
+        PostHogStage::CheckoutStarted => "Checkout started",
+    }
+}
