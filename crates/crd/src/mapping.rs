@@ -9,9 +9,23 @@ use crate::schema::{refused, rule};
 /// Said wherever somebody maps Order completed to a PostHog event.
 pub const ORDER_COMPLETED_REFUSED: &str = "Order completed always comes from Shopify's orders/create webhook and is never counted from PostHog: remove mapping.orderCompleted";
 
-/// Names that mean an order, in lower case. The recogniser of the domain knows more and is asked
-/// again at validation; this spares the common ones the way to the operator.
-const ORDER_LIKE_RULE: &str = "!self.lowerAscii().matches('^[^a-z0-9]*((shopify[^a-z0-9]+)?(orders?|checkout|purchase)[^a-z0-9]*(completed?|placed?|created?|paid|confirmed|fulfilled|refunded|cancell?ed|updated)|purchased?|completed[^a-z0-9]*(order|checkout|purchase))[^a-z0-9]*$')";
+/// Names that mean an order, in lower case. The domain's recogniser knows more (camel case, other
+/// wordings) and is asked again at validation; this spares the usual names the way to the operator.
+pub(crate) const ORDER_LIKE_PATTERN: &str = concat!(
+    r"(^|[^\pL\pN])(",
+    r"(orders?|purchase)[^\pL\pN]+(placed|created|paid|confirmed|made|received|updated|edited|fulfilled|shipped|delivered|returned|refunded|cancell?ed|completed|finished|succeeded|submitted|processed)",
+    r"|(placed|created|paid|confirmed|refunded|cancell?ed|completed)[^\pL\pN]+(orders?|purchase)",
+    r"|checkout[^\pL\pN]+(completed|finished|succeeded)|completed[^\pL\pN]+checkout",
+    r")([^\pL\pN]|$)",
+    r"|^[^\pL\pN]*(purchase[ds]?|refund(ed)?|orders?[^\pL\pN]+create)[^\pL\pN]*$",
+);
+
+fn order_like_rule() -> Value {
+    rule(
+        &format!("self.startsWith('$') || !self.lowerAscii().matches(r'{ORDER_LIKE_PATTERN}')"),
+        "the name means an order: orders come from Shopify's orders/create webhook and are never counted from PostHog, remove it",
+    )
+}
 
 /// Which PostHog events feed which funnel stage. A stage that is left out gets defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -96,10 +110,7 @@ pub enum CheckoutSource {
 pub struct StageEvent {
     /// The event's name, exactly as PostHog has it.
     #[schemars(length(min = 1, max = 400))]
-    #[schemars(extend("x-kubernetes-validations" = [rule(
-        ORDER_LIKE_RULE,
-        "the name means an order: orders come from Shopify's orders/create webhook and are never counted from PostHog, remove it",
-    )]))]
+    #[schemars(extend("x-kubernetes-validations" = [order_like_rule()]))]
     pub name: String,
     /// Where the page must be, such as /products/*: * is exactly one segment, ** any number. Empty: any page.
     #[serde(default)]

@@ -23,43 +23,14 @@ use crate::status::PostHogConnectionStatus;
     category = "ordinary",
     category = "all",
     doc = "Connects a PostHog project to Ordinary: its events, counts and identities are read and kept beside the shop's orders.",
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    ),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
-    ),
-    printcolumn(name = "Project", type_ = "string", json_path = ".status.project.name"),
-    printcolumn(
-        name = "Last Sync",
-        type_ = "date",
-        json_path = ".status.lastSync.completionTime"
-    ),
-    printcolumn(
-        name = "Next Sync",
-        type_ = "string",
-        json_path = ".status.nextSyncTime"
-    ),
-    printcolumn(
-        name = "Events 24h",
-        type_ = "integer",
-        json_path = ".status.eventsLast24h"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
-    printcolumn(
-        name = "Message",
-        type_ = "string",
-        priority = 1,
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#
-    )
+    printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name": "Reason", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name": "Project", "type": "string", "jsonPath": ".status.project.name"}"#,
+    printcolumn = r#"{"name": "Last Sync", "type": "date", "jsonPath": ".status.lastSync.completionTime"}"#,
+    printcolumn = r#"{"name": "Next Sync", "type": "string", "jsonPath": ".status.nextSyncTime"}"#,
+    printcolumn = r#"{"name": "Events 24h", "type": "integer", "jsonPath": ".status.eventsLast24h"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Message", "type": "string", "priority": 1, "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PostHogConnectionSpec {

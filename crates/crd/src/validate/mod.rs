@@ -192,9 +192,14 @@ struct Problems(Vec<FieldError>);
 
 impl Problems {
     fn add(&mut self, path: impl Into<String>, message: impl std::fmt::Display) {
+        let mut message = message.to_string();
+        if looks_like_key(&message) {
+            // A domain's message repeats the value; whatever the field, a key must not get out.
+            message = "holds what looks like an API key: write the key into a Secret and name that under apiKeySecretRef".to_owned();
+        }
         self.0.push(FieldError {
             path: path.into(),
-            message: message.to_string(),
+            message,
         });
     }
 

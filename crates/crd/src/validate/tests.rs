@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::generate::generate_crd;
 
+static ORDER_LIKE: std::sync::LazyLock<regex::Regex> =
+    std::sync::LazyLock::new(|| regex::Regex::new(crate::mapping::ORDER_LIKE_PATTERN).unwrap());
+
 /// A spec with nothing but what must be there, changed by `change`.
 fn written(change: Value) -> PostHogConnection {
     let mut spec = json!({
@@ -114,14 +117,59 @@ fn every_problem_of_a_mapping_is_told_at_its_entry() {
     assert_eq!(
         found,
         [
-            "spec.mapping.productViewed.events[0].urlPath: urlPath \"products/*\" must begin with a slash: write /products/*",
-            "spec.mapping.orderCompleted: Order completed always comes from Shopify's orders/create webhook and is never counted from PostHog: remove mapping.orderCompleted",
-            "spec.mapping.productViewed.events[2].name: mapping.productViewed.events lists \"seen\" twice: remove one of them",
-            "spec.mapping.addedToCart.events[0].name: mapping.addedToCart.events has a name of 0 characters: PostHog's event names have 1 to 400",
-            "spec.mapping.addedToCart.events[1].name: mapping.addedToCart.events names \"seen\", which mapping.productViewed.events already has: one event belongs to one stage, remove it from one of them",
-            "spec.mapping.checkoutStarted.events: mapping.checkoutStarted.events has 0 entries: write 1 to 32, or leave mapping.checkoutStarted out for the default",
+            format!(
+                "spec.mapping.productViewed.events[0].urlPath: {}",
+                domain::page_path::PathPattern::parse("products/*").unwrap_err()
+            ),
+            "spec.mapping.orderCompleted: Order completed always comes from Shopify's orders/create webhook and is never counted from PostHog: remove mapping.orderCompleted".to_owned(),
+            "spec.mapping.productViewed.events[2].name: mapping.productViewed.events lists \"seen\" twice: remove one of them".to_owned(),
+            "spec.mapping.addedToCart.events[0].name: mapping.addedToCart.events has a name of 0 characters: PostHog's event names have 1 to 400".to_owned(),
+            "spec.mapping.addedToCart.events[1].name: mapping.addedToCart.events names \"seen\", which mapping.productViewed.events already has: one event belongs to one stage, remove it from one of them".to_owned(),
+            "spec.mapping.checkoutStarted.events: mapping.checkoutStarted.events has 0 entries: write 1 to 32, or leave mapping.checkoutStarted out for the default".to_owned(),
         ]
     );
+}
+
+#[test]
+fn a_name_that_means_an_order_is_refused_in_every_stage() {
+    let found = problems(json!({"mapping": {
+        "productViewed": {"events": [{"name": "Order Completed"}]},
+        "addedToCart": {"events": [{"name": "added"}, {"name": "checkout_completed"}]},
+        "checkoutStarted": {"events": [{"name": "orderPaid"}]},
+    }}));
+    let wording = |path: &str, field: &str, name: &str| {
+        format!(
+            "spec.mapping.{path}.name: mapping.{field}.events names \"{name}\", which means an order: orders come from Shopify's orders/create webhook and are never counted from PostHog, remove it"
+        )
+    };
+    assert_eq!(
+        found,
+        [
+            wording(
+                "productViewed.events[0]",
+                "productViewed",
+                "Order Completed"
+            ),
+            wording("addedToCart.events[1]", "addedToCart", "checkout_completed"),
+            wording("checkoutStarted.events[0]", "checkoutStarted", "orderPaid"),
+        ]
+    );
+}
+
+#[test]
+fn the_schemas_order_rule_refuses_the_usual_names() {
+    for name in [
+        "order completed",
+        "checkout_completed",
+        "shopify order created",
+        "placed order",
+        "orders/create",
+        "purchase",
+        "completed checkout",
+        "order refunded v2",
+    ] {
+        assert!(ORDER_LIKE.is_match(name), "{name}");
+    }
 }
 
 #[test]
@@ -159,11 +207,14 @@ fn a_key_pasted_into_another_field_is_never_repeated() {
     let found = problems(json!({
         "host": "https://phx_secret@eu.posthog.com",
         "apiKeySecretRef": {"name": "phx_secret", "key": "phx_secret"},
+        "mapping": {"addedToCart": {"events": [
+            {"name": "x", "urlPath": "phx_secret"}, {"name": "phx_secret"}, {"name": "phx_secret"},
+        ]}},
         "timeZone": "phx_secret",
         "refresh": {"interval": "phx_secret"},
         "deletionGracePeriod": "phx_secret",
     }));
-    assert_eq!(found.len(), 6);
+    assert_eq!(found.len(), 8);
     for problem in found {
         assert!(!problem.contains("phx_secret"), "{problem}");
     }
@@ -327,6 +378,23 @@ fn field() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    /// What the schema refuses and the operator would take could never be configured.
+    #[test]
+    fn the_schemas_order_rule_refuses_nothing_that_validation_takes(
+        words in prop::collection::vec(prop::sample::select(vec![
+            "order", "orders", "purchase", "purchased", "checkout", "step", "completed", "placed",
+            "paid", "refund", "create", "created", "cancelled", "info", "submitted", "shopify",
+            "product", "viewed", "border", "é", "2", "finished",
+        ]), 1..5),
+        separator in prop::sample::select(vec![" ", "_", "/", "-", ""]),
+        dollar in any::<bool>(),
+    ) {
+        let name = format!("{}{}", if dollar { "$" } else { "" }, words.join(separator));
+                if !name.starts_with('$') && ORDER_LIKE.is_match(&name.to_ascii_lowercase()) {
+            prop_assert!(domain::recogniser::is_order_like(&name), "{name}");
+        }
+    }
+
     #[test]
     fn validation_never_panics_and_accepts_only_what_is_within_bounds(
         fields in prop::collection::btree_map(field(), any_json(), 0..6),
