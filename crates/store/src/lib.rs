@@ -2,6 +2,7 @@
 //! that a database URL names. SQLite is behind it here, one file a statement group.
 
 mod database_url;
+mod sqlite;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,11 +36,9 @@ impl Default for OpenOptions {
 /// [`StoreError::Unusable`], one sentence with the fix: the URL is not one, the database is of a
 /// kind this build cannot use, the file cannot be created or written, is not a SQLite database,
 /// has a newer schema, lies on a network file system, or another process keeps it locked.
-pub async fn open(url: &str, _options: OpenOptions) -> Result<Arc<dyn Store>> {
+pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     match url.parse::<DatabaseUrl>() {
-        Ok(DatabaseUrl::Sqlite(path)) => Err(StoreError::Unusable {
-            detail: format!("{} cannot be opened: this build has no SQLite store yet", path.display()),
-        }),
+        Ok(DatabaseUrl::Sqlite(path)) => Ok(Arc::new(sqlite::open(&path, &options).await?)),
         Err(error) => Err(StoreError::Unusable {
             detail: error.to_string(),
         }),

@@ -1,0 +1,190 @@
+//! [`EventReader`]: lists are built in `events_list`; here are the counts and the narrow reads.
+
+use async_trait::async_trait;
+use domain::storage::{
+    Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
+    EventRow, Result,
+};
+use domain::{ConnectionId, EventName};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::errors::{corrupt, sql};
+use super::event_columns;
+use super::values::{DAY, day, day_number, get, limit as rows, micros, unsigned};
+
+#[async_trait]
+impl EventReader for SqliteStore {
+    async fn events(
+        &self,
+        connection: ConnectionId,
+        filter: &EventFilter,
+        after: Option<EventKey>,
+        limit: usize,
+    ) -> Result<Vec<EventRow>> {
+        self.list_events(connection, filter, after, limit).await
+    }
+
+    async fn changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<Change>> {
+        self.list_changes(connection, seq, limit).await
+    }
+
+    async fn daily_event_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+        names: &[EventName],
+    ) -> Result<Vec<DailyEventCount>> {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "SELECT c.day, c.event, c.events
+             FROM epochs AS o CROSS JOIN daily_event_counts AS c
+                ON c.epoch = o.number AND c.rollup = o.rollup
+             WHERE o.id = ",
+        );
+        query.push_bind(connection.0);
+        query.push(" AND c.day >= ").push_bind(day_number(from));
+        query.push(" AND c.day < ").push_bind(day_number(to));
+        if !names.is_empty() {
+            query.push(" AND c.event IN (");
+            let mut list = query.separated(", ");
+            for name in names {
+                list.push_bind(name.as_str());
+            }
+            query.push(")");
+        }
+        query
+            .push(" ORDER BY c.day, c.event")
+            .build()
+            .fetch_all(&self.readers)
+            .await
+            .map_err(sql)?
+            .iter()
+            .map(|row| {
+                Ok(DailyEventCount {
+                    day: day(get(row, "day")?)?,
+                    name: EventName::new(get::<String>(row, "event")?),
+                    events: unsigned(get(row, "events")?),
+                })
+            })
+            .collect()
+    }
+
+    async fn daily_stage_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<DailyStageCount>> {
+        sqlx::query(
+            "SELECT c.day, c.stage, c.event, c.events
+             FROM epochs AS o CROSS JOIN daily_stage_counts AS c
+                ON c.epoch = o.number AND c.rollup = o.rollup
+             WHERE o.id = ? AND c.day >= ? AND c.day < ?
+             ORDER BY c.day, c.stage, c.event",
+        )
+        .bind(connection.0)
+        .bind(day_number(from))
+        .bind(day_number(to))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(|row| {
+            Ok(DailyStageCount {
+                day: day(get(row, "day")?)?,
+                stage: event_columns::stage(get(row, "stage")?)?
+                    .ok_or_else(|| corrupt("a daily stage count has no stage"))?,
+                name: EventName::new(get::<String>(row, "event")?),
+                events: unsigned(get(row, "events")?),
+            })
+        })
+        .collect()
+    }
+
+    async fn event_definitions(
+        &self,
+        connection: ConnectionId,
+        after: Option<&EventName>,
+        limit: usize,
+    ) -> Result<Vec<EventDefinition>> {
+        self.list_definitions(connection, after, limit).await
+    }
+
+    async fn distinct_ids_since(
+        &self,
+        connection: ConnectionId,
+        since: Timestamp,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        let beyond = if after.is_some() { ">" } else { ">=" };
+        sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT DISTINCT distinct_id FROM events INDEXED BY events_by_distinct_id
+             WHERE epoch = (SELECT number FROM epochs WHERE id = ?) AND distinct_id {beyond} ?
+                AND created_at >= ?
+             ORDER BY distinct_id LIMIT ?"
+        )))
+        .bind(connection.0)
+        .bind(after.unwrap_or_default())
+        .bind(micros(since))
+        .bind(rows(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)
+    }
+}
+
+impl SqliteStore {
+    pub(super) async fn utc_day_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Date, u64)>> {
+        // SQLite divides towards zero; a day before 1970 must be rounded down.
+        sqlx::query(
+            "SELECT (timestamp - ((timestamp % ?4) + ?4) % ?4) / ?4 AS day, count(*) AS events
+             FROM events INDEXED BY events_by_time
+             WHERE epoch = (SELECT number FROM epochs WHERE id = ?1)
+                AND timestamp >= ?2 AND timestamp < ?3
+             GROUP BY 1 ORDER BY 1",
+        )
+        .bind(connection.0)
+        .bind(day_number(from) * DAY)
+        .bind(day_number(to) * DAY)
+        .bind(DAY)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
+        .collect()
+    }
+
+    pub(super) async fn utc_day_uuids(
+        &self,
+        connection: ConnectionId,
+        day: Date,
+    ) -> Result<Vec<Uuid>> {
+        sqlx::query_scalar(
+            "SELECT uuid FROM events INDEXED BY events_by_time
+             WHERE epoch = (SELECT number FROM epochs WHERE id = ?)
+                AND timestamp >= ? AND timestamp < ?",
+        )
+        .bind(connection.0)
+        .bind(day_number(day) * DAY)
+        .bind((day_number(day) + 1) * DAY)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)
+    }
+}

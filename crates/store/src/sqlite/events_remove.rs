@@ -1,0 +1,176 @@
+//! Removing events: those that PostHog no longer has, and those past retention.
+
+use std::collections::BTreeSet;
+
+use domain::merge::{Deltas, StoredRow};
+use domain::storage::{Lease, Result};
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use uuid::Uuid;
+
+use super::epochs::EpochState;
+use super::errors::sql;
+use super::events_write::any_kind;
+use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::values::{limit, micros};
+use super::{SqliteStore, counts, event_columns, facts, leases};
+
+/// Events removed in one transaction: others wait that long for the file.
+const BATCH: usize = 4096;
+/// Rows named with one statement.
+const ROWS: usize = 512;
+
+/// Stored rows with their rowids.
+#[derive(Default)]
+struct Doomed {
+    rows: Vec<StoredRow>,
+    rowids: Vec<i64>,
+}
+
+impl SqliteStore {
+    pub(super) async fn delete_events(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {
+        let mut removed = 0;
+        for chunk in uuids.chunks(BATCH) {
+            let mut tx = self.write().await?;
+            let epoch = leases::hold(&mut tx, lease).await?;
+            let mut state = EpochState::load(&mut tx, epoch).await?;
+            let doomed = find(&mut tx, epoch, chunk).await?;
+            if !doomed.rows.is_empty() {
+                bury(&mut tx, &mut state, &doomed.rows).await?;
+                remove(&mut tx, &state, &doomed).await?;
+            }
+            tx.commit().await.map_err(sql)?;
+            removed += doomed.rows.len() as u64;
+        }
+        Ok(removed)
+    }
+
+    pub(super) async fn delete_expired(&self, lease: &Lease, before: Timestamp) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let epoch = leases::hold(&mut tx, lease).await?;
+            let state = EpochState::load(&mut tx, epoch).await?;
+            let rows = sqlx::query(AssertSqlSafe(format!(
+                "{} FROM events INDEXED BY events_by_time WHERE epoch = ? AND timestamp < ?
+                 ORDER BY timestamp, uuid LIMIT ?",
+                event_columns::SELECT_STORED
+            )))
+            .bind(epoch)
+            .bind(micros(before))
+            .bind(limit(BATCH))
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(sql)?;
+            let mut doomed = Doomed::default();
+            doomed.extend(&rows)?;
+            if doomed.rows.is_empty() {
+                // What a tombstone would tell is past retention too.
+                sqlx::query("DELETE FROM event_deletions WHERE epoch = ? AND timestamp < ?")
+                    .bind(epoch)
+                    .bind(micros(before))
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(sql)?;
+                tx.commit().await.map_err(sql)?;
+                return Ok(removed);
+            }
+            remove(&mut tx, &state, &doomed).await?;
+            tx.commit().await.map_err(sql)?;
+            removed += doomed.rows.len() as u64;
+        }
+    }
+}
+
+impl Doomed {
+    fn extend(&mut self, rows: &[SqliteRow]) -> Result<()> {
+        for row in rows {
+            self.rows.push(event_columns::decode_stored(row)?);
+            self.rowids.push(event_columns::rowid(row)?);
+        }
+        Ok(())
+    }
+}
+
+async fn find(connection: &mut SqliteConnection, epoch: i64, uuids: &[Uuid]) -> Result<Doomed> {
+    let mut doomed = Doomed::default();
+    for batch in batches(uuids, ROWS) {
+        let mut parameters = Parameters::with_capacity(1 + batch.len());
+        parameters.add(epoch)?;
+        for uuid in batch {
+            parameters.add(*uuid)?;
+        }
+        let text = list_sql(
+            &format!(
+                "{} FROM events WHERE epoch = ? AND uuid IN",
+                event_columns::SELECT_STORED
+            ),
+            batch.len(),
+            "",
+        );
+        let rows = sqlx::query_with(text, parameters.into_arguments())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(sql)?;
+        doomed.extend(&rows)?;
+    }
+    Ok(doomed)
+}
+
+/// Leaves a tombstone for each row, for followers.
+async fn bury(
+    connection: &mut SqliteConnection,
+    state: &mut EpochState,
+    rows: &[StoredRow],
+) -> Result<()> {
+    for batch in batches(rows, ROWS) {
+        let mut parameters = Parameters::with_capacity(4 * batch.len());
+        for row in batch {
+            parameters.add(state.number)?;
+            parameters.add(row.uuid)?;
+            parameters.add(micros(row.timestamp))?;
+            parameters.add(state.next_change())?;
+        }
+        let text = values_sql(
+            "INSERT OR REPLACE INTO event_deletions (epoch, uuid, timestamp, change_seq) VALUES",
+            4,
+            batch.len(),
+            "",
+        );
+        sqlx::query_with(text, parameters.into_arguments())
+            .execute(&mut *connection)
+            .await
+            .map_err(sql)?;
+    }
+    state.save_change_seq(connection).await
+}
+
+/// Removes rows with their effect on counts and identity facts.
+async fn remove(
+    connection: &mut SqliteConnection,
+    state: &EpochState,
+    doomed: &Doomed,
+) -> Result<()> {
+    for batch in batches(&doomed.rowids, ROWS) {
+        let mut parameters = Parameters::with_capacity(batch.len());
+        for rowid in batch {
+            parameters.add(*rowid)?;
+        }
+        let text = list_sql("DELETE FROM events WHERE rowid IN", batch.len(), "");
+        sqlx::query_with(text, parameters.into_arguments())
+            .execute(&mut *connection)
+            .await
+            .map_err(sql)?;
+    }
+    let names: BTreeSet<&str> = doomed
+        .rows
+        .iter()
+        .flat_map(|row| row.id_properties.keys().map(String::as_str))
+        .collect();
+    let properties: Vec<_> = names.into_iter().map(any_kind).collect();
+    let edges = state.edges(doomed.rows.iter().map(|row| row.timestamp));
+    let deltas = Deltas::of_removal(&doomed.rows, &edges, &properties);
+    counts::add(connection, state, &deltas).await?;
+    facts::add(connection, state.number, &deltas.facts).await
+}

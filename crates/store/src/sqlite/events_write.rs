@@ -1,0 +1,161 @@
+//! Storing a page: one transaction over rows, counts, identity facts and the place reached.
+
+use std::collections::BTreeSet;
+
+use domain::Event;
+use domain::identity::{IdProperty, IdPropertyKind};
+use domain::merge::{Merged, PlacedEvent, Placement, StoredRow, merge};
+use domain::storage::{Lease, Page, PageOutcome, Result};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use super::epochs::EpochState;
+use super::errors::sql;
+use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::{SqliteStore, counts, event_columns, facts, leases, slices};
+
+/// Rows of 30 parameters a statement. More gain nothing (docs/performance.md).
+const ROWS: usize = 128;
+/// Uuids looked up with one statement.
+const LOOKUPS: usize = 1024;
+
+impl SqliteStore {
+    pub(super) async fn store_page(&self, lease: &Lease, page: &Page) -> Result<PageOutcome> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let place = slices::find(&mut tx, epoch, page.run, page.slice).await?;
+        let outcome = if page.events.is_empty() {
+            PageOutcome::default()
+        } else {
+            let mut state = EpochState::load(&mut tx, epoch).await?;
+            let merged = decide(&mut tx, &state, page).await?;
+            write(&mut tx, &mut state, &merged).await?;
+            merged.outcome
+        };
+        slices::advance(&mut tx, &place, page, &outcome).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(outcome)
+    }
+}
+
+async fn decide(
+    connection: &mut SqliteConnection,
+    state: &EpochState,
+    page: &Page,
+) -> Result<Merged> {
+    let uuids: BTreeSet<Uuid> = page.events.iter().map(|event| event.uuid).collect();
+    let uuids: Vec<Uuid> = uuids.into_iter().collect();
+    let stored = stored_rows(connection, state.number, &uuids).await?;
+    let stamps = page.events.iter().map(|event| event.timestamp);
+    let days = state.edges(stamps);
+    let placement = Placement {
+        mapping: &state.mapping,
+        days: &days,
+        id_properties: &properties_of(&stored, &page.events),
+    };
+    Ok(merge(
+        &stored,
+        page.events.clone(),
+        &placement,
+        page.late_before,
+    ))
+}
+
+/// Every property that occurs: facts are stored whatever a property is configured to name, and
+/// the kind given here is not looked at.
+fn properties_of(stored: &[StoredRow], events: &[Event]) -> Vec<IdProperty> {
+    let stored = stored.iter().map(|row| &row.id_properties);
+    let sent = events.iter().map(|event| &event.id_properties);
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for properties in stored.chain(sent) {
+        names.extend(properties.keys().map(String::as_str));
+    }
+    names.into_iter().map(any_kind).collect()
+}
+
+/// A property as facts are stored: of no particular kind.
+pub(super) fn any_kind(name: &str) -> IdProperty {
+    IdProperty {
+        kind: IdPropertyKind::Customer,
+        property: name.to_owned(),
+    }
+}
+
+/// The stored rows of these uuids.
+pub(super) async fn stored_rows(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    uuids: &[Uuid],
+) -> Result<Vec<StoredRow>> {
+    let mut found = Vec::new();
+    for batch in batches(uuids, LOOKUPS) {
+        let text = list_sql(
+            &format!(
+                "{} FROM events WHERE epoch = ? AND uuid IN",
+                event_columns::SELECT_STORED
+            ),
+            batch.len(),
+            "",
+        );
+        let mut parameters = Parameters::with_capacity(1 + batch.len());
+        parameters.add(epoch)?;
+        for uuid in batch {
+            parameters.add(*uuid)?;
+        }
+        let rows = sqlx::query_with(text, parameters.into_arguments())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(sql)?;
+        for row in &rows {
+            found.push(event_columns::decode_stored(row)?);
+        }
+    }
+    Ok(found)
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    state: &mut EpochState,
+    merged: &Merged,
+) -> Result<()> {
+    if merged.inserts.is_empty() && merged.replacements.is_empty() {
+        return Ok(());
+    }
+    put(connection, state, &merged.inserts, "").await?;
+    put(
+        connection,
+        state,
+        &merged.replacements,
+        event_columns::REPLACE,
+    )
+    .await?;
+    state.save_change_seq(connection).await?;
+    counts::add(connection, state, &merged.deltas).await?;
+    facts::add(connection, state.number, &merged.deltas.facts).await
+}
+
+async fn put(
+    connection: &mut SqliteConnection,
+    state: &mut EpochState,
+    rows: &[PlacedEvent],
+    on_conflict: &str,
+) -> Result<()> {
+    for batch in batches(rows, ROWS) {
+        let mut parameters = Parameters::with_capacity(event_columns::WRITTEN * batch.len());
+        for row in batch {
+            let change = state.next_change();
+            event_columns::bind(&mut parameters, state.number, row, change)?;
+        }
+        let text = values_sql(
+            event_columns::INSERT,
+            event_columns::WRITTEN,
+            batch.len(),
+            on_conflict,
+        );
+        sqlx::query_with(text, parameters.into_arguments())
+            .execute(&mut *connection)
+            .await
+            .map_err(sql)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! Reading links: person mappings and identity facts side by side, in one order.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use domain::ConnectionId;
+use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey, IdentityLink};
+use domain::storage::{IdentityReader, LinkKey, Result};
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::errors::{corrupt, not_found, sql};
+use super::facts::OWN_FORM;
+use super::values::{from_json, get, instant, instant_or_none, limit as rows, to_json};
+
+/// What a link leads to, as a number: the order of [`IdentityKey`]'s variants.
+mod kind {
+    pub(super) const PERSON: i64 = 1;
+    pub(super) const CUSTOMER: i64 = 2;
+    pub(super) const ANONYMOUS: i64 = 3;
+    pub(super) const EMAIL: i64 = 4;
+}
+
+/// Where a link stands in the order of all; what a [`LinkKey`] holds as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Place {
+    distinct_id: String,
+    kind: i64,
+    /// The value linked to; a person as 32 hexadecimal digits, which sort as its bytes do.
+    value: String,
+    property: String,
+    /// Tells person links of one person apart: they are numbered as they began.
+    link: i64,
+}
+
+impl Place {
+    fn key(&self) -> Result<LinkKey> {
+        to_json(self).map(LinkKey)
+    }
+
+    fn of(key: &LinkKey) -> Result<Self> {
+        serde_json::from_str(&key.0).map_err(|_| not_found("that place in the list of links"))
+    }
+}
+
+type Placed = (Place, IdentityLink);
+
+#[async_trait]
+impl IdentityReader for SqliteStore {
+    async fn links_of(
+        &self,
+        connection: ConnectionId,
+        keys: &[IdentityKey],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        let mut tx = self.read().await?;
+        let Some(epoch) = Owner::find(&mut tx, connection).await? else {
+            return Ok(Vec::new());
+        };
+        let mut found: BTreeSet<Placed> = BTreeSet::new();
+        for key in keys {
+            found.extend(epoch.touching(&mut tx, key, limit).await?);
+        }
+        Ok(found
+            .into_iter()
+            .take(limit)
+            .map(|(_, link)| link)
+            .collect())
+    }
+
+    async fn links(
+        &self,
+        connection: ConnectionId,
+        history: bool,
+        after: Option<&LinkKey>,
+        limit: usize,
+    ) -> Result<Vec<(LinkKey, IdentityLink)>> {
+        let after = after.map(Place::of).transpose()?;
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            return Ok(Vec::new());
+        };
+        let mut found = owner
+            .persons_after(&mut tx, history, after.as_ref(), limit)
+            .await?;
+        found.extend(owner.facts_after(&mut tx, after.as_ref(), limit).await?);
+        found.sort();
+        found.truncate(limit);
+        found
+            .into_iter()
+            .map(|(place, link)| Ok((place.key()?, link)))
+            .collect()
+    }
+}
+
+/// The epoch whose links are read.
+struct Owner {
+    epoch: i64,
+    /// When every mapping was last read: the last sight of each current link.
+    persons_read_at: Option<i64>,
+    /// What each property names. One property may name both.
+    kinds: Vec<(String, i64)>,
+}
+
+const PERSONS: &str =
+    "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen FROM person_links";
+
+const FACTS: &str = "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen
+    FROM identity_facts AS f CROSS JOIN kinds AS k ON k.property = f.property";
+
+impl Owner {
+    async fn find(connection: &mut SqliteConnection, id: ConnectionId) -> Result<Option<Self>> {
+        let Some(row) =
+            sqlx::query("SELECT number, persons_read_at, id_properties FROM epochs WHERE id = ?")
+                .bind(id.0)
+                .fetch_optional(connection)
+                .await
+                .map_err(sql)?
+        else {
+            return Ok(None);
+        };
+        let properties: Vec<IdProperty> = from_json(get(&row, "id_properties")?)?;
+        let mut kinds: Vec<(String, i64)> = properties
+            .into_iter()
+            .map(|IdProperty { kind, property }| match kind {
+                IdPropertyKind::Customer => (property, kind::CUSTOMER),
+                IdPropertyKind::Anonymous => (property, kind::ANONYMOUS),
+            })
+            .collect();
+        kinds.push((OWN_FORM.to_owned(), kind::EMAIL));
+        kinds.sort();
+        kinds.dedup();
+        Ok(Some(Self {
+            epoch: get(&row, "number")?,
+            persons_read_at: get(&row, "persons_read_at")?,
+            kinds,
+        }))
+    }
+
+    /// The first current links, in order, that touch `key`.
+    async fn touching(
+        &self,
+        connection: &mut SqliteConnection,
+        key: &IdentityKey,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        match key {
+            IdentityKey::DistinctId(distinct_id) => {
+                let mut query = self.persons(false);
+                query.push(" AND distinct_id = ").push_bind(distinct_id);
+                let mut found = self.fetch_persons(connection, query, limit).await?;
+                let mut query = self.facts();
+                query.push(" AND f.distinct_id = ").push_bind(distinct_id);
+                found.extend(fetch_facts(connection, query, limit).await?);
+                Ok(found)
+            }
+            IdentityKey::Person(person_id) => {
+                let mut query = self.persons(false);
+                query.push(" AND person_id = ").push_bind(*person_id);
+                self.fetch_persons(connection, query, limit).await
+            }
+            IdentityKey::CustomerId(value) => {
+                self.facts_to(connection, kind::CUSTOMER, value, limit)
+                    .await
+            }
+            IdentityKey::AnonymousId(value) => {
+                self.facts_to(connection, kind::ANONYMOUS, value, limit)
+                    .await
+            }
+            IdentityKey::Email(value) => self.facts_to(connection, kind::EMAIL, value, limit).await,
+        }
+    }
+
+    async fn facts_to(
+        &self,
+        connection: &mut SqliteConnection,
+        kind: i64,
+        value: &str,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut query = self.facts();
+        query.push(" AND f.value = ").push_bind(value);
+        query.push(" AND k.kind = ").push_bind(kind);
+        fetch_facts(connection, query, limit).await
+    }
+
+    async fn persons_after(
+        &self,
+        connection: &mut SqliteConnection,
+        history: bool,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut query = self.persons(history);
+        match after {
+            None => {}
+            // Facts of a distinct id come after its persons.
+            Some(place) if place.kind > kind::PERSON => {
+                query
+                    .push(" AND distinct_id > ")
+                    .push_bind(&place.distinct_id);
+            }
+            Some(place) => {
+                let person_id = Uuid::try_parse(&place.value).map_err(corrupt)?;
+                query.push(" AND (distinct_id, person_id, link) > (");
+                query.push_bind(&place.distinct_id).push(", ");
+                query.push_bind(person_id).push(", ");
+                query.push_bind(place.link).push(")");
+            }
+        }
+        self.fetch_persons(connection, query, limit).await
+    }
+
+    async fn facts_after(
+        &self,
+        connection: &mut SqliteConnection,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut query = self.facts();
+        if let Some(place) = after {
+            // The first condition follows from the second, and is the one the index can seek by.
+            query
+                .push(" AND f.distinct_id >= ")
+                .push_bind(&place.distinct_id);
+            query.push(" AND (f.distinct_id, k.kind, f.value, f.property) > (");
+            query.push_bind(&place.distinct_id).push(", ");
+            query.push_bind(place.kind).push(", ");
+            query.push_bind(&place.value).push(", ");
+            query.push_bind(&place.property).push(")");
+        }
+        fetch_facts(connection, query, limit).await
+    }
+
+    fn persons(&self, history: bool) -> QueryBuilder<Sqlite> {
+        let mut query = QueryBuilder::new(PERSONS);
+        query.push(" WHERE epoch = ").push_bind(self.epoch);
+        if !history {
+            query.push(" AND valid_to IS NULL");
+        }
+        query
+    }
+
+    fn facts(&self) -> QueryBuilder<Sqlite> {
+        let mut query = QueryBuilder::new("WITH kinds (property, kind) AS (");
+        query.push_values(&self.kinds, |mut row, (property, kind)| {
+            row.push_bind(property).push_bind(kind);
+        });
+        query.push(") ").push(FACTS);
+        query.push(" WHERE f.epoch = ").push_bind(self.epoch);
+        query
+    }
+
+    async fn fetch_persons(
+        &self,
+        connection: &mut SqliteConnection,
+        mut query: QueryBuilder<Sqlite>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        query.push(" ORDER BY distinct_id, person_id, link LIMIT ");
+        query.push_bind(rows(limit));
+        query
+            .build()
+            .fetch_all(connection)
+            .await
+            .map_err(sql)?
+            .iter()
+            .map(|row| self.decode_person(row))
+            .collect()
+    }
+
+    fn decode_person(&self, row: &SqliteRow) -> Result<Placed> {
+        let distinct_id: String = get(row, "distinct_id")?;
+        let person_id: Uuid = get(row, "person_id")?;
+        let valid_to = instant_or_none(get(row, "valid_to")?)?;
+        let last_seen: i64 = get(row, "last_seen")?;
+        let last_seen = match valid_to {
+            None => last_seen.max(self.persons_read_at.unwrap_or(last_seen)),
+            Some(_) => last_seen,
+        };
+        let place = Place {
+            distinct_id: distinct_id.clone(),
+            kind: kind::PERSON,
+            value: person_id.simple().to_string(),
+            property: String::new(),
+            link: get(row, "link")?,
+        };
+        let link = IdentityLink {
+            distinct_id,
+            to: IdentityKey::Person(person_id),
+            evidence: Evidence::PersonMapping,
+            valid_from: instant(get(row, "valid_from")?)?,
+            valid_to,
+            last_seen: instant(last_seen)?,
+        };
+        Ok((place, link))
+    }
+}
+
+async fn fetch_facts(
+    connection: &mut SqliteConnection,
+    mut query: QueryBuilder<Sqlite>,
+    limit: usize,
+) -> Result<Vec<Placed>> {
+    query.push(" ORDER BY f.distinct_id, k.kind, f.value, f.property LIMIT ");
+    query.push_bind(rows(limit));
+    query
+        .build()
+        .fetch_all(connection)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(decode_fact)
+        .collect()
+}
+
+fn decode_fact(row: &SqliteRow) -> Result<Placed> {
+    let place = Place {
+        distinct_id: get(row, "distinct_id")?,
+        kind: get(row, "kind")?,
+        value: get(row, "value")?,
+        property: get(row, "property")?,
+        link: 0,
+    };
+    let value = place.value.clone();
+    let link = IdentityLink {
+        distinct_id: place.distinct_id.clone(),
+        to: match place.kind {
+            kind::CUSTOMER => IdentityKey::CustomerId(value),
+            kind::ANONYMOUS => IdentityKey::AnonymousId(value),
+            _ => IdentityKey::Email(value),
+        },
+        evidence: if place.property == OWN_FORM {
+            Evidence::DistinctIdForm
+        } else {
+            Evidence::EventProperty(place.property.clone())
+        },
+        valid_from: instant(get(row, "first_seen")?)?,
+        valid_to: None,
+        last_seen: instant(get(row, "last_seen")?)?,
+    };
+    Ok((place, link))
+}

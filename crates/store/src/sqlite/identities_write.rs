@@ -1,0 +1,216 @@
+//! Person mappings as PostHog has them, with the history of how they moved.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use domain::storage::{IdentityWriter, Lease, PersonMapping, ReadRange, Result};
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use super::errors::sql;
+use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::values::{get, micros};
+use super::{SqliteStore, leases};
+
+const ROWS: usize = 256;
+
+/// A link that has not ended.
+struct Current {
+    link: i64,
+    person_id: Uuid,
+}
+
+/// The difference between what is stored and what was read.
+#[derive(Default)]
+struct Difference<'a> {
+    /// Links that end.
+    ended: Vec<i64>,
+    /// Links that begin.
+    begun: Vec<(&'a str, Uuid)>,
+    /// Distinct ids whose link changed.
+    changed: u64,
+}
+
+#[async_trait]
+impl IdentityWriter for SqliteStore {
+    async fn observe_persons(
+        &self,
+        lease: &Lease,
+        mappings: &[PersonMapping],
+        range: &ReadRange,
+        observed_at: Timestamp,
+    ) -> Result<u64> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let observed: BTreeMap<&str, Uuid> = mappings
+            .iter()
+            .map(|mapping| (mapping.distinct_id.as_str(), mapping.person_id))
+            .collect();
+        let current = current_links(&mut tx, epoch, &observed, range).await?;
+        let difference = compare(&observed, &current);
+        write(&mut tx, epoch, &difference, micros(observed_at)).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(difference.changed)
+    }
+
+    async fn persons_read(&self, lease: &Lease, at: Timestamp) -> Result<()> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        sqlx::query("UPDATE epochs SET persons_read_at = ? WHERE number = ?")
+            .bind(micros(at))
+            .bind(epoch)
+            .execute(&mut *tx)
+            .await
+            .map_err(sql)?;
+        tx.commit().await.map_err(sql)
+    }
+}
+
+/// The current links of every id that was answered or that the read covered.
+async fn current_links(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    observed: &BTreeMap<&str, Uuid>,
+    range: &ReadRange,
+) -> Result<BTreeMap<String, Current>> {
+    let mut ids: Vec<&str> = observed.keys().copied().collect();
+    let mut rows = Vec::new();
+    match range {
+        ReadRange::Answered => {}
+        ReadRange::Ids(covered) => ids.extend(covered.iter().map(String::as_str)),
+        ReadRange::Span { after, through } => {
+            rows = sqlx::query(
+                "SELECT link, distinct_id, person_id FROM person_links
+                 WHERE epoch = ?1 AND valid_to IS NULL
+                    AND (?2 IS NULL OR distinct_id > ?2) AND (?3 IS NULL OR distinct_id <= ?3)",
+            )
+            .bind(epoch)
+            .bind(after)
+            .bind(through)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(sql)?;
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    for batch in batches(&ids, ROWS) {
+        let mut parameters = Parameters::with_capacity(1 + batch.len());
+        parameters.add(epoch)?;
+        for id in batch {
+            parameters.add(*id)?;
+        }
+        let text = list_sql(
+            "SELECT link, distinct_id, person_id FROM person_links
+             WHERE epoch = ? AND valid_to IS NULL AND distinct_id IN",
+            batch.len(),
+            "",
+        );
+        rows.extend(
+            sqlx::query_with(text, parameters.into_arguments())
+                .fetch_all(&mut *connection)
+                .await
+                .map_err(sql)?,
+        );
+    }
+    rows.iter().map(decode).collect()
+}
+
+fn decode(row: &SqliteRow) -> Result<(String, Current)> {
+    Ok((
+        get(row, "distinct_id")?,
+        Current {
+            link: get(row, "link")?,
+            person_id: get(row, "person_id")?,
+        },
+    ))
+}
+
+fn compare<'a>(
+    observed: &BTreeMap<&'a str, Uuid>,
+    current: &BTreeMap<String, Current>,
+) -> Difference<'a> {
+    let mut difference = Difference::default();
+    for (distinct_id, person_id) in observed {
+        match current.get(*distinct_id) {
+            Some(link) if link.person_id == *person_id => continue,
+            Some(link) => difference.ended.push(link.link),
+            None => {}
+        }
+        difference.begun.push((distinct_id, *person_id));
+        difference.changed += 1;
+    }
+    for (distinct_id, link) in current {
+        if !observed.contains_key(distinct_id.as_str()) {
+            difference.ended.push(link.link);
+            difference.changed += 1;
+        }
+    }
+    difference
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    difference: &Difference<'_>,
+    at: i64,
+) -> Result<()> {
+    if difference.changed == 0 {
+        return Ok(());
+    }
+    let (mut seq, read_at): (i64, Option<i64>) =
+        sqlx::query_as("SELECT link_seq, persons_read_at FROM epochs WHERE number = ?")
+            .bind(epoch)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(sql)?;
+    for link in &difference.ended {
+        seq += 1;
+        // Until now the last full read counted as its last sight, without writing every link.
+        // A clock that was set back must not end a link before it began.
+        sqlx::query(
+            "UPDATE person_links SET valid_to = max(valid_from, ?2),
+                last_seen = max(last_seen, coalesce(?3, last_seen)), change_seq = ?4
+             WHERE link = ?1",
+        )
+        .bind(link)
+        .bind(at)
+        .bind(read_at)
+        .bind(seq)
+        .execute(&mut *connection)
+        .await
+        .map_err(sql)?;
+    }
+    for batch in batches(&difference.begun, ROWS) {
+        let mut parameters = Parameters::with_capacity(6 * batch.len());
+        for (distinct_id, person_id) in batch {
+            seq += 1;
+            parameters.add(epoch)?;
+            parameters.add(*distinct_id)?;
+            parameters.add(*person_id)?;
+            parameters.add(at)?;
+            parameters.add(at)?;
+            parameters.add(seq)?;
+        }
+        let text = values_sql(
+            "INSERT INTO person_links
+                (epoch, distinct_id, person_id, valid_from, last_seen, change_seq) VALUES",
+            6,
+            batch.len(),
+            "",
+        );
+        sqlx::query_with(text, parameters.into_arguments())
+            .execute(&mut *connection)
+            .await
+            .map_err(sql)?;
+    }
+    sqlx::query("UPDATE epochs SET link_seq = ? WHERE number = ?")
+        .bind(seq)
+        .bind(epoch)
+        .execute(connection)
+        .await
+        .map_err(sql)?;
+    Ok(())
+}
