@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use domain::Event;
 use domain::event::EventName;
+use domain::page_path::page_of;
 
 use crate::answer::Row;
-use crate::page_url::page_of;
 
 /// Reads one row. A row that lacks what an event must have (uuid, event, distinct id, timestamps
 /// within jiff's range) is an error, which fails its whole page: nothing is lost in silence.
@@ -70,3 +70,6 @@ pub(crate) fn read(
     }
     Ok(event)
 }
+
+#[cfg(test)]
+mod tests;

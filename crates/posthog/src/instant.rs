@@ -41,7 +41,8 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
         return whole_microseconds(at);
     }
     // A civil time must not swallow an offset that the first attempt refused.
-    if text.len() > 10 && text[10..].contains(['+', '-', 'Z', 'z', '[']) {
+    let mut after_date = text.bytes().skip(10);
+    if after_date.any(|byte| b"+-Zz[".contains(&byte)) {
         return None;
     }
     let naive: DateTime = PARSER.parse_datetime(text).ok()?;
@@ -58,4 +59,83 @@ pub(crate) fn parse_day(text: &str) -> Option<Date> {
 fn whole_microseconds(at: Timestamp) -> Option<Timestamp> {
     let rounded = at.round(Unit::Microsecond).ok()?;
     (rounded == at).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::Offset;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_form_of_an_answers_timestamp_is_the_same_instant() {
+        let forms = [
+            "2026-01-01T10:00:00.123456Z",
+            "2026-01-01T12:00:00.123456+02:00",
+            "2026-01-01T15:45:00.123456+05:45",
+            "2026-01-01 10:00:00.123456",
+            "2026-01-01T10:00:00.123456000Z",
+            "2026-01-01T10:00:00.123456+0000",
+        ];
+        let expected = parse(forms[0]);
+        assert!(expected.is_some());
+        for form in forms {
+            assert_eq!(parse(form), expected, "{form}");
+        }
+        assert_eq!(parse("2026-01-01T10:00:00Z"), parse("2026-01-01 10:00:00"));
+    }
+
+    #[test]
+    fn what_is_no_instant_that_can_be_kept_is_none() {
+        for text in [
+            "",
+            "soon",
+            "10:00",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T10:00:00.1234567Z",
+            "2026-01-01T10:00:00+99:00",
+            "10000-01-01T00:00:00Z",
+            "2026-01-01T10:00:00[Europe/Berlin]",
+            "1767261600",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_its_first_instant_and_nothing_else() {
+        let day = Some(jiff::civil::date(2026, 1, 1));
+        assert_eq!(parse_day("2026-01-01"), day);
+        assert_eq!(parse_day("2026-01-01T00:00:00Z"), day);
+        assert_eq!(parse_day("2026-01-01T01:00:00+01:00"), day);
+        assert_eq!(parse_day("2026-01-01T00:00:00+01:00"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_instant_survives_any_offset_and_its_own_bound(
+            micros in -2_208_988_800_000_000_i64..10_413_791_999_999_999,
+            quarters in -56_i32..=56,
+        ) {
+            let at = Timestamp::from_microsecond(micros).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(parse(&bound(at)), Some(at));
+            let offset = Offset::from_seconds(quarters * 900).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let local = offset.to_datetime(at);
+            let sign = if quarters < 0 { '-' } else { '+' };
+            let (hours, minutes) = (quarters.abs() / 4, quarters.abs() % 4 * 15);
+            let text = format!("{local}{sign}{hours:02}:{minutes:02}");
+            prop_assert_eq!(parse(&text), Some(at), "{}", text);
+        }
+
+        #[test]
+        fn bounds_sort_as_their_instants(a in 0_i64..4_000_000_000_000_000, b in 0_i64..4_000_000_000_000_000) {
+            let text = |micros| Timestamp::from_microsecond(micros).map(bound).ok();
+            prop_assert_eq!(a.cmp(&b), text(a).cmp(&text(b)));
+        }
+
+        #[test]
+        fn no_text_is_read_with_a_panic(text in "[0-9TZ: .+-]{0,40}|.{0,30}") {
+            let _ = parse(&text);
+        }
+    }
 }

@@ -10,7 +10,6 @@ mod exchange;
 pub mod gate;
 pub mod http;
 mod instant;
-mod page_url;
 pub mod queries;
 mod refusal;
 pub mod region;

@@ -2,13 +2,13 @@
 
 use domain::event::EventName;
 use domain::mapping::KnownEvent;
+use domain::page_path::page_of;
 use domain::storage::EventDefinition;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Client;
 use crate::error::Error;
-use crate::page_url::page_of;
 use crate::queries;
 use crate::request::{DEFINITIONS_A_PAGE, Request};
 
