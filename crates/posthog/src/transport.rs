@@ -15,6 +15,42 @@ use crate::queries::Query;
 use crate::request::Request;
 use crate::retry::Retry;
 
+/// How an answer's body becomes a `T`. A trait and not an async closure: callers must be able to
+/// move between threads, which the compiler cannot see through a closure over every lifetime.
+trait Reading<T>: Sync {
+    fn read(&self, body: Body<'_>) -> impl Future<Output = Result<T, Error>> + Send;
+}
+
+/// Reads a JSON document.
+struct Document<'a> {
+    transport: &'a Transport,
+    request: &'a Request,
+}
+
+impl<T: DeserializeOwned + Send> Reading<T> for Document<'_> {
+    async fn read(&self, body: Body<'_>) -> Result<T, Error> {
+        let whole = body.whole().await?;
+        serde_json::from_slice(&whole)
+            .map_err(|error| self.transport.misunderstood(self.request, &error))
+    }
+}
+
+/// Reads a query's rows.
+struct Rows<'a, P> {
+    query: &'a Query,
+    parse: P,
+}
+
+impl<T, P> Reading<Vec<T>> for Rows<'_, P>
+where
+    T: Send + 'static,
+    P: Fn(&mut Row<'_>) -> Result<T, String> + Clone + Send + Sync + 'static,
+{
+    async fn read(&self, body: Body<'_>) -> Result<Vec<T>, Error> {
+        stream_rows(body, self.query, self.parse.clone()).await
+    }
+}
+
 /// The way to one project.
 pub(crate) struct Transport {
     pub(crate) config: ClientConfig,
@@ -30,40 +66,33 @@ impl Transport {
     }
 
     /// Asks for a JSON document of form `T`; unknown fields are passed over.
-    pub(crate) async fn document<T: DeserializeOwned>(
+    pub(crate) async fn document<T: DeserializeOwned + Send>(
         &self,
         request: &Request,
     ) -> Result<T, Error> {
-        self.attempt(request, async |body: Body<'_>| {
-            let whole = body.whole().await?;
-            serde_json::from_slice(&whole).map_err(|error| self.misunderstood(request, &error))
-        })
-        .await
+        let read = Document {
+            transport: self,
+            request,
+        };
+        self.attempt(request, &read).await
     }
 
     /// Asks a query; each row becomes a `T` while the answer still comes in.
     pub(crate) async fn rows<T, P>(&self, query: &Query, parse: P) -> Result<Vec<T>, Error>
     where
         T: Send + 'static,
-        P: Fn(&mut Row<'_>) -> Result<T, String> + Clone + Send + 'static,
+        P: Fn(&mut Row<'_>) -> Result<T, String> + Clone + Send + Sync + 'static,
     {
         let request = Request::query(self.config.project, query);
-        self.attempt(&request, async |body: Body<'_>| {
-            stream_rows(body, query, parse.clone()).await
-        })
-        .await
+        self.attempt(&request, &Rows { query, parse }).await
     }
 
     /// Sends a request until it is answered, or its error is final.
-    async fn attempt<T>(
-        &self,
-        request: &Request,
-        read: impl AsyncFn(Body<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    async fn attempt<T, R: Reading<T>>(&self, request: &Request, read: &R) -> Result<T, Error> {
         let mut retry = Retry::new(self.config.http.config.backoff);
         loop {
             let pass = self.config.gate.enter().await?;
-            let error = match self.once(request, &read).await {
+            let error = match self.once(request, read).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -85,11 +114,7 @@ impl Transport {
         }
     }
 
-    async fn once<T>(
-        &self,
-        request: &Request,
-        read: &impl AsyncFn(Body<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    async fn once<T, R: Reading<T>>(&self, request: &Request, read: &R) -> Result<T, Error> {
         let exchange = Exchange {
             http: &self.config.http,
             host: &self.config.host,
@@ -98,7 +123,7 @@ impl Transport {
         };
         let limit = self.config.http.config.total_timeout;
         let begun = Instant::now();
-        let whole = async { read(exchange.send(request).await?).await };
+        let whole = async { read.read(exchange.send(request).await?).await };
         let outcome = tokio::time::timeout(limit, whole)
             .await
             .unwrap_or_else(|_| Err(overdue(request, limit)));
@@ -133,7 +158,7 @@ impl Transport {
 fn overdue(request: &Request, limit: Duration) -> Error {
     Error::Timeout {
         request: request.name.to_owned(),
-        reason: format!("it was not complete after {} s", limit.as_secs()),
+        reason: format!("it was not complete after {limit:?}"),
     }
 }
 
