@@ -14,9 +14,11 @@ pub mod merge;
 pub mod page_path;
 pub mod plan;
 pub mod recogniser;
+pub mod slices;
 pub mod stage;
 pub mod storage;
 pub mod sync;
+pub mod window;
 
 pub use api_key::ApiKey;
 pub use connection::{ConnectionId, ConnectionName, Epoch, ProjectId};

@@ -117,8 +117,8 @@ pub trait EventReader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<EventRow>>;
 
-    /// Changes after `seq` in ascending order, `limit` at most. Several changes of one event may
-    /// be told as the last of them.
+    /// Changes after `seq` in ascending order, `limit` at most. Each event is told once: as it is
+    /// now, or as gone, at the number of its last change.
     async fn changes(
         &self,
         connection: ConnectionId,

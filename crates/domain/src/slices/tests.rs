@@ -1,0 +1,348 @@
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::sync::{Arrivals, Slice, SliceCursor, SliceEvents, SlicePart, Window};
+
+const NAMES: [&str; 7] = [
+    "$pageview",
+    "a",
+    "b",
+    "c",
+    "$autocapture",
+    "$rageclick",
+    "new",
+];
+
+fn at(seconds: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+    start + SignedDuration::from_secs(seconds)
+}
+
+fn day(index: i8) -> Date {
+    jiff::civil::date(2026, 11, index + 1)
+}
+
+/// An event as far as slices tell events apart.
+#[derive(Debug, Clone)]
+struct Sent {
+    at: Timestamp,
+    late: bool,
+    name: &'static str,
+    hash: u64,
+    uuid: Uuid,
+}
+
+impl Sent {
+    /// What the query of a slice answers, written as its conditions.
+    fn is_in(&self, slice: &Slice) -> bool {
+        let name = EventName::from(self.name);
+        let named = match &slice.events {
+            SliceEvents::AllButAutocapture => !name.is_autocapture(),
+            SliceEvents::Autocapture => name.is_autocapture(),
+            SliceEvents::Named(names) => names.contains(&name),
+            SliceEvents::NamedAutocapture(only) => *only == name,
+        };
+        named
+            && slice.from <= self.at
+            && self.at < slice.to
+            && (slice.arrived_since.is_none() || self.late)
+            && slice
+                .part
+                .is_none_or(|part| self.hash % u64::from(part.of) == u64::from(part.index))
+    }
+}
+
+fn any_sent(seconds: std::ops::Range<i64>) -> impl Strategy<Value = Sent> {
+    (
+        seconds,
+        any::<bool>(),
+        prop::sample::select(&NAMES[..]),
+        any::<u64>(),
+        any::<u128>(),
+    )
+        .prop_map(|(seconds, late, name, hash, uuid)| Sent {
+            at: at(seconds),
+            late,
+            name,
+            hash,
+            uuid: Uuid::from_u128(uuid),
+        })
+}
+
+const DAYS: i8 = 8;
+const SPAN: i64 = 86_400 * DAYS as i64;
+const SINCE: i64 = SPAN;
+
+fn any_cells() -> impl Strategy<Value = Vec<Cell>> {
+    let rows = prop_oneof![0_u64..20_000, 0_u64..200_000];
+    let cell = (0..DAYS, prop::sample::select(&NAMES[..6]), rows);
+    prop::collection::vec(cell, 0..40).prop_map(|cells| {
+        cells
+            .into_iter()
+            .map(|(index, name, rows)| Cell {
+                day: day(index),
+                event: EventName::from(name),
+                rows,
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_event_that_was_counted_is_in_exactly_one_slice(
+        cells in any_cells(),
+        cut in 0_i64..SPAN,
+        with_arrivals: bool,
+        reach in 0_i64..SPAN,
+        sent in prop::collection::vec(any_sent(0..SPAN), 1..60),
+        bytes in 1_u64..5_000,
+    ) {
+        let window = Window { from: at(cut), to: at(SPAN) };
+        let arrivals = with_arrivals.then_some(Arrivals { from: at(reach), since: at(SINCE) });
+        let row_bytes = RowBytes { plain: bytes, autocapture: bytes * 2 };
+        let slices = plan_slices(window, arrivals, &cells, row_bytes);
+        let counted: BTreeSet<(Date, &str)> = cells
+            .iter()
+            .filter(|cell| cell.rows > 0)
+            .map(|cell| (cell.day, cell.event.as_str()))
+            .collect();
+        for event in &sent {
+            let date = event.at.to_string()[..10].parse::<Date>().unwrap();
+            let wanted = event.at >= window.from
+                || arrivals.is_some_and(|arrivals| event.at >= arrivals.from && event.late);
+            let holders = slices.iter().filter(|slice| event.is_in(slice)).count();
+            if !wanted {
+                prop_assert_eq!(holders, 0, "{:?}", event);
+            } else if counted.contains(&(date, event.name)) {
+                prop_assert_eq!(holders, 1, "{:?}", event);
+            } else {
+                prop_assert!(holders <= 1, "{:?}", event);
+            }
+        }
+        for slice in &slices {
+            let autocapture = matches!(
+                slice.events,
+                SliceEvents::Autocapture | SliceEvents::NamedAutocapture(_)
+            );
+            let bytes = if autocapture { row_bytes.autocapture } else { row_bytes.plain };
+            prop_assert!(slice.from < slice.to);
+            prop_assert!(slice.expected_rows <= MOST_ROWS);
+            prop_assert!(slice.expected_rows * bytes <= MOST_BYTES);
+            prop_assert_eq!(slice.arrived_since.is_some(), slice.to <= window.from);
+        }
+        prop_assert!(slices.is_sorted_by_key(|slice| slice.from));
+    }
+
+    #[test]
+    fn halves_hold_what_lies_after_the_cursor_once_and_nothing_before_it(
+        from in 0_i64..SPAN,
+        length in prop_oneof![1_i64..100, 1_i64..SPAN],
+        part in prop::option::of((1_u32..9).prop_flat_map(|of| (0..of, Just(of)))),
+        sent in prop::collection::vec(any_sent(0..2 * SPAN), 2..60),
+        aimed in prop::collection::vec(0.0_f64..1.0, 2..60),
+        resume: bool,
+    ) {
+        let slice = Slice {
+            from: at(from),
+            to: at(from + length),
+            arrived_since: None,
+            events: SliceEvents::AllButAutocapture,
+            part: part.map(|(index, of)| SlicePart { index, of }),
+            expected_rows: 1001,
+        };
+        // Half of the events are aimed at the slice, else few would be within.
+        let aimed = sent.iter().zip(aimed).map(|(event, share)| Sent {
+            at: slice.from + SignedDuration::from_micros((share * length as f64 * 1e6) as i64),
+            ..event.clone()
+        });
+        let sent: Vec<Sent> = aimed.chain(sent.iter().cloned()).collect();
+        let stored = sent.iter().find(|event| resume && event.is_in(&slice));
+        let cursor = stored.map(|event| SliceCursor { timestamp: event.at, uuid: event.uuid });
+        let halves = halve(&slice, cursor).unwrap();
+        prop_assert_eq!(halves.len(), 2);
+        prop_assert_eq!(halves.iter().map(|half| half.expected_rows).sum::<u64>(), 1001);
+        for event in &sent {
+            let holders = halves.iter().filter(|half| event.is_in(half)).count();
+            let place = (event.at, event.uuid.to_string());
+            let is_left = cursor.is_none_or(|c| place > (c.timestamp, c.uuid.to_string()));
+            let is_before = cursor.is_some_and(|c| event.at < c.timestamp);
+            if !event.is_in(&slice) || is_before {
+                prop_assert_eq!(holders, 0, "{:?}", event);
+            } else if is_left {
+                prop_assert_eq!(holders, 1, "{:?}", event);
+            }
+        }
+    }
+}
+
+fn cell(index: i8, name: &str, rows: u64) -> Cell {
+    Cell {
+        day: day(index),
+        event: EventName::from(name),
+        rows,
+    }
+}
+
+/// `day..day events part rows`, one line a slice.
+fn shown(slices: &[Slice]) -> Vec<String> {
+    let midnight = at(0);
+    slices
+        .iter()
+        .map(|slice| {
+            let events = match &slice.events {
+                SliceEvents::AllButAutocapture => "all".to_owned(),
+                SliceEvents::Autocapture => "auto".to_owned(),
+                SliceEvents::Named(names) => names
+                    .iter()
+                    .map(EventName::as_str)
+                    .collect::<Vec<_>>()
+                    .join("+"),
+                SliceEvents::NamedAutocapture(name) => format!("auto {name}"),
+            };
+            let part = slice
+                .part
+                .map_or(String::new(), |part| format!(" {}/{}", part.index, part.of));
+            let late = if slice.arrived_since.is_some() {
+                " late"
+            } else {
+                ""
+            };
+            let hours = |when: Timestamp| when.duration_since(midnight).as_hours();
+            format!(
+                "{}..{} {events}{part} {}{late}",
+                hours(slice.from),
+                hours(slice.to),
+                slice.expected_rows
+            )
+        })
+        .collect()
+}
+
+fn planned(from: i64, arrivals_from: Option<i64>, cells: &[Cell]) -> Vec<String> {
+    let window = Window {
+        from: at(from * 3600),
+        to: at(4 * 86_400),
+    };
+    let arrivals = arrivals_from.map(|hours| Arrivals {
+        from: at(hours * 3600),
+        since: at(SINCE),
+    });
+    shown(&plan_slices(window, arrivals, cells, RowBytes::TYPICAL))
+}
+
+#[test]
+fn small_days_are_packed_together_and_autocapture_stands_apart() {
+    let cells = [
+        cell(0, "$pageview", 10_000),
+        cell(0, "$autocapture", 500),
+        cell(1, "a", 20_000),
+        cell(3, "b", 10_000),
+        cell(3, "$rageclick", 20),
+    ];
+    assert_eq!(
+        planned(0, None, &cells),
+        ["0..96 all 40000", "0..96 auto 520"]
+    );
+}
+
+#[test]
+fn a_day_that_does_not_fit_in_begins_the_next_slice() {
+    let cells = [
+        cell(0, "a", 30_000),
+        cell(1, "a", 20_000),
+        cell(2, "a", 5_000),
+    ];
+    assert_eq!(
+        planned(0, None, &cells),
+        ["0..24 all 30000", "24..96 all 25000"]
+    );
+}
+
+#[test]
+fn a_large_day_is_split_by_names_and_a_large_event_by_its_people() {
+    let cells = [
+        cell(0, "a", 1_000),
+        cell(1, "$pageview", 90_000),
+        cell(1, "a", 25_000),
+        cell(1, "b", 15_000),
+        cell(1, "c", 1_000),
+        cell(1, "$autocapture", 20_000),
+        cell(1, "$rageclick", 1_000),
+    ];
+    assert_eq!(
+        planned(0, None, &cells),
+        [
+            "0..24 all 1000",
+            "24..48 $pageview 0/3 30000",
+            "24..48 $pageview 1/3 30000",
+            "24..48 $pageview 2/3 30000",
+            "24..48 a+b 40000",
+            "24..48 c 1000",
+            "24..48 auto $autocapture 0/2 10000",
+            "24..48 auto $autocapture 1/2 10000",
+            "24..48 auto $rageclick 1000",
+        ]
+    );
+}
+
+#[test]
+fn a_quiet_hour_of_a_small_shop_is_a_few_slices() {
+    let cells = [
+        cell(1, "a", 1),
+        cell(2, "$pageview", 3),
+        cell(3, "$pageview", 200),
+        cell(3, "$autocapture", 90),
+    ];
+    assert_eq!(
+        planned(90, Some(0), &cells),
+        [
+            "24..90 all 4 late",
+            "72..90 auto 0 late",
+            "90..96 all 200",
+            "90..96 auto 90"
+        ]
+    );
+}
+
+#[test]
+fn nothing_counted_is_nothing_to_read() {
+    assert_eq!(
+        planned(0, Some(0), &[cell(0, "a", 0)]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_slice_is_halved_at_midnight_then_by_time_then_by_people_until_that_is_no_use() {
+    let mut slice = Slice {
+        from: at(3600),
+        to: at(5 * 86_400),
+        arrived_since: Some(at(SINCE)),
+        events: SliceEvents::Autocapture,
+        part: None,
+        expected_rows: 8,
+    };
+    let halves = halve(&slice, None).unwrap();
+    assert_eq!(shown(&halves), ["1..48 auto 4 late", "48..120 auto 4 late"]);
+    let hours = halve(
+        &Slice {
+            to: at(5 * 3600),
+            ..slice.clone()
+        },
+        None,
+    )
+    .unwrap();
+    assert_eq!(shown(&hours), ["1..3 auto 4 late", "3..5 auto 4 late"]);
+    slice.to = at(3659);
+    let mut times = 0;
+    while let Some(halves) = halve(&slice, None) {
+        slice = halves[1].clone();
+        times += 1;
+    }
+    assert_eq!((times, slice.part.unwrap().of), (12, 4096));
+}
