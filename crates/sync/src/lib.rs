@@ -1,1 +1,37 @@
-//! .
+//! Backfill, refresh and recount: from PostHog through the domain's rules into the store.
+//! Everything here can be killed at any moment and goes on where it stopped.
+
+mod ask;
+pub mod check;
+mod clock;
+mod context;
+mod definitions;
+mod error;
+pub mod gate;
+mod history;
+mod lease;
+mod mapping;
+mod pace;
+mod persons;
+mod plan;
+pub mod progress;
+mod project;
+mod read;
+mod recount;
+mod run;
+pub mod scheduler;
+mod session;
+mod settings;
+mod summary;
+
+pub use check::{CheckError, CheckReport, CheckWarning, RegionProbe, check};
+pub use clock::{Clock, SystemClock};
+pub use context::{Context, RetryPolicy};
+pub use error::SyncError;
+pub use gate::{Share, StoreGate};
+pub use lease::LEASE_TTL;
+pub use progress::Progress;
+pub use run::{admit, run};
+pub use scheduler::{DEFAULT_CONCURRENT_SYNCS, Scheduled, Scheduler, SchedulerConfig};
+pub use settings::{MappingPolicy, RefreshPolicy, Settings};
+pub use summary::{Completeness, RunSummary, WorstDay};

@@ -1,0 +1,165 @@
+//! The gate in front of a project's PostHog: one budget in the store that every process shares,
+//! of which checks may use all and runs nine tenths.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::storage::{BudgetKey, BudgetLimits, Grant, Store};
+use jiff::{SignedDuration, Timestamp};
+use posthog::{Error, Gate, GatePass, ThrottleKind};
+
+/// Longer waits than this are told to the caller instead of being slept through.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// After this a killed process's place is free again. A request that takes longer may let a
+/// fourth one in, which PostHog itself then refuses without harm.
+const PLACE_TTL: Duration = Duration::from_secs(60);
+/// How long nobody asks after a rate limit that named no time.
+const UNNAMED_RATE: Duration = Duration::from_secs(60);
+/// How long nobody asks after a used-up byte budget that named no time; it refills by the hour.
+const UNNAMED_BUDGET: Duration = Duration::from_secs(15 * 60);
+/// So many rate limits within [`LONG`] mean that the published figures do not hold here.
+const LONG_COUNT: usize = 3;
+/// What "throttled for long" looks back on.
+const LONG: SignedDuration = SignedDuration::from_mins(30);
+/// How long the older figures are kept to before the published ones are tried again.
+const LEGACY_FOR: SignedDuration = SignedDuration::from_hours(6);
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// "Save and test", which somebody waits for: the whole budget.
+    Check,
+    /// Runs: nine tenths, so that checks always find room.
+    Run,
+}
+
+/// A gate over the store's budget of one project.
+#[derive(Clone)]
+pub struct StoreGate {
+    store: Arc<dyn Store>,
+    key: BudgetKey,
+    share: Share,
+    throttles: Arc<Mutex<Throttles>>,
+}
+
+#[derive(Debug, Default)]
+struct Throttles {
+    recent: VecDeque<Timestamp>,
+    legacy_until: Option<Timestamp>,
+}
+
+impl StoreGate {
+    /// A gate of this project for this share.
+    pub fn new(store: Arc<dyn Store>, key: BudgetKey, share: Share) -> Self {
+        Self {
+            store,
+            key,
+            share,
+            throttles: Arc::default(),
+        }
+    }
+
+    fn limits(&self, now: Timestamp) -> BudgetLimits {
+        let throttles = self
+            .throttles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let whole = match throttles.legacy_until {
+            Some(until) if now < until => BudgetLimits::LEGACY,
+            _ => BudgetLimits::PUBLISHED,
+        };
+        match self.share {
+            Share::Check => whole,
+            Share::Run => BudgetLimits {
+                concurrent: whole.concurrent,
+                per_minute: whole.per_minute / 10 * 9,
+                per_hour: whole.per_hour / 10 * 9,
+            },
+        }
+    }
+
+    /// Takes note of a rate limit; several within half an hour bring the older figures.
+    fn note(&self, now: Timestamp) {
+        let mut throttles = self
+            .throttles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while throttles
+            .recent
+            .front()
+            .is_some_and(|at| now.duration_since(*at) > LONG)
+        {
+            throttles.recent.pop_front();
+        }
+        throttles.recent.push_back(now);
+        if throttles.recent.len() >= LONG_COUNT {
+            throttles.legacy_until = Some(now + LEGACY_FOR);
+            throttles.recent.clear();
+            tracing::warn!(
+                host = %self.key.host, project = %self.key.project_id,
+                "PostHog keeps throttling: keeping to its older limit of 120 queries an hour for 6 hours"
+            );
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for StoreGate {
+    async fn enter(&self) -> Result<GatePass, Error> {
+        loop {
+            // The machine's clock, whatever clock decides windows: limits are about real time.
+            let now = Timestamp::now();
+            let grant = self
+                .store
+                .take(&self.key, self.limits(now), now, PLACE_TTL)
+                .await
+                .map_err(|error| Error::Gate(Box::new(error)))?;
+            match grant {
+                Grant::Granted { slot } => return Ok(pass(&self.store, &self.key, slot)),
+                Grant::Wait(wait) if wait > LONGEST_WAIT => {
+                    return Err(Error::Throttled {
+                        retry_after: Some(wait),
+                        kind: ThrottleKind::Rate,
+                    });
+                }
+                Grant::Wait(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    async fn throttled(&self, retry_after: Option<Duration>, kind: ThrottleKind) {
+        let now = Timestamp::now();
+        let pause = match kind {
+            // Too many at once says nothing of the next request; the client backs off a little.
+            ThrottleKind::Concurrency => return,
+            ThrottleKind::Rate => {
+                self.note(now);
+                retry_after.unwrap_or(UNNAMED_RATE)
+            }
+            ThrottleKind::Budget => retry_after.unwrap_or(UNNAMED_BUDGET),
+        };
+        let until = SignedDuration::try_from(pause)
+            .ok()
+            .and_then(|pause| now.checked_add(pause).ok())
+            .unwrap_or(Timestamp::MAX);
+        if let Err(error) = self.store.pause(&self.key, until).await {
+            tracing::warn!(%error, "the pause that PostHog asked for could not be shared");
+        }
+    }
+}
+
+fn pass(store: &Arc<dyn Store>, key: &BudgetKey, slot: i64) -> GatePass {
+    let (store, key) = (Arc::clone(store), key.clone());
+    GatePass::new(move || {
+        // Outside a runtime the process is ending, and the place comes free by its ttl.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = store.give_back(&key, slot).await {
+                    tracing::debug!(%error, "a place in the budget stays taken until it expires");
+                }
+            });
+        }
+    })
+}

@@ -1,0 +1,194 @@
+//! Plans a run: its window, what arrived late, and the slices that read both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::event::EventName;
+use domain::slices::{self, Cell, RowBytes};
+use domain::storage::NewRun;
+use domain::sync::{Arrivals, Slice, SyncMode, Window};
+use domain::window;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::SyncError;
+use crate::history;
+use crate::session::Session;
+
+/// A range that is not halved further: a count over it touches few rows whatever the shop.
+const SMALLEST_COUNT: SignedDuration = SignedDuration::from_mins(1);
+/// A run to begin.
+pub(crate) struct Plan {
+    pub(crate) run: NewRun,
+    /// The days that it reads again whole.
+    pub(crate) repulled: BTreeSet<Date>,
+}
+
+/// The instant before which nothing is kept.
+pub(crate) fn kept_from(session: &Session<'_>) -> Timestamp {
+    let days = i64::from(session.settings.desired.retention_days);
+    session.ctx.clock.now() - SignedDuration::from_hours(24 * days)
+}
+
+/// Counts what PostHog has and plans slices over it: of the window, of what arrived late, and of
+/// the `repull` days.
+pub(crate) async fn plan(
+    session: &Session<'_>,
+    mode: SyncMode,
+    repull: &BTreeSet<Date>,
+) -> Result<Plan, SyncError> {
+    let now = session.ctx.clock.now();
+    let (window, arrivals) = bounds(session, mode, now).await?;
+    let cells = count(session, window, arrivals).await?;
+    let mut slices = slices::plan_slices(window, arrivals, &cells, RowBytes::TYPICAL);
+    for day in repull {
+        slices.extend(whole_day(session, *day, window).await?);
+    }
+    Ok(Plan {
+        run: NewRun {
+            mode,
+            window,
+            arrivals,
+            started_at: now,
+            slices,
+        },
+        repulled: repull.clone(),
+    })
+}
+
+/// What a run that starts `now` reads, cut at the retention.
+async fn bounds(
+    session: &Session<'_>,
+    mode: SyncMode,
+    now: Timestamp,
+) -> Result<Counted, SyncError> {
+    let days = session.settings.desired.backfill_days;
+    let (mut window, arrivals) = match mode {
+        SyncMode::Backfill => (window::backfill(now, days), None),
+        SyncMode::Refresh => {
+            let last = history::last_run(session).await?;
+            window::refresh(now, session.settings.refresh.lookback, days, last)
+        }
+    };
+    let kept_from = kept_from(session);
+    window.from = window.from.max(kept_from);
+    let arrivals = arrivals
+        .map(|arrivals| Arrivals {
+            from: arrivals.from.max(kept_from),
+            ..arrivals
+        })
+        .filter(|arrivals| arrivals.from < window.from);
+    Ok((window, arrivals))
+}
+
+/// The slices of a whole UTC day; none of what the window holds anyway.
+async fn whole_day(
+    session: &Session<'_>,
+    day: Date,
+    window: Window,
+) -> Result<Vec<Slice>, SyncError> {
+    let (from, to) = domain::day::day_bounds(day, &TimeZone::UTC);
+    if from >= window.from {
+        return Ok(Vec::new());
+    }
+    let day = Window { from, to };
+    let cells = count(session, day, None).await?;
+    Ok(slices::plan_slices(day, None, &cells, RowBytes::TYPICAL))
+}
+
+/// Rows by day and event, asked in smaller ranges where PostHog cannot answer the whole.
+async fn count(
+    session: &Session<'_>,
+    window: Window,
+    arrivals: Option<Arrivals>,
+) -> Result<Vec<Cell>, SyncError> {
+    let client = &session.ctx.client;
+    let mut rows: BTreeMap<(Date, EventName), u64> = BTreeMap::new();
+    let mut left = vec![(window, arrivals)];
+    while let Some((window, arrivals)) = left.pop() {
+        match session
+            .asker
+            .ask(|| client.count_cells(window, arrivals))
+            .await
+        {
+            Ok(cells) => {
+                for cell in cells {
+                    *rows.entry((cell.day, cell.event)).or_default() += cell.rows;
+                }
+            }
+            Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
+                let halves =
+                    halve(window, arrivals).ok_or(SyncError::TooHeavy { at: window.from })?;
+                left.extend(halves);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(rows
+        .into_iter()
+        .map(|((day, event), rows)| Cell { day, event, rows })
+        .collect())
+}
+
+type Counted = (Window, Option<Arrivals>);
+
+/// The same rows as two counts over half the time each.
+fn halve(window: Window, arrivals: Option<Arrivals>) -> Option<[Counted; 2]> {
+    let from = arrivals.map_or(window.from, |arrivals| arrivals.from.min(window.from));
+    let length = window.to.duration_since(from);
+    if length <= SMALLEST_COUNT {
+        return None;
+    }
+    let middle = from + length / 2;
+    Some([(from, middle), (middle, window.to)].map(|(from, to)| {
+        let window = Window {
+            from: window.from.clamp(from, to),
+            to,
+        };
+        let arrivals = arrivals
+            .filter(|arrivals| arrivals.from < window.from)
+            .map(|arrivals| Arrivals {
+                from: arrivals.from.max(from),
+                ..arrivals
+            });
+        (window, arrivals)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_of_a_count_take_every_row_exactly_once() {
+        let at = Timestamp::from_second;
+        for (from, late_from) in [(600, 0), (200, 0), (900, 100), (0, 0)] {
+            let window = Window {
+                from: at(from).unwrap(),
+                to: at(1000).unwrap(),
+            };
+            let arrivals = Some(Arrivals {
+                from: at(late_from).unwrap(),
+                since: at(5000).unwrap(),
+            });
+            let takes = |(window, arrivals): &Counted, stamp: Timestamp, late: bool| {
+                let start = arrivals.map_or(window.from, |a| a.from.min(window.from));
+                stamp >= start
+                    && stamp < window.to
+                    && (stamp >= window.from || (late && arrivals.is_some()))
+            };
+            let halves = halve(window, arrivals).unwrap();
+            for second in -5..1010 {
+                for late in [false, true] {
+                    let stamp = at(second).unwrap();
+                    let whole = u32::from(takes(&(window, arrivals), stamp, late));
+                    let parts: u32 = halves
+                        .iter()
+                        .map(|h| u32::from(takes(h, stamp, late)))
+                        .sum();
+                    assert_eq!(whole, parts, "{second} {late}");
+                }
+            }
+        }
+    }
+}

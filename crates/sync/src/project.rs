@@ -1,0 +1,37 @@
+//! What a run must know of the PostHog project: from the last check, else asked.
+
+use domain::check::{OptionalScope, ProjectSummary};
+use domain::storage::ConnectionRecord;
+
+use crate::error::SyncError;
+use crate::session::Session;
+
+/// The project, and whether its event definitions may be read.
+pub(crate) struct Project {
+    pub(crate) summary: ProjectSummary,
+    pub(crate) definitions_readable: bool,
+}
+
+/// Takes the project from the last successful check of this epoch's project, else asks PostHog.
+pub(crate) async fn project(
+    session: &Session<'_>,
+    record: &ConnectionRecord,
+) -> Result<Project, SyncError> {
+    let wanted = session.settings.desired.epoch.project_id.get();
+    if let Some(check) = record
+        .check
+        .as_ref()
+        .filter(|check| check.project.id == wanted)
+    {
+        let missing = &check.key.missing_scopes;
+        return Ok(Project {
+            summary: check.project.clone(),
+            definitions_readable: !missing.contains(&OptionalScope::EventDefinitionRead),
+        });
+    }
+    let client = &session.ctx.client;
+    Ok(Project {
+        summary: session.asker.ask(|| client.project()).await?,
+        definitions_readable: true,
+    })
+}

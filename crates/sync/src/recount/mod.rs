@@ -1,0 +1,194 @@
+//! The daily recount that proves completeness: compares PostHog's distinct events of whole UTC
+//! days with the stored ones, and says which days must be read again.
+
+mod removal;
+pub(crate) mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::storage::DayVerdict;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use self::rules::{Bounds, Call, Scope};
+use crate::error::SyncError;
+use crate::progress::Step;
+use crate::session::Session;
+use crate::summary::Completeness;
+
+/// Days counted by one query.
+const DAYS_PER_QUERY: i32 = 31;
+
+/// What one recount is to do.
+pub(crate) struct Recount<'a> {
+    /// Where the earliest complete backfill began.
+    pub(crate) covered_from: Timestamp,
+    /// Up to where the run has read.
+    pub(crate) read_to: Timestamp,
+    /// Months after which PostHog no longer answers with events, where it enforces that.
+    pub(crate) project_months: Option<u32>,
+    /// Every day, as a backfill's end asks; else what is due.
+    pub(crate) all: bool,
+    /// The days that this run has read again.
+    pub(crate) repulled: &'a BTreeSet<Date>,
+}
+
+/// What a recount found.
+pub(crate) struct Recounted {
+    /// Days that must be read again.
+    pub(crate) repull: BTreeSet<Date>,
+    /// Events removed because PostHog deleted them.
+    pub(crate) removed: u64,
+}
+
+impl Recount<'_> {
+    fn scope(&self, session: &Session<'_>) -> Option<Scope> {
+        Scope::of(&Bounds {
+            covered_from: self.covered_from,
+            read_to: self.read_to,
+            now: session.ctx.clock.now(),
+            retention_days: session.settings.desired.retention_days,
+            project_months: self.project_months,
+        })
+    }
+
+    /// Counts the days that are due. A failure of PostHog's is logged, proves nothing and is
+    /// made good by the next recount.
+    pub(crate) async fn run(&self, session: &Session<'_>) -> Result<Recounted, SyncError> {
+        let mut found = Recounted {
+            repull: BTreeSet::new(),
+            removed: 0,
+        };
+        let Some(scope) = self.scope(session) else {
+            return Ok(found);
+        };
+        let earlier = verdicts(session, scope).await?;
+        let due = self.due(scope, &earlier, session.ctx.clock.now());
+        if due.is_empty() {
+            return Ok(found);
+        }
+        session.begin(Step::Recounting)?;
+        for chunk in chunks(&due) {
+            match self.count(session, chunk, &earlier, &mut found).await {
+                Err(SyncError::PostHog(error)) => {
+                    tracing::warn!(%error, "some days are not counted now");
+                    break;
+                }
+                other => other?,
+            }
+        }
+        Ok(found)
+    }
+
+    fn due(&self, scope: Scope, earlier: &BTreeMap<Date, DayVerdict>, now: Timestamp) -> Vec<Date> {
+        let daily = self.all || rules::is_daily_due(earlier, now);
+        let mut due: BTreeSet<Date> = rules::days_due(scope, earlier, now, self.all)
+            .into_iter()
+            .filter(|day| daily || earlier.get(day).is_some_and(rules::is_pending))
+            .collect();
+        due.extend(scope.days().filter(|day| self.repulled.contains(day)));
+        due.into_iter().collect()
+    }
+
+    async fn count(
+        &self,
+        session: &Session<'_>,
+        days: &[Date],
+        earlier: &BTreeMap<Date, DayVerdict>,
+        found: &mut Recounted,
+    ) -> Result<(), SyncError> {
+        let (Some(first), Some(end)) = (days.first(), days.last().and_then(|d| d.tomorrow().ok()))
+        else {
+            return Ok(());
+        };
+        let (store, client) = (&session.ctx.store, &session.ctx.client);
+        let remote = match session.asker.ask(|| client.recount(*first, end)).await {
+            Ok(counts) => counts.into_iter().collect::<BTreeMap<_, _>>(),
+            Err(SyncError::PostHog(error)) if error.wants_smaller_query() && days.len() > 1 => {
+                let (left, right) = days.split_at(days.len() / 2);
+                Box::pin(self.count(session, left, earlier, found)).await?;
+                return Box::pin(self.count(session, right, earlier, found)).await;
+            }
+            Err(error) => return Err(error),
+        };
+        let local: BTreeMap<Date, u64> = store
+            .count_by_utc_day(session.id, *first, end)
+            .await?
+            .into_iter()
+            .collect();
+        let of = |counts: &BTreeMap<Date, u64>, day| counts.get(day).copied().unwrap_or(0);
+        let mut judged = Vec::with_capacity(days.len());
+        for day in days {
+            let counts = (of(&remote, day), of(&local, day));
+            let before = earlier.get(day);
+            let now = session.ctx.clock.now();
+            let (mut verdict, mut call) =
+                rules::judge(*day, counts, before, self.repulled.contains(day), now);
+            if call == Call::Removal {
+                let removed = removal::remove_deleted(session, *day, counts.0).await?;
+                found.removed += removed;
+                let rest = (counts.0, counts.1 - removed.min(counts.1));
+                (verdict, call) = rules::judge(*day, rest, before, false, now);
+                if call == Call::Removal {
+                    call = Call::Nothing;
+                }
+            }
+            if call == Call::Repull {
+                found.repull.insert(*day);
+            }
+            judged.push(verdict);
+        }
+        store.put_verdicts(session.lease(), &judged).await?;
+        Ok(())
+    }
+
+    /// What recounts say of the days in scope.
+    pub(crate) async fn completeness(
+        &self,
+        session: &Session<'_>,
+    ) -> Result<Completeness, SyncError> {
+        let Some(scope) = self.scope(session) else {
+            return Ok(Completeness::default());
+        };
+        let verdicts: Vec<DayVerdict> = verdicts(session, scope).await?.into_values().collect();
+        Ok(Completeness::of(&verdicts))
+    }
+
+    /// Days in scope that an earlier recount wants read again.
+    pub(crate) async fn awaited(&self, session: &Session<'_>) -> Result<BTreeSet<Date>, SyncError> {
+        let Some(scope) = self.scope(session) else {
+            return Ok(BTreeSet::new());
+        };
+        Ok(verdicts(session, scope)
+            .await?
+            .into_values()
+            .filter(rules::wants_repull)
+            .map(|verdict| verdict.day)
+            .collect())
+    }
+}
+
+async fn verdicts(
+    session: &Session<'_>,
+    scope: Scope,
+) -> Result<BTreeMap<Date, DayVerdict>, SyncError> {
+    let end = scope.last.saturating_add(1.day());
+    let verdicts = session
+        .ctx
+        .store
+        .verdicts(session.id, scope.first, end)
+        .await?;
+    Ok(verdicts.into_iter().map(|v| (v.day, v)).collect())
+}
+
+/// Runs of days that one query each can count.
+fn chunks(days: &[Date]) -> impl Iterator<Item = &[Date]> {
+    let mut rest = days;
+    std::iter::from_fn(move || {
+        let first = rest.first()?;
+        let end = first.saturating_add(DAYS_PER_QUERY.days());
+        let (chunk, others) = rest.split_at(rest.partition_point(|day| *day < end));
+        rest = others;
+        Some(chunk)
+    })
+}

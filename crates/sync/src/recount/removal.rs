@@ -1,0 +1,55 @@
+//! Removes what PostHog deleted on one UTC day: only after a full read of the day's uuids.
+
+use std::collections::HashSet;
+
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use crate::error::SyncError;
+use crate::session::Session;
+
+/// Uuids removed by one statement.
+const BATCH: usize = 5000;
+
+/// Removes stored events of `day` that a full read of its uuids does not have; none when that
+/// read does not hold exactly the `remote` events that two recounts agreed on. Returns how many.
+pub(crate) async fn remove_deleted(
+    session: &Session<'_>,
+    day: Date,
+    remote: u64,
+) -> Result<u64, SyncError> {
+    let there = read_uuids(session, day).await?;
+    if there.len() as u64 != remote {
+        tracing::info!(
+            %day, counted = remote, read = there.len(),
+            "nothing is removed, for the day's uuids are not the number counted"
+        );
+        return Ok(0);
+    }
+    let store = &session.ctx.store;
+    let mut gone = store.uuids_of_utc_day(session.id, day).await?;
+    gone.retain(|uuid| !there.contains(uuid));
+    let mut removed = 0;
+    for batch in gone.chunks(BATCH) {
+        removed += store.remove_events(session.lease(), batch).await?;
+    }
+    tracing::info!(%day, removed, "events that PostHog deleted are removed");
+    Ok(removed)
+}
+
+async fn read_uuids(session: &Session<'_>, day: Date) -> Result<HashSet<Uuid>, SyncError> {
+    let client = &session.ctx.client;
+    let mut there = HashSet::new();
+    let mut after = None;
+    loop {
+        let page = session
+            .asker
+            .ask(|| client.uuids_of_day(day, after))
+            .await?;
+        there.extend(page.uuids);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(there),
+        }
+    }
+}

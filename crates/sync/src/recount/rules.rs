@@ -1,0 +1,346 @@
+//! When a UTC day is counted, and what follows from its two counts. Pure: the rules that keep
+//! a recount from acting on a retention, a partial answer or a single disagreeing count.
+
+use std::collections::BTreeMap;
+
+use domain::day::{day_bounds, day_of};
+use domain::storage::{DayVerdict, Verdict};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
+
+/// Days that are counted every day: the last whole one and so many before it.
+const RECENT_DAYS: i32 = 30;
+/// Older days are counted once in so many days.
+const ROTATION: i32 = 30;
+/// A day's counts are due again after this: half an hour less than a day, so that an hourly
+/// run a little early does not put them off by an hour each day.
+const DAILY: SignedDuration = SignedDuration::from_mins(23 * 60 + 30);
+/// Events are removed only when two counts at least this far apart agree.
+pub(crate) const REMOVAL_PATIENCE: SignedDuration = SignedDuration::from_mins(59);
+/// A day is read again at most so often for one remote count.
+pub(crate) const MAX_REPULLS: u32 = 2;
+
+/// The UTC days, first and last included, of which both sides can be complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// The first whole day.
+    pub(crate) first: Date,
+    /// The last whole day that has been read.
+    pub(crate) last: Date,
+}
+
+/// What bounds a recount.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Where the earliest complete backfill began.
+    pub(crate) covered_from: Timestamp,
+    /// Up to where runs have read: the day in which this lies is not whole yet.
+    pub(crate) read_to: Timestamp,
+    /// Now.
+    pub(crate) now: Timestamp,
+    /// Days after which events are removed here.
+    pub(crate) retention_days: u32,
+    /// Months after which PostHog no longer answers with events, where it enforces that.
+    pub(crate) project_months: Option<u32>,
+}
+
+impl Scope {
+    /// The days within all bounds; none when they leave no whole day.
+    pub(crate) fn of(bounds: &Bounds) -> Option<Self> {
+        let kept_here =
+            bounds.now - SignedDuration::from_hours(24 * i64::from(bounds.retention_days));
+        let mut from = bounds.covered_from.max(kept_here);
+        if let Some(months) = bounds.project_months {
+            // One more day: when exactly PostHog drops a day is not documented.
+            let kept_there = utc_day(bounds.now)
+                .checked_sub(i64::from(months).months())
+                .and_then(|day| day.checked_add(2.days()))
+                .ok()?;
+            from = from.max(start_of(kept_there));
+        }
+        let mut first = utc_day(from);
+        if start_of(first) < from {
+            first = first.tomorrow().ok()?;
+        }
+        let last = utc_day(bounds.read_to).yesterday().ok()?;
+        (first <= last).then_some(Self { first, last })
+    }
+
+    /// Every day of it.
+    pub(crate) fn days(self) -> impl Iterator<Item = Date> {
+        self.first
+            .series(1.day())
+            .take_while(move |day| *day <= self.last)
+    }
+}
+
+/// The days whose counts are due. `all` asks for every day of the scope, as a backfill's end does.
+pub(crate) fn days_due(
+    scope: Scope,
+    earlier: &BTreeMap<Date, DayVerdict>,
+    now: Timestamp,
+    all: bool,
+) -> Vec<Date> {
+    scope
+        .days()
+        .filter(|day| {
+            let Some(verdict) = earlier.get(day) else {
+                return all || is_in_turn(*day, scope.last);
+            };
+            let age = now.duration_since(verdict.counted_at);
+            match verdict.verdict {
+                // Its second recount, or its re-read, is awaited.
+                Verdict::Pending => age >= REMOVAL_PATIENCE || verdict.local < verdict.remote,
+                Verdict::Verified | Verdict::Mismatch => {
+                    all || (age >= DAILY && is_in_turn(*day, scope.last))
+                }
+            }
+        })
+        .collect()
+}
+
+fn is_in_turn(day: Date, today: Date) -> bool {
+    let age = days_between(day, today);
+    age <= RECENT_DAYS || age % ROTATION == 0
+}
+
+/// Whether the daily recount is due: the recent days are counted together, so the newest count
+/// among the settled ones tells.
+pub(crate) fn is_daily_due(earlier: &BTreeMap<Date, DayVerdict>, now: Timestamp) -> bool {
+    earlier
+        .values()
+        .filter(|verdict| verdict.verdict != Verdict::Pending)
+        .map(|verdict| verdict.counted_at)
+        .max()
+        .is_none_or(|at| now.duration_since(at) >= DAILY)
+}
+
+/// Whether a day waits for another count.
+pub(crate) fn is_pending(verdict: &DayVerdict) -> bool {
+    verdict.verdict == Verdict::Pending
+}
+
+/// Whether a day is to be read again, and may be.
+pub(crate) fn wants_repull(verdict: &DayVerdict) -> bool {
+    is_pending(verdict) && verdict.local < verdict.remote && verdict.repulls < MAX_REPULLS
+}
+
+/// What a day's two counts call for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Nothing now.
+    Nothing,
+    /// Read the day again: events are missing here.
+    Repull,
+    /// Compare uuids and remove what PostHog no longer has.
+    Removal,
+}
+
+/// Judges a day by its counts. `repulled` says that it was read again since `earlier`.
+pub(crate) fn judge(
+    day: Date,
+    (remote, local): (u64, u64),
+    earlier: Option<&DayVerdict>,
+    repulled: bool,
+    now: Timestamp,
+) -> (DayVerdict, Call) {
+    let same = earlier.filter(|v| v.remote == remote && v.verdict != Verdict::Verified);
+    let repulls = same.map_or(0, |v| v.repulls + u32::from(repulled));
+    let (verdict, call) = match local.cmp(&remote) {
+        std::cmp::Ordering::Equal => (Verdict::Verified, Call::Nothing),
+        std::cmp::Ordering::Less if repulls >= MAX_REPULLS => (Verdict::Mismatch, Call::Nothing),
+        std::cmp::Ordering::Less => (Verdict::Pending, Call::Repull),
+        std::cmp::Ordering::Greater => {
+            let agreed = same.is_some_and(|v| {
+                v.local > v.remote && now.duration_since(v.counted_at) >= REMOVAL_PATIENCE
+            });
+            let call = if agreed { Call::Removal } else { Call::Nothing };
+            (Verdict::Pending, call)
+        }
+    };
+    // The hour between two agreeing counts begins with the first of them.
+    let waits = verdict == Verdict::Pending && call == Call::Nothing;
+    let counted_at = match same {
+        Some(first) if waits && first.local > first.remote => first.counted_at,
+        _ => now,
+    };
+    let repulls = if verdict == Verdict::Verified {
+        0
+    } else {
+        repulls
+    };
+    let judged = DayVerdict {
+        day,
+        remote,
+        local,
+        verdict,
+        repulls,
+        counted_at,
+    };
+    (judged, call)
+}
+
+/// The UTC day on which `at` falls.
+fn utc_day(at: Timestamp) -> Date {
+    day_of(at, &TimeZone::UTC)
+}
+
+/// The first instant of a UTC day.
+fn start_of(day: Date) -> Timestamp {
+    day_bounds(day, &TimeZone::UTC).0
+}
+
+fn days_between(earlier: Date, later: Date) -> i32 {
+    (later - earlier).get_days()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn seen(remote: u64, local: u64, verdict: Verdict, repulls: u32, when: &str) -> DayVerdict {
+        DayVerdict {
+            day: date(2026, 3, 1),
+            remote,
+            local,
+            verdict,
+            repulls,
+            counted_at: at(when),
+        }
+    }
+
+    const DAY: Date = date(2026, 3, 1);
+
+    fn bounds(covered_from: &str, retention_days: u32, project_months: Option<u32>) -> Bounds {
+        Bounds {
+            covered_from: at(covered_from),
+            read_to: at("2026-03-10T11:59:00Z"),
+            now: at("2026-03-10T12:00:00Z"),
+            retention_days,
+            project_months,
+        }
+    }
+
+    #[test]
+    fn the_day_in_which_a_backfill_began_is_never_counted() {
+        let scope = Scope::of(&bounds("2026-03-01T00:00:01Z", 400, None)).unwrap();
+        assert_eq!(scope.first, date(2026, 3, 2));
+        assert_eq!(scope.last, date(2026, 3, 9), "today is not whole yet");
+        let whole = Scope::of(&bounds("2026-03-01T00:00:00Z", 400, None)).unwrap();
+        assert_eq!(whole.first, date(2026, 3, 1));
+    }
+
+    #[test]
+    fn days_that_either_retention_may_have_cut_are_never_counted() {
+        let ours = Scope::of(&bounds("2025-01-01T00:00:00Z", 3, None)).unwrap();
+        assert_eq!(ours.first, date(2026, 3, 8));
+        let theirs = Scope::of(&bounds("2025-01-01T00:00:00Z", 400, Some(1))).unwrap();
+        assert_eq!(theirs.first, date(2026, 2, 12));
+    }
+
+    #[test]
+    fn every_day_is_in_turn_within_thirty_days_and_recent_ones_daily() {
+        let today = date(2026, 6, 1);
+        for back in 0..=30 {
+            assert!(is_in_turn(today.checked_sub(back.days()).unwrap(), today));
+        }
+        let old = date(2026, 1, 1);
+        let turns = (0..30)
+            .filter(|day| is_in_turn(old, today.checked_add(day.days()).unwrap()))
+            .count();
+        assert_eq!(turns, 1);
+    }
+
+    #[test]
+    fn a_settled_day_is_due_daily_and_a_pending_one_after_an_hour() {
+        let now = at("2026-03-02T12:00:00Z");
+        let scope = Scope {
+            first: DAY,
+            last: DAY,
+        };
+        let due = |verdict: DayVerdict| {
+            !days_due(scope, &BTreeMap::from([(DAY, verdict)]), now, false).is_empty()
+        };
+        assert!(!due(seen(
+            5,
+            5,
+            Verdict::Verified,
+            0,
+            "2026-03-02T10:00:00Z"
+        )));
+        assert!(due(seen(
+            5,
+            5,
+            Verdict::Verified,
+            0,
+            "2026-03-01T12:20:00Z"
+        )));
+        assert!(!due(seen(
+            4,
+            5,
+            Verdict::Pending,
+            0,
+            "2026-03-02T11:30:00Z"
+        )));
+        assert!(due(seen(4, 5, Verdict::Pending, 0, "2026-03-02T11:00:00Z")));
+        assert!(due(seen(6, 5, Verdict::Pending, 0, "2026-03-02T11:59:00Z")));
+    }
+
+    #[test]
+    fn a_missing_event_is_pulled_again_twice_for_one_count_and_then_is_a_mismatch() {
+        let now = at("2026-03-02T12:00:00Z");
+        let (first, call) = judge(DAY, (10, 9), None, false, now);
+        assert_eq!(
+            (first.verdict, first.repulls, call),
+            (Verdict::Pending, 0, Call::Repull)
+        );
+        let (second, call) = judge(DAY, (10, 9), Some(&first), true, now);
+        assert_eq!(
+            (second.verdict, second.repulls, call),
+            (Verdict::Pending, 1, Call::Repull)
+        );
+        let (third, call) = judge(DAY, (10, 9), Some(&second), true, now);
+        assert_eq!(
+            (third.verdict, third.repulls, call),
+            (Verdict::Mismatch, 2, Call::Nothing)
+        );
+        let (again, call) = judge(DAY, (10, 9), Some(&third), false, now);
+        assert_eq!((again.verdict, call), (Verdict::Mismatch, Call::Nothing));
+        let (changed, call) = judge(DAY, (11, 9), Some(&again), false, now);
+        assert_eq!(
+            (changed.verdict, changed.repulls, call),
+            (Verdict::Pending, 0, Call::Repull)
+        );
+    }
+
+    #[test]
+    fn nothing_is_removed_on_one_count_nor_on_two_that_disagree_or_are_too_close() {
+        let noon = at("2026-03-02T12:00:00Z");
+        let (first, call) = judge(DAY, (8, 9), None, false, noon);
+        assert_eq!((first.verdict, call), (Verdict::Pending, Call::Nothing));
+        let soon = at("2026-03-02T12:30:00Z");
+        let (second, call) = judge(DAY, (8, 9), Some(&first), false, soon);
+        assert_eq!(call, Call::Nothing);
+        assert_eq!(
+            second.counted_at, noon,
+            "the hour begins with the first count"
+        );
+        let late = at("2026-03-02T13:05:00Z");
+        let (_, call) = judge(DAY, (7, 9), Some(&second), false, late);
+        assert_eq!(call, Call::Nothing);
+        let (_, call) = judge(DAY, (8, 9), Some(&second), false, late);
+        assert_eq!(call, Call::Removal);
+    }
+
+    #[test]
+    fn a_count_that_once_said_more_does_not_vouch_for_a_removal() {
+        let (first, _) = judge(DAY, (8, 7), None, false, at("2026-03-02T12:00:00Z"));
+        let (_, call) = judge(DAY, (8, 9), Some(&first), true, at("2026-03-02T14:00:00Z"));
+        assert_eq!(call, Call::Nothing);
+    }
+}

@@ -1,0 +1,135 @@
+//! How long to leave PostHog alone after a failure: seconds for what passes by itself, hours for
+//! what a person must put right, and always as long as PostHog said.
+
+use std::time::Duration;
+
+use domain::storage::StoreError;
+
+use crate::check::CheckError;
+use crate::error::SyncError;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// A person must change the connection, its key or its host.
+    NeedsPerson,
+    /// PostHog's limits.
+    Throttled,
+    /// The quota of a billing period.
+    Quota,
+    /// PostHog or the network, for the moment.
+    Passing,
+    /// The store.
+    Store,
+}
+
+/// A failure as its next attempt sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Setback {
+    pub(crate) class: Class,
+    /// When PostHog said to come back.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Setback {
+    pub(crate) fn of_check(error: &CheckError) -> Self {
+        match error {
+            CheckError::MissingScope { .. } => Self::plain(Class::NeedsPerson),
+            CheckError::PostHog(error) => Self::of_posthog(error),
+        }
+    }
+
+    pub(crate) fn of_run(error: &SyncError) -> Self {
+        match error {
+            SyncError::PostHog(error) => Self::of_posthog(error),
+            SyncError::Store(StoreError::Unusable { .. } | StoreError::Corrupt { .. })
+            | SyncError::UnknownTimeZone(_) => Self::plain(Class::NeedsPerson),
+            SyncError::Store(_) => Self::plain(Class::Store),
+            _ => Self::plain(Class::Passing),
+        }
+    }
+
+    fn of_posthog(error: &posthog::Error) -> Self {
+        let class = match error {
+            posthog::Error::Throttled { .. } => Class::Throttled,
+            posthog::Error::QuotaExceeded => Class::Quota,
+            posthog::Error::Gate(_) => Class::Store,
+            error if error.is_retryable() || error.wants_smaller_query() => Class::Passing,
+            _ => Class::NeedsPerson,
+        };
+        Self {
+            class,
+            retry_after: error.retry_after(),
+        }
+    }
+
+    fn plain(class: Class) -> Self {
+        Self {
+            class,
+            retry_after: None,
+        }
+    }
+
+    /// The pause before the attempt after so many failures in a row (1 or more).
+    pub(crate) fn pause(self, failures: u32) -> Duration {
+        let doubled = |first: Duration, longest: Duration| {
+            let factor = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
+            first.saturating_mul(factor).min(longest)
+        };
+        let pause = match self.class {
+            Class::NeedsPerson => match failures {
+                0 | 1 => MINUTE,
+                2 => 5 * MINUTE,
+                3 => 15 * MINUTE,
+                more => HOUR * (more - 3).min(6),
+            },
+            Class::Throttled => doubled(MINUTE, HOUR),
+            Class::Quota => 6 * HOUR,
+            Class::Passing => doubled(5 * SECOND, 10 * MINUTE),
+            Class::Store => doubled(2 * SECOND, MINUTE),
+        };
+        self.retry_after.map_or(pause, |said| said.max(SECOND))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_key_backs_off_to_hours() {
+        let setback = Setback::plain(Class::NeedsPerson);
+        let pauses: Vec<u64> = (1..=10).map(|n| setback.pause(n).as_secs() / 60).collect();
+        assert_eq!(pauses, [1, 5, 15, 60, 120, 180, 240, 300, 360, 360]);
+    }
+
+    #[test]
+    fn what_posthog_said_goes_before_our_own_pauses() {
+        let setback = Setback {
+            class: Class::Throttled,
+            retry_after: Some(Duration::from_secs(1234)),
+        };
+        assert_eq!(setback.pause(1), Duration::from_secs(1234));
+        assert_eq!(setback.pause(9), Duration::from_secs(1234));
+    }
+
+    #[test]
+    fn pauses_never_shrink_and_never_overflow() {
+        for class in [
+            Class::NeedsPerson,
+            Class::Throttled,
+            Class::Passing,
+            Class::Store,
+        ] {
+            let setback = Setback::plain(class);
+            for failures in 1..100 {
+                assert!(setback.pause(failures) <= setback.pause(failures + 1));
+            }
+            assert!(setback.pause(u32::MAX) <= 6 * HOUR);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Keeps every connection of a process pulled: check, backfill, then refreshes at their ticks,
+//! a few connections at once, until told otherwise.
+
+mod backoff;
+mod keeper;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::storage::{Store, StoreError};
+use domain::{ApiKey, ConnectionName};
+use posthog::Http;
+use secrecy::ExposeSecret;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::clock::Clock;
+use crate::context::RetryPolicy;
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+/// Runs at once, over all connections, unless configured.
+pub const DEFAULT_CONCURRENT_SYNCS: usize = 8;
+
+/// What a scheduler works with.
+#[derive(Clone)]
+pub struct SchedulerConfig {
+    /// Where rows go.
+    pub store: Arc<dyn Store>,
+    /// The process's HTTP client.
+    pub http: Http,
+    /// Decides ticks and windows.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told.
+    pub progress: Arc<dyn Progress>,
+    /// Who holds leases: unique to this process.
+    pub holder: Arc<str>,
+    /// Checks and runs at once, at least 1; `maxConcurrentSyncs`.
+    pub max_concurrent: usize,
+    /// Whether the other Cloud region may be asked about an unknown key.
+    pub region_probe: bool,
+    /// How failed requests are tried again within a run.
+    pub retry: RetryPolicy,
+}
+
+/// A connection to keep pulled.
+#[derive(Clone)]
+pub struct Scheduled {
+    /// What to pull.
+    pub settings: Settings,
+    /// As whom.
+    pub key: ApiKey,
+}
+
+/// Keeps connections pulled, one task each.
+pub struct Scheduler {
+    config: SchedulerConfig,
+    places: Arc<Semaphore>,
+    kept: BTreeMap<ConnectionName, Kept>,
+}
+
+struct Kept {
+    what: Scheduled,
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Scheduled {
+    fn is_same(&self, other: &Self) -> bool {
+        self.settings == other.settings
+            && self.key.secret().expose_secret() == other.key.secret().expose_secret()
+    }
+}
+
+impl Scheduler {
+    /// A scheduler without connections.
+    pub fn new(config: SchedulerConfig) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(config.max_concurrent.max(1))),
+            config,
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// Makes `wanted` the connections that are kept: new ones start, changed ones drain and start
+    /// again, unchanged ones go on. Those kept so far and no longer wanted are disconnected: their
+    /// reads stop at once, their rows stay. Returns without waiting for any of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a disconnection could not be recorded; that connection stays kept, so
+    /// that asking again disconnects it.
+    pub async fn set(&mut self, wanted: Vec<Scheduled>) -> Result<(), StoreError> {
+        let names: BTreeSet<ConnectionName> = wanted
+            .iter()
+            .map(|connection| connection.settings.desired.name.clone())
+            .collect();
+        for connection in wanted {
+            self.keep(connection);
+        }
+        let gone: Vec<ConnectionName> = self
+            .kept
+            .keys()
+            .filter(|name| !names.contains(*name))
+            .cloned()
+            .collect();
+        for name in gone {
+            let now = self.config.clock.now();
+            self.config.store.mark_deleted(&name, now).await?;
+            if let Some(kept) = self.kept.remove(&name) {
+                kept.cancel.cancel();
+            }
+            tracing::info!(connection = %name, "The connection is disconnected; its rows stay.");
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, connection: Scheduled) {
+        let name = connection.settings.desired.name.clone();
+        let before = match self.kept.remove(&name) {
+            Some(kept) if kept.what.is_same(&connection) && !kept.task.is_finished() => {
+                self.kept.insert(name, kept);
+                return;
+            }
+            before => before,
+        };
+        let cancel = CancellationToken::new();
+        let keeper = keeper::Keeper::new(
+            &self.config,
+            Arc::clone(&self.places),
+            connection.clone(),
+            cancel.clone(),
+        );
+        let span = tracing::info_span!("connection", connection = %name);
+        let task = tokio::spawn(
+            async move {
+                if let Some(kept) = before {
+                    kept.cancel.cancel();
+                    drain(kept.task).await;
+                }
+                keeper.keep().await;
+            }
+            .instrument(span),
+        );
+        self.kept.insert(
+            name,
+            Kept {
+                what: connection,
+                cancel,
+                task,
+            },
+        );
+    }
+
+    /// Stops every connection after its page in flight; the next start goes on from there.
+    pub async fn drain(self) {
+        for kept in self.kept.values() {
+            kept.cancel.cancel();
+        }
+        for kept in self.kept.into_values() {
+            drain(kept.task).await;
+        }
+    }
+}
+
+async fn drain(task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, "a connection's task broke");
+    }
+}

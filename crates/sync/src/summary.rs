@@ -1,0 +1,128 @@
+//! What a run did, as the one JSON line that `sync` prints.
+
+use domain::storage::{DayVerdict, RunRecord, Verdict};
+use domain::sync::{RunTotals, SyncMode};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+/// A finished run. Serialises to `connection, mode, from, to, eventsRead, eventsStored,
+/// duplicates, lateEvents, completeness, requests, bytesReceived, …`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummary {
+    /// `namespace/name`.
+    pub connection: String,
+    /// Why it read.
+    pub mode: SyncMode,
+    /// First instant of its window.
+    pub from: Timestamp,
+    /// First instant after its window.
+    pub to: Timestamp,
+    /// When it began; for a resumed run, when it first began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Whether it went on with what an earlier attempt left.
+    pub resumed: bool,
+    /// Further passes that read differing days again.
+    pub repull_passes: u32,
+    /// What it did, further passes included.
+    #[serde(flatten)]
+    pub totals: RunTotals,
+    /// What recounts say of the connection's days.
+    pub completeness: Completeness,
+}
+
+/// How many days recounts have proven, and the worst of the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Completeness {
+    /// Days on which both counts agree.
+    pub verified: usize,
+    /// Days that are being read again, or wait for a second recount.
+    pub pending: usize,
+    /// Days that still differ after being read again twice.
+    pub mismatch: usize,
+    /// The day with the greatest difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worst: Option<WorstDay>,
+}
+
+/// The day that differs most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorstDay {
+    /// The UTC day.
+    pub day: Date,
+    /// Distinct events that PostHog counted.
+    pub remote: u64,
+    /// Distinct events stored.
+    pub local: u64,
+}
+
+impl Completeness {
+    /// Sums up verdicts.
+    pub fn of(verdicts: &[DayVerdict]) -> Self {
+        let count = |wanted| verdicts.iter().filter(|v| v.verdict == wanted).count();
+        Self {
+            verified: count(Verdict::Verified),
+            pending: count(Verdict::Pending),
+            mismatch: count(Verdict::Mismatch),
+            worst: verdicts
+                .iter()
+                .filter(|v| v.verdict != Verdict::Verified)
+                .max_by_key(|v| v.remote.abs_diff(v.local))
+                .map(|v| WorstDay {
+                    day: v.day,
+                    remote: v.remote,
+                    local: v.local,
+                }),
+        }
+    }
+}
+
+impl RunSummary {
+    /// Sums up an ended run.
+    pub(crate) fn of(
+        connection: String,
+        record: &RunRecord,
+        resumed: bool,
+        completeness: Completeness,
+    ) -> Self {
+        Self {
+            connection,
+            mode: record.mode,
+            from: record.window.from,
+            to: record.window.to,
+            started_at: record.started_at,
+            ended_at: record.ended_at.unwrap_or(record.started_at),
+            resumed,
+            repull_passes: 0,
+            totals: record.totals,
+            completeness,
+        }
+    }
+
+    /// Adds a further pass over days that differed.
+    pub(crate) fn absorb(&mut self, pass: &Self) {
+        self.ended_at = pass.ended_at;
+        self.repull_passes += 1;
+        self.totals = sum(self.totals, pass.totals);
+        self.completeness = pass.completeness.clone();
+    }
+}
+
+fn sum(a: RunTotals, b: RunTotals) -> RunTotals {
+    RunTotals {
+        events_read: a.events_read + b.events_read,
+        events_stored: a.events_stored + b.events_stored,
+        events_updated: a.events_updated + b.events_updated,
+        duplicates: a.duplicates + b.duplicates,
+        late_events: a.late_events + b.late_events,
+        events_removed: a.events_removed + b.events_removed,
+        requests: a.requests + b.requests,
+        bytes_received: a.bytes_received + b.bytes_received,
+        bytes_read: a.bytes_read + b.bytes_read,
+    }
+}

@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+
+use domain::identity::{Evidence, IdentityKey};
+use domain::sync::SyncMode;
+use jiff::SignedDuration;
+use posthog_stub::{Event, Project};
+use uuid::Uuid;
+
+use crate::oracle::project;
+use crate::shop::{NOW, PROJECT, Shop, at, days};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The persons that the store knows, by distinct id.
+async fn known(shop: &Shop) -> BTreeMap<String, Uuid> {
+    let links = shop
+        .store
+        .links(shop.id(), false, None, 100_000)
+        .await
+        .unwrap();
+    links
+        .into_iter()
+        .filter(|(_, link)| link.evidence == Evidence::PersonMapping)
+        .filter_map(|(_, link)| match link.to {
+            IdentityKey::Person(person) => Some((link.distinct_id, person)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The persons that PostHog knows, by distinct id.
+fn real(shop: &Shop) -> BTreeMap<String, Uuid> {
+    shop.stub.read(|world| {
+        let project = world.project(PROJECT).unwrap();
+        project
+            .distinct_ids()
+            .iter()
+            .map(|(id, link)| (id.to_string(), link.person_id))
+            .collect()
+    })
+}
+
+#[tokio::test]
+async fn a_backfill_brings_every_person_mapping() {
+    let shop = Shop::open(project(5, 200, at(NOW), days(30))).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    assert!(!real(&shop).is_empty());
+    assert_eq!(known(&shop).await, real(&shop));
+}
+
+#[tokio::test]
+async fn a_merge_of_quiet_ids_is_seen_by_the_next_refresh() {
+    let shop = Shop::open(project(5, 200, at(NOW), days(30))).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    let before = known(&shop).await;
+    shop.edit(|project| project.merge("visitor-1", "visitor-2"));
+    shop.pass(HOUR);
+    shop.run(SyncMode::Refresh).await.unwrap();
+    let after = known(&shop).await;
+    assert_ne!(before, after);
+    assert_eq!(after, real(&shop));
+    let history = shop
+        .store
+        .links(shop.id(), true, None, 100_000)
+        .await
+        .unwrap();
+    let ended = history.iter().filter(|(_, link)| link.valid_to.is_some());
+    assert_eq!(ended.count(), 1, "where the moved id led before is kept");
+}
+
+#[tokio::test]
+async fn the_person_of_a_new_visitor_is_known_after_the_refresh_that_brought_the_event() {
+    let shop = Shop::open(project(5, 50, at(NOW), days(30))).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    shop.pass(HOUR);
+    shop.edit(|project| {
+        let stamp = at(NOW) + HOUR / 2;
+        project.capture(Event::new("$pageview", "brand-new", stamp));
+        project.capture(
+            Event::new("$pageview", "nobody", stamp).property("$process_person_profile", false),
+        );
+    });
+    shop.run(SyncMode::Refresh).await.unwrap();
+    let known = known(&shop).await;
+    assert!(known.contains_key("brand-new"));
+    assert!(
+        !known.contains_key("nobody"),
+        "personless ids have no person"
+    );
+    assert_eq!(known, real(&shop));
+}
+
+#[tokio::test]
+async fn what_neither_new_events_nor_overrides_tell_is_seen_by_the_daily_read() {
+    let shop = Shop::open(project(5, 50, at(NOW), days(30))).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    let gone = *real(&shop).values().next().unwrap();
+    shop.edit(|project| project.delete_person(gone, false));
+    for _ in 0..25 {
+        shop.pass(HOUR);
+        shop.run(SyncMode::Refresh).await.unwrap();
+    }
+    assert_eq!(known(&shop).await, real(&shop));
+}
+
+#[tokio::test]
+async fn a_project_without_persons_is_no_trouble() {
+    let mut project = Project::new(PROJECT, "Shop");
+    project.capture(
+        Event::new("$pageview", "nobody", at(NOW) - HOUR)
+            .property("$process_person_profile", false),
+    );
+    let shop = Shop::open(project).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    shop.pass(HOUR);
+    shop.run(SyncMode::Refresh).await.unwrap();
+    assert!(known(&shop).await.is_empty());
+}

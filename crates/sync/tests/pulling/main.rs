@@ -1,0 +1,13 @@
+//! The whole of a run against a stand-in PostHog over HTTP and the real SQLite store.
+
+mod backfills;
+mod checks;
+mod identities;
+mod interruptions;
+mod mappings;
+mod oracle;
+mod recounts;
+mod refreshes;
+mod scheduling;
+mod shop;
+mod trouble;

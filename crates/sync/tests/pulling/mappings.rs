@@ -1,0 +1,108 @@
+use domain::event::EventName;
+use domain::mapping::{CheckoutSource, MappingSpec, StageRule, StageSpec};
+use domain::stage::PostHogStage;
+use domain::sync::SyncMode;
+use jiff::SignedDuration;
+use jiff::civil::date;
+use posthog_stub::{Event, Project};
+use sync::MappingPolicy;
+
+use crate::shop::{NOW, PROJECT, Shop, at, days};
+
+fn spec(stage: PostHogStage, name: &str) -> MappingPolicy {
+    let rule = StageRule {
+        name: EventName::from(name),
+        url_path: None,
+    };
+    let written = StageSpec {
+        stage,
+        rules: vec![rule],
+    };
+    MappingPolicy::Spec(MappingSpec::new(vec![written], CheckoutSource::Auto).unwrap())
+}
+
+async fn stage_count(shop: &Shop, stage: PostHogStage) -> u64 {
+    shop.store
+        .daily_stage_counts(shop.id(), date(2026, 1, 1), date(2026, 12, 31))
+        .await
+        .unwrap()
+        .iter()
+        .filter(|count| count.stage == stage)
+        .map(|count| count.events)
+        .sum()
+}
+
+fn signups() -> Project {
+    let mut project = Project::new(PROJECT, "Shop");
+    for hours in 1..8 {
+        let stamp = at(NOW) - SignedDuration::from_hours(hours);
+        project.capture(Event::new("newsletter", "a", stamp));
+        project.capture(Event::new("product added to cart", "a", stamp));
+    }
+    project
+}
+
+#[tokio::test]
+async fn a_changed_mapping_reassigns_what_is_stored_without_pulling_it_again() {
+    let mut shop = Shop::open(signups()).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    assert_eq!(stage_count(&shop, PostHogStage::AddedToCart).await, 7);
+
+    shop.settings.mapping = spec(PostHogStage::AddedToCart, "newsletter");
+    shop.pass(days(1));
+    // Nothing is left in PostHog to be pulled.
+    shop.edit(|project| project.retain_events(|event| event.event.as_str() == "newsletter"));
+    let before = shop.store.epoch(shop.id()).await.unwrap().unwrap();
+    shop.run(SyncMode::Refresh).await.unwrap();
+    let after = shop.store.epoch(shop.id()).await.unwrap().unwrap();
+    assert!(after.mapping_revision > before.mapping_revision);
+    assert_eq!(stage_count(&shop, PostHogStage::AddedToCart).await, 7);
+    let mapping = after.mapping.unwrap();
+    assert_eq!(
+        mapping.stage_of("newsletter", None),
+        Some(PostHogStage::AddedToCart)
+    );
+    assert_eq!(mapping.stage_of("product added to cart", None), None);
+}
+
+#[tokio::test]
+async fn defaults_once_chosen_stay_although_the_projects_events_change() {
+    let shop = Shop::open(signups()).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    let before = shop.store.epoch(shop.id()).await.unwrap().unwrap();
+    shop.pass(SignedDuration::from_hours(1));
+    shop.edit(|project| {
+        for minutes in 1..30 {
+            let stamp = at(NOW) + SignedDuration::from_mins(minutes);
+            project.capture(Event::new("Product Added", "b", stamp));
+        }
+    });
+    shop.run(SyncMode::Refresh).await.unwrap();
+    let after = shop.store.epoch(shop.id()).await.unwrap().unwrap();
+    assert_eq!(before.mapping, after.mapping);
+    assert_eq!(before.mapping_revision, after.mapping_revision);
+}
+
+#[tokio::test]
+async fn the_projects_time_zone_decides_days_unless_the_connection_names_one() {
+    let mut project = Project::new(PROJECT, "Shop").timezone("Asia/Tokyo");
+    project.capture(Event::new("$pageview", "a", at("2026-03-18T20:00:00Z")));
+    let mut shop = Shop::open(project).await;
+    let day = async |shop: &Shop| {
+        let counts = shop
+            .store
+            .daily_event_counts(shop.id(), date(2026, 1, 1), date(2026, 12, 31), &[])
+            .await
+            .unwrap();
+        counts[0].day
+    };
+    shop.run(SyncMode::Backfill).await.unwrap();
+    assert_eq!(day(&shop).await, date(2026, 3, 19));
+    shop.settings.time_zone = Some("UTC".to_owned());
+    shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(day(&shop).await, date(2026, 3, 18));
+
+    shop.settings.time_zone = Some("Mars/Olympus".to_owned());
+    let error = shop.run(SyncMode::Refresh).await.unwrap_err();
+    assert_eq!(error.reason(), "UnknownTimeZone");
+}

@@ -1,0 +1,225 @@
+//! A small shop on a stand-in PostHog, a store on disk, and the run between them.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::mapping::MappingSpec;
+use domain::plan::{Plan, PlanStanding};
+use domain::storage::{DesiredConnection, EventFilter, EventKey, Store};
+use domain::sync::SyncMode;
+use domain::{ApiHost, ApiKey, ConnectionId, ConnectionName, Epoch, ProjectId};
+use jiff::{SignedDuration, Timestamp};
+use posthog::{Client, ClientConfig, Http, HttpConfig};
+use posthog_stub::{Key, Project, Stub, StubHandle, World};
+use sync::{
+    Clock, Context, MappingPolicy, Progress, RefreshPolicy, RetryPolicy, RunSummary, Settings,
+    Share, StoreGate, SyncError, progress,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The stand-in's project.
+pub(crate) const PROJECT: u64 = 4242;
+/// The key that opens it.
+pub(crate) const KEY: &str = "phx_0123456789abcdefghijklmnopqrstuvwxyzABCD";
+
+/// A clock that tests put where they need it.
+pub(crate) struct TestClock(Mutex<Timestamp>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// An instant, in RFC 3339.
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// So many days.
+pub(crate) fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * count)
+}
+
+/// A shop with its store.
+pub(crate) struct Shop {
+    pub(crate) stub: StubHandle,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) settings: Settings,
+    pub(crate) http: Http,
+    _dir: tempfile::TempDir,
+}
+
+/// The time at which every test begins.
+pub(crate) const NOW: &str = "2026-03-20T10:30:00Z";
+
+impl Shop {
+    /// A shop with these events in PostHog, at [`NOW`], wanted and not pulled yet.
+    pub(crate) async fn open(project: Project) -> Self {
+        let world = World::new()
+            .with_project(project)
+            .with_key(Key::new(KEY))
+            .at(at(NOW));
+        let stub = Stub::start(world).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("store.db").display());
+        let store = store::open(&url, store::OpenOptions::default())
+            .await
+            .unwrap();
+        let settings = settings(stub.url());
+        store
+            .put_connection(&settings.desired, at(NOW))
+            .await
+            .unwrap();
+        Self {
+            stub,
+            store,
+            clock: Arc::new(TestClock(Mutex::new(at(NOW)))),
+            settings,
+            http: http(),
+            _dir: dir,
+        }
+    }
+
+    /// Moves both clocks.
+    pub(crate) fn set_now(&self, now: Timestamp) {
+        *self.clock.0.lock().unwrap() = now;
+        self.stub.edit(|world| {
+            world.clock = posthog_stub::Clock::Fixed(now);
+        });
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        self.set_now(self.clock.now() + time);
+    }
+
+    /// Changes what PostHog has.
+    pub(crate) fn edit<R>(&self, change: impl FnOnce(&mut Project) -> R) -> R {
+        self.stub
+            .edit(|world| change(world.project_mut(PROJECT).unwrap()))
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.settings.connection_id()
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let desired = &self.settings.desired;
+        let gate = StoreGate::new(Arc::clone(&self.store), desired.epoch.clone(), Share::Run);
+        Client::new(ClientConfig {
+            host: desired.epoch.host.clone(),
+            project: desired.epoch.project_id,
+            key: key(KEY),
+            http: self.http.clone(),
+            gate: Arc::new(gate),
+            id_properties: desired.id_properties.clone(),
+        })
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            store: Arc::clone(&self.store),
+            client: self.client(),
+            clock: self.clock.clone(),
+            progress: Arc::new(progress::Silent),
+            cancel: CancellationToken::new(),
+            holder: "test".into(),
+            patience: Duration::from_secs(5),
+            retry: patient(),
+        }
+    }
+
+    pub(crate) async fn run(&self, mode: SyncMode) -> Result<RunSummary, SyncError> {
+        sync::run(&self.context(), &self.settings, mode).await
+    }
+
+    pub(crate) async fn run_told(
+        &self,
+        mode: SyncMode,
+        progress: Arc<dyn Progress>,
+        cancel: CancellationToken,
+    ) -> Result<RunSummary, SyncError> {
+        let ctx = Context {
+            progress,
+            cancel,
+            ..self.context()
+        };
+        sync::run(&ctx, &self.settings, mode).await
+    }
+
+    /// Every stored event.
+    pub(crate) async fn rows(&self) -> Vec<domain::Event> {
+        let mut rows = Vec::new();
+        let mut after: Option<EventKey> = None;
+        loop {
+            let page = self
+                .store
+                .events(self.id(), &EventFilter::default(), after, 1000)
+                .await
+                .unwrap();
+            let Some(last) = page.last() else {
+                return rows;
+            };
+            after = Some(EventKey {
+                timestamp: last.event.timestamp,
+                uuid: last.event.uuid,
+            });
+            rows.extend(page.into_iter().map(|row| row.event));
+        }
+    }
+}
+
+/// Settings with the defaults of a connection document.
+pub(crate) fn settings(host: &str) -> Settings {
+    Settings {
+        desired: DesiredConnection {
+            name: ConnectionName::new("acme", "storefront"),
+            epoch: Epoch {
+                host: ApiHost::parse(host).unwrap(),
+                project_id: ProjectId::try_from(4242).unwrap(),
+            },
+            plan: PlanStanding::Eligible {
+                plan: Plan::Starter,
+            },
+            suspended: false,
+            backfill_days: 30,
+            retention_days: 400,
+            id_properties: Vec::new(),
+        },
+        mapping: MappingPolicy::Spec(MappingSpec::default()),
+        time_zone: None,
+        refresh: RefreshPolicy::default(),
+    }
+}
+
+pub(crate) fn key(text: &str) -> ApiKey {
+    ApiKey::parse(&text.to_owned().into()).unwrap().0
+}
+
+/// Tries again at once, four times.
+pub(crate) fn patient() -> RetryPolicy {
+    RetryPolicy {
+        attempts: 4,
+        first_wait: Duration::from_millis(5),
+        longest_wait: Duration::from_secs(2),
+    }
+}
+
+/// A client that loses patience quickly and may talk to this machine.
+pub(crate) fn http() -> Http {
+    Http::new(HttpConfig {
+        allow_insecure_hosts: vec!["127.0.0.1".to_owned()],
+        answer_timeout: Duration::from_millis(1500),
+        idle_timeout: Duration::from_millis(700),
+        total_timeout: Duration::from_secs(10),
+        backoff: Duration::from_millis(2),
+        ..HttpConfig::default()
+    })
+    .unwrap()
+}
