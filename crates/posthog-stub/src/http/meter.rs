@@ -98,7 +98,7 @@ impl Meter {
 
     /// Refuses when the budget is used up.
     pub(crate) fn may_read(&self, project: u64) -> Result<(), Answer> {
-        let mut state = self.state();
+        let state = self.state();
         let Some(budget) = state.limits.budget else {
             return Ok(());
         };

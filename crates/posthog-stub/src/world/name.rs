@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 static NAMES: LazyLock<RwLock<HashMap<&'static str, Name>>> = LazyLock::new(RwLock::default);
 
 /// An interned name of a property or an event: comparing two is comparing pointers.
 #[derive(Clone, Copy)]
-pub struct Name(&'static str);
+pub struct Name(&'static Arc<str>);
 
 impl Name {
     /// The one `Name` for this text. It lives as long as the process.
@@ -22,7 +22,7 @@ impl Name {
         if let Some(known) = names.get(text) {
             return *known;
         }
-        let leaked: &'static str = Box::leak(Box::from(text));
+        let leaked: &'static Arc<str> = Box::leak(Box::new(Arc::from(text)));
         names.insert(leaked, Self(leaked));
         Self(leaked)
     }
@@ -41,11 +41,16 @@ impl Name {
     pub fn as_str(self) -> &'static str {
         self.0
     }
+
+    /// The text, shared.
+    pub(crate) fn shared(self) -> Arc<str> {
+        self.0.clone()
+    }
 }
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0.as_ptr(), other.0.as_ptr()) && self.0.len() == other.0.len()
+        std::ptr::eq(self.0, other.0)
     }
 }
 
@@ -53,7 +58,7 @@ impl Eq for Name {}
 
 impl std::hash::Hash for Name {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.as_ptr().hash(state);
+        std::ptr::from_ref(self.0).hash(state);
     }
 }
 
