@@ -108,8 +108,8 @@ impl Client {
         }
     }
 
-    /// The same client with smaller answers: at most so many rows in one page of events or mappings,
-    /// from 2 (one more than a page boundary needs) to [`MAX_ROWS`].
+    /// The same client with smaller answers: at most so many rows in each, from 2 (less cannot tell
+    /// where a page of events ends) to [`MAX_ROWS`]. A recount's days always come in one answer.
     #[must_use]
     pub fn with_page_rows(mut self, rows: usize) -> Self {
         self.page_rows = rows.clamp(2, MAX_ROWS);

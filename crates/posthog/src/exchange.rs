@@ -55,7 +55,7 @@ impl<'a> Exchange<'a> {
             .await
             .map_err(|_| Error::Timeout {
                 request: request.name.to_owned(),
-                reason: format!("nothing came within {} s", limit.as_secs()),
+                reason: format!("nothing came within {limit:?}"),
             })?
             .map_err(|error| self.failure(request, &error))?;
         self.cost.head(response.headers());
@@ -129,10 +129,10 @@ impl<'a> Exchange<'a> {
             cause = current.source();
         }
         if error.is_timeout() {
-            let limit = self.http.config.connect_timeout.as_secs();
+            let limit = self.http.config.connect_timeout;
             return Error::Unreachable {
                 host,
-                reason: format!("no connection within {limit} s"),
+                reason: format!("no connection within {limit:?}"),
             };
         }
         if error.is_builder() {
@@ -148,11 +148,11 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// A TLS error may be wrapped in an I/O error, which hides it from `source`.
+/// A TLS error may be wrapped in I/O errors, which hide it from `source`.
 fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     error.downcast_ref().or_else(|| {
         let wrapped = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        wrapped.downcast_ref()
+        tls_error(wrapped)
     })
 }
 

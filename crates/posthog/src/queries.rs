@@ -78,7 +78,12 @@ pub(crate) fn latest_event(from: Timestamp, until: Timestamp) -> Query {
 
 /// Rows by event name: reads the narrow columns of the sort key only. Names are ordered so that a
 /// project with more than a full answer of them is read on after the last.
-pub(crate) fn known_events(from: Timestamp, to: Timestamp, after: Option<&str>) -> Query {
+pub(crate) fn known_events(
+    from: Timestamp,
+    to: Timestamp,
+    after: Option<&str>,
+    limit: usize,
+) -> Query {
     let place = if after.is_some() {
         " and event > {after}"
     } else {
@@ -89,12 +94,12 @@ pub(crate) fn known_events(from: Timestamp, to: Timestamp, after: Option<&str>) 
     Query::new(
         "known_events",
         &["event", "row_count"],
-        MAX_ROWS,
+        limit,
         format!(
             "select event, count() as row_count from events \
              where timestamp >= toDateTime({{from}}, 'UTC') \
              and timestamp < toDateTime({{to}}, 'UTC'){place} \
-             group by event order by event limit {MAX_ROWS}"
+             group by event order by event limit {limit}"
         ),
         values,
     )
@@ -133,6 +138,7 @@ pub(crate) fn count_cells(
     window: Window,
     arrivals: Option<Arrivals>,
     after: Option<CellPlace<'_>>,
+    limit: usize,
 ) -> Query {
     let mut from = bound(
         window
@@ -164,12 +170,12 @@ pub(crate) fn count_cells(
     Query::new(
         "count_cells",
         &["utc_day", "event", "row_count"],
-        MAX_ROWS,
+        limit,
         format!(
             "select toStartOfDay(timestamp, 'UTC') as utc_day, event, count() as row_count \
              from events where timestamp >= toDateTime({{from}}, 'UTC') \
              and timestamp < toDateTime({{to}}, 'UTC'){conditions} \
-             group by utc_day, event order by utc_day, event limit {MAX_ROWS}"
+             group by utc_day, event order by utc_day, event limit {limit}"
         ),
         values,
     )
@@ -202,7 +208,7 @@ pub(crate) fn recount(from: Date, to: Date) -> Query {
 }
 
 /// The uuids whose winning row lies on a UTC day, in text order.
-pub(crate) fn uuids_of_day(day: Date, after: Option<Uuid>) -> Query {
+pub(crate) fn uuids_of_day(day: Date, after: Option<Uuid>, limit: usize) -> Query {
     let next = day.tomorrow().unwrap_or(day);
     let place = if after.is_some() {
         " and toString(uuid) > {after}"
@@ -224,10 +230,10 @@ pub(crate) fn uuids_of_day(day: Date, after: Option<Uuid>) -> Query {
     Query::new(
         "uuids_of_day",
         &["uuid_text"],
-        MAX_ROWS,
+        limit,
         format!(
             "select toString(uuid) as uuid_text from ({}) \
-             where utc_day = toDateTime({{day}}, 'UTC') order by uuid_text limit {MAX_ROWS}",
+             where utc_day = toDateTime({{day}}, 'UTC') order by uuid_text limit {limit}",
             winners(place)
         ),
         values,
@@ -304,15 +310,15 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
     let ids = ["d-1".to_owned(), "d'2".to_owned()];
     let mut queries = vec![
         latest_event(from, to),
-        known_events(from, to, None),
-        known_events(from, to, Some("product viewed")),
+        known_events(from, to, None, MAX_ROWS),
+        known_events(from, to, Some("product viewed"), MAX_ROWS),
         product_page_urls(from, to),
-        count_cells(window, None, None),
-        count_cells(window, Some(late), None),
-        count_cells(window, Some(late), Some((day, "$pageview"))),
+        count_cells(window, None, None, MAX_ROWS),
+        count_cells(window, Some(late), None, MAX_ROWS),
+        count_cells(window, Some(late), Some((day, "$pageview")), MAX_ROWS),
         recount(day, next),
-        uuids_of_day(day, None),
-        uuids_of_day(day, Some(Uuid::max())),
+        uuids_of_day(day, None, MAX_ROWS),
+        uuids_of_day(day, Some(Uuid::max()), MAX_ROWS),
         persons_of(&ids),
         person_overrides("", MAX_ROWS),
         person_mappings("d-1", MAX_ROWS),

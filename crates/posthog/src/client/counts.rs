@@ -25,7 +25,7 @@ impl Client {
         let mut cells: Vec<Cell> = Vec::new();
         loop {
             let after = cells.last().map(|last| (last.day, last.event.as_str()));
-            let query = queries::count_cells(window, arrivals, after);
+            let query = queries::count_cells(window, arrivals, after, self.page_rows);
             let found = self
                 .transport
                 .rows(&query, |row| {
@@ -62,7 +62,7 @@ impl Client {
     /// # Errors
     /// Any of a query's.
     pub async fn uuids_of_day(&self, day: Date, after: Option<Uuid>) -> Result<UuidPage, Error> {
-        let query = queries::uuids_of_day(day, after);
+        let query = queries::uuids_of_day(day, after, self.page_rows);
         let uuids = self.transport.rows(&query, only_uuid).await?;
         let is_full = uuids.len() == query.limit;
         let next = uuids.last().copied().filter(|_| is_full);

@@ -74,7 +74,7 @@ impl Client {
         let mut known: Vec<KnownEvent> = Vec::new();
         loop {
             let after = known.last().map(|last| last.name.as_str());
-            let query = queries::known_events(from, to, after);
+            let query = queries::known_events(from, to, after, self.page_rows);
             let found = self
                 .transport
                 .rows(&query, |row| {

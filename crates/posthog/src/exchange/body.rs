@@ -42,7 +42,7 @@ impl<'a> Body<'a> {
             .await
             .map_err(|_| Error::Timeout {
                 request: self.request.to_owned(),
-                reason: format!("its body stood still for {} s", idle.as_secs()),
+                reason: format!("its body stood still for {idle:?}"),
             })?
             .map_err(|_| Error::Truncated {
                 request: self.request.to_owned(),

@@ -1,0 +1,130 @@
+//! A stand-in PostHog with a small shop, and a client of it.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::identity::{IdProperty, IdPropertyKind};
+use domain::sync::{Slice, SliceEvents, Window};
+use domain::{ApiHost, ApiKey, ProjectId};
+use jiff::{SignedDuration, Timestamp};
+use posthog::{Client, ClientConfig, Error, Http, HttpConfig, LocalGate};
+use posthog_stub::{Event, Key, Project, Stub, StubHandle, World};
+use secrecy::SecretString;
+
+/// What every test returns.
+pub(crate) type TestResult = Result<(), Box<dyn StdError>>;
+
+/// The key that opens the shop.
+pub(crate) const KEY: &str = "phx_stand_in_key_0123456789";
+/// The shop's project.
+pub(crate) const PROJECT: u64 = 4242;
+
+/// Noon of a quiet day.
+pub(crate) fn noon() -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_767_268_800)
+}
+
+/// So many seconds after noon.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    noon() + SignedDuration::from_secs(seconds)
+}
+
+/// An event at so many seconds after noon.
+pub(crate) fn event(name: &str, distinct_id: &str, seconds: i64) -> Event {
+    Event::new(name, distinct_id, at(seconds))
+}
+
+/// A stand-in whose clock stands at noon, with these events captured in a project of this zone.
+pub(crate) async fn start(zone: &str, events: Vec<Event>) -> Result<StubHandle, Box<dyn StdError>> {
+    let mut project = Project::new(PROJECT, "Shop").timezone(zone);
+    for event in events {
+        project.capture(event);
+    }
+    let key = Key::new(KEY)
+        .label("Ordinary")
+        .scopes(["query:read", "project:read"]);
+    let world = World::new().with_project(project).with_key(key).at(noon());
+    Ok(Stub::start(world).await?)
+}
+
+/// Time limits short enough for tests.
+pub(crate) fn quick() -> HttpConfig {
+    HttpConfig {
+        allow_insecure_hosts: vec!["127.0.0.1".to_owned()],
+        answer_timeout: Duration::from_millis(400),
+        idle_timeout: Duration::from_millis(300),
+        total_timeout: Duration::from_secs(5),
+        backoff: Duration::from_millis(1),
+        ..HttpConfig::default()
+    }
+}
+
+/// A client of whatever listens at this URL.
+pub(crate) fn client_of(
+    url: &str,
+    key: &str,
+    http: HttpConfig,
+) -> Result<Client, Box<dyn StdError>> {
+    let id_property = |kind, property: &str| IdProperty {
+        kind,
+        property: property.to_owned(),
+    };
+    Ok(Client::new(ClientConfig {
+        host: ApiHost::parse(url)?,
+        project: ProjectId::try_from(i64::try_from(PROJECT)?)?,
+        key: ApiKey::parse(&SecretString::from(key))?.0,
+        http: Http::new(http)?,
+        gate: Arc::new(LocalGate::default()),
+        id_properties: vec![
+            id_property(IdPropertyKind::Customer, "customer_id"),
+            id_property(IdPropertyKind::Anonymous, "weird `id`"),
+        ],
+    }))
+}
+
+/// A client of the stand-in with the right key.
+pub(crate) fn client(stub: &StubHandle) -> Result<Client, Box<dyn StdError>> {
+    client_of(stub.url(), KEY, quick())
+}
+
+/// The day of noon.
+pub(crate) fn day() -> Window {
+    Window {
+        from: at(-12 * 3600),
+        to: at(12 * 3600),
+    }
+}
+
+/// All events of a kind in a window.
+pub(crate) fn slice(window: Window, events: SliceEvents) -> Slice {
+    Slice {
+        from: window.from,
+        to: window.to,
+        arrived_since: None,
+        events,
+        part: None,
+        expected_rows: 0,
+    }
+}
+
+/// Every event of a slice, page by page.
+pub(crate) async fn read_all(client: &Client, slice: &Slice) -> Result<Vec<domain::Event>, Error> {
+    let mut events = Vec::new();
+    let mut after = None;
+    loop {
+        let page = client.page(slice, after).await?;
+        events.extend(page.events);
+        after = page.more;
+        if after.is_none() {
+            return Ok(events);
+        }
+    }
+}
+
+/// The error of an outcome that must be one.
+pub(crate) fn failure<T>(outcome: Result<T, Error>) -> Result<Error, Box<dyn StdError>> {
+    outcome.err().ok_or_else(|| "it succeeded".into())
+}
