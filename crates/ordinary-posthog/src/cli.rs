@@ -1,0 +1,54 @@
+//! The command line: one command a role, each in its own file under `commands`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{check, demo, serve, sync, up};
+use crate::settings::LogSettings;
+use crate::{logging, terminal};
+
+/// PostHog's events, funnel stages, identities and counts beside your commerce data.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    log: LogSettings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sync connections and serve gRPC on this machine, until Ctrl-C.
+    Up(up::Args),
+    /// Save and test: say what a connection's key and project allow, without storing anything.
+    Check(check::Args),
+    /// Show the whole product on a made-up shop: needs no PostHog, no key and no file.
+    Demo(demo::Args),
+    /// Serve gRPC alone, on an existing store.
+    Serve(serve::Args),
+    /// Run one backfill or refresh and exit.
+    Sync(sync::Args),
+}
+
+impl Cli {
+    /// Runs the command and gives the documented exit code.
+    pub(crate) async fn run(self) -> ExitCode {
+        logging::install(self.log.log_format);
+        let ended = match self.command {
+            Command::Up(args) => args.run().await,
+            Command::Check(args) => args.run().await,
+            Command::Demo(args) => args.run().await,
+            Command::Serve(args) => args.run().await,
+            Command::Sync(args) => args.run().await,
+        };
+        match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                terminal::print_error(&failure.message);
+                ExitCode::from(failure.exit as u8)
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `sync`: one run of one connection, then exit; what a Job runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ConnectionName;
+use domain::sync::SyncMode;
+use jiff::Timestamp;
+use sync::{Context, RetryPolicy, Scheduled, SystemClock};
+
+use crate::exit::{Exit, Failure};
+use crate::settings::{DocumentSettings, PostHogSettings, StoreSettings};
+use crate::{connections, progress, signals, terminal};
+
+/// After a kill -9 the lease of the killed run lives for up to a minute; a Job waits for it.
+const PATIENCE: Duration = Duration::from_secs(70);
+
+/// The arguments of `sync`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    documents: DocumentSettings,
+    /// backfill reads all configured days; refresh reads the lookback and what arrived late.
+    #[arg(long, value_parser = ["backfill", "refresh"])]
+    mode: String,
+    /// Which connection, as namespace/name; needed when the files have several.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    connection: Option<String>,
+    #[command(flatten)]
+    store: StoreSettings,
+    #[command(flatten)]
+    posthog: PostHogSettings,
+}
+
+impl Args {
+    /// Runs once and prints the summary as one JSON line.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let mode = if self.mode == "backfill" {
+            SyncMode::Backfill
+        } else {
+            SyncMode::Refresh
+        };
+        let connection = choose(
+            connections::load(&self.documents)?,
+            self.connection.as_deref(),
+        )?;
+        sync::admit(&connection.settings.desired)?;
+        let http = connections::http(&self.posthog)?;
+        let store = store::open(&self.store.url()?, store::OpenOptions::default()).await?;
+        let cancel =
+            signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
+        store
+            .put_connection(&connection.settings.desired, Timestamp::now())
+            .await?;
+        let context = Context {
+            client: connections::run_client(&connection, &http, &store),
+            store,
+            clock: Arc::new(SystemClock),
+            progress: progress::watcher(),
+            cancel,
+            holder: holder(),
+            patience: PATIENCE,
+            retry: RetryPolicy::default(),
+        };
+        let summary = sync::run(&context, &connection.settings, mode).await?;
+        let line = serde_json::to_string(&summary).map_err(|error| {
+            Failure::new(
+                Exit::Store,
+                format!("The summary cannot be written: {error}"),
+            )
+        })?;
+        terminal::print(&format!("{line}\n"));
+        Ok(())
+    }
+}
+
+/// Who holds leases: this process, and no other before or after it.
+pub(crate) fn holder() -> Arc<str> {
+    uuid::Uuid::now_v7().to_string().into()
+}
+
+fn choose(connections: Vec<Scheduled>, wanted: Option<&str>) -> Result<Scheduled, Failure> {
+    let names: Vec<String> = connections
+        .iter()
+        .map(|c| c.settings.desired.name.to_string())
+        .collect();
+    let is_wanted = |name: &ConnectionName| wanted.is_none_or(|wanted| name.to_string() == wanted);
+    let mut matching = connections
+        .into_iter()
+        .filter(|c| is_wanted(&c.settings.desired.name));
+    match (matching.next(), matching.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(Failure::new(
+            Exit::Configuration,
+            format!(
+                "The files have several connections: choose one with --connection ({}).",
+                names.join(", ")
+            ),
+        )),
+        (None, _) => Err(Failure::new(
+            Exit::Configuration,
+            format!(
+                "--connection {}: the files have no such connection, they have {}.",
+                wanted.unwrap_or_default(),
+                names.join(", ")
+            ),
+        )),
+    }
+}

@@ -1,0 +1,106 @@
+//! `up`: everything on one machine, without a cluster.
+
+use std::sync::Arc;
+
+use documents::Loader;
+use domain::Plan;
+use prometheus_client::registry::Registry;
+use sync::{DEFAULT_CONCURRENT_SYNCS, RetryPolicy, Scheduler, SchedulerConfig, SystemClock};
+use tokio_util::sync::CancellationToken;
+
+use super::sync::holder;
+use crate::exit::{Exit, Failure};
+use crate::settings::{DocumentSettings, ListenSettings, PostHogSettings, StoreSettings};
+use crate::{connections, progress, server, signals};
+
+/// The arguments of `up`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    documents: DocumentSettings,
+    #[command(flatten)]
+    store: StoreSettings,
+    #[command(flatten)]
+    listen: ListenSettings,
+    #[command(flatten)]
+    posthog: PostHogSettings,
+    /// The most connections that are checked or synced at once.
+    #[arg(long, env = "ORDINARY_POSTHOG_MAX_CONCURRENT_SYNCS", default_value_t = DEFAULT_CONCURRENT_SYNCS)]
+    max_concurrent_syncs: usize,
+}
+
+impl Args {
+    /// Syncs and serves until Ctrl-C.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let mut loader = connections::loader(&self.documents.files);
+        let documents = loader.load().map_err(connections::refused)?;
+        let wanted = connections::scheduled(documents, self.documents.default_plan);
+        let http = connections::http(&self.posthog)?;
+        let store = store::open(&self.store.url()?, store::OpenOptions::default()).await?;
+        let shutdown =
+            signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
+        let server = server::start(
+            &self.listen,
+            Arc::clone(&store),
+            Registry::default(),
+            shutdown.clone(),
+        )
+        .await?;
+
+        let mut scheduler = Scheduler::new(SchedulerConfig {
+            store,
+            http,
+            clock: Arc::new(SystemClock),
+            progress: progress::watcher(),
+            holder: holder(),
+            max_concurrent: self.max_concurrent_syncs,
+            region_probe: !self.posthog.no_region_probe,
+            retry: RetryPolicy::default(),
+        });
+        scheduler.set(wanted).await?;
+        follow_files(
+            &mut loader,
+            &mut scheduler,
+            self.documents.default_plan,
+            &shutdown,
+        )
+        .await;
+        scheduler.drain().await;
+        server.ended().await
+    }
+}
+
+/// Takes changed files up until `shutdown`. Files that cannot be read leave everything as it is.
+async fn follow_files(
+    loader: &mut Loader,
+    scheduler: &mut Scheduler,
+    default_plan: Plan,
+    shutdown: &CancellationToken,
+) {
+    loop {
+        let mut watcher = loader.watch();
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = watcher.changed() => {}
+        }
+        match loader.load() {
+            Ok(documents) => {
+                tracing::info!("The files have changed; taking them up.");
+                if let Err(error) = scheduler
+                    .set(connections::scheduled(documents, default_plan))
+                    .await
+                {
+                    tracing::error!(%error, "A removed connection could not be disconnected.");
+                }
+            }
+            Err(refused) => {
+                for problem in &refused.problems {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!(
+                    "The changed files are not taken up; the connections go on as before."
+                );
+            }
+        }
+    }
+}

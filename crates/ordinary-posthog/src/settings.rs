@@ -1,0 +1,123 @@
+//! Settings that several commands share, as flags and as `ORDINARY_POSTHOG_…` variables.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use domain::Plan;
+use etcetera::BaseStrategy;
+
+use crate::exit::{Exit, Failure};
+use crate::logging::LogFormat;
+
+/// How the program logs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogSettings {
+    /// The form of log lines.
+    #[arg(
+        long,
+        env = "ORDINARY_POSTHOG_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        global = true
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// Where rows are kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StoreSettings {
+    /// The database: sqlite:///absolute/path or postgres://user@host/name.
+    /// Default: a SQLite file in the user's data folder.
+    #[arg(long, env = "ORDINARY_POSTHOG_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+}
+
+impl StoreSettings {
+    /// The database to open.
+    ///
+    /// # Errors
+    /// When there is no home folder to put the default file in.
+    pub(crate) fn url(&self) -> Result<String, Failure> {
+        if let Some(url) = &self.database_url {
+            return Ok(url.clone());
+        }
+        let base = etcetera::choose_base_strategy().map_err(|error| {
+            Failure::new(
+                Exit::Configuration,
+                format!("There is no home folder for the database ({error}): give --database-url."),
+            )
+        })?;
+        let file = base
+            .data_dir()
+            .join("ordinary-posthog")
+            .join("ordinary-posthog.db");
+        Ok(format!("sqlite://{}", file.display()))
+    }
+}
+
+/// Where the program listens.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListenSettings {
+    /// Where gRPC is served. An address other than loopback needs the --grpc-tls-… settings.
+    #[arg(
+        long,
+        env = "ORDINARY_POSTHOG_GRPC_ADDR",
+        default_value = "127.0.0.1:50051"
+    )]
+    pub(crate) grpc_addr: SocketAddr,
+    /// Where /livez, /readyz and /metrics are served, in plain HTTP.
+    #[arg(
+        long,
+        env = "ORDINARY_POSTHOG_ADMIN_ADDR",
+        default_value = "127.0.0.1:9464"
+    )]
+    pub(crate) admin_addr: SocketAddr,
+    /// PEM file with the server's certificate chain; together with the next two it turns on mutual TLS.
+    #[arg(long, env = "ORDINARY_POSTHOG_GRPC_TLS_CERT", requires_all = ["grpc_tls_key", "grpc_tls_client_ca"])]
+    pub(crate) grpc_tls_cert: Option<PathBuf>,
+    /// PEM file with the server's private key.
+    #[arg(
+        long,
+        env = "ORDINARY_POSTHOG_GRPC_TLS_KEY",
+        requires = "grpc_tls_cert"
+    )]
+    pub(crate) grpc_tls_key: Option<PathBuf>,
+    /// PEM file with the authority that must have signed a client's certificate.
+    #[arg(
+        long,
+        env = "ORDINARY_POSTHOG_GRPC_TLS_CLIENT_CA",
+        requires = "grpc_tls_cert"
+    )]
+    pub(crate) grpc_tls_client_ca: Option<PathBuf>,
+}
+
+/// How PostHog is reached.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PostHogSettings {
+    /// PEM file with authorities to trust beside the system's, for a PostHog with a private one.
+    #[arg(long, env = "ORDINARY_POSTHOG_CA_BUNDLE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// A host name that may be plain http or have a private or loopback address. May be repeated.
+    #[arg(
+        long,
+        env = "ORDINARY_POSTHOG_ALLOW_INSECURE_HOST",
+        value_delimiter = ','
+    )]
+    pub(crate) allow_insecure_host: Vec<String>,
+    /// Do not ask the other PostHog Cloud region about a key that the configured one does not know.
+    #[arg(long, env = "ORDINARY_POSTHOG_NO_REGION_PROBE")]
+    pub(crate) no_region_probe: bool,
+}
+
+/// Which connections, on which plan.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DocumentSettings {
+    /// A YAML file with PostHogConnection, Secret and Namespace documents; a folder of them; or - for
+    /// standard input. May be repeated.
+    #[arg(short = 'f', long = "file", required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The plan of workspaces for which no Namespace document with an ordinary.dev/plan label is given.
+    #[arg(long, env = "ORDINARY_POSTHOG_DEFAULT_PLAN", default_value = "starter")]
+    pub(crate) default_plan: Plan,
+}
