@@ -22,6 +22,8 @@ mod parser;
 mod reads;
 mod source;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod types;
 mod value;
 mod zone;

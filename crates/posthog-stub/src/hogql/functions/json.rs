@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use super::{Definition, flag, float, int, string, wrong_type};
+use crate::hogql::columns;
 use crate::hogql::error::QueryError;
 use crate::hogql::value::Value;
-use crate::hogql::columns;
 use crate::world::property::Property;
 
 type Answer = Result<Value, QueryError>;
