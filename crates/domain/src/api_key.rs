@@ -54,7 +54,7 @@ impl ApiKey {
             ApiKeyError::ProjectSecretKey
         } else if key.starts_with("pha_") || key.starts_with("phr_") {
             ApiKeyError::OAuthToken
-        } else if (key.starts_with("phx_") && key.is_ascii()) || is_legacy(key) {
+        } else if is_personal(key) || is_legacy(key) {
             return Ok((Self(SecretString::from(key)), key.len() != raw.len()));
         } else {
             ApiKeyError::Unknown
@@ -73,6 +73,14 @@ impl ApiKey {
     }
 }
 
+/// The prefix and something after it.
+fn is_personal(key: &str) -> bool {
+    key.is_ascii()
+        && key
+            .strip_prefix("phx_")
+            .is_some_and(|rest| !rest.is_empty())
+}
+
 /// Keys made before the prefix existed are 43 URL-safe base64 characters (POSTHOG.md 2.1).
 fn is_legacy(key: &str) -> bool {
     key.len() == 43
@@ -80,3 +88,6 @@ fn is_legacy(key: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,6 @@ impl ScopeReview {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,3 +109,6 @@ impl std::fmt::Display for ConnectionId {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,3 +151,6 @@ impl std::fmt::Display for ApiHost {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

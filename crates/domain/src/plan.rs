@@ -72,3 +72,6 @@ impl PlanStanding {
         matches!(self, Self::Eligible { .. })
     }
 }
+
+#[cfg(test)]
+mod tests;

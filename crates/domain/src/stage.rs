@@ -80,3 +80,6 @@ impl From<PostHogStage> for FunnelStage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

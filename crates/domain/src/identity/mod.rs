@@ -2,6 +2,7 @@
 
 mod facts;
 mod junk;
+mod resolve;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,9 @@ use uuid::Uuid;
 
 pub use self::facts::{IdentityFact, facts_of, folded_email};
 pub use self::junk::is_junk_id;
+pub use self::resolve::{
+    IdentityAnswer, IdentityStatus, MOST_ASKED, MOST_CALLS, MOST_IDS, MOST_LINKS, resolve,
+};
 
 /// A typed node of the identity graph; the same text under two kinds is two nodes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

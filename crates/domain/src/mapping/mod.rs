@@ -44,7 +44,8 @@ pub struct StageMapping {
     pub stage: PostHogStage,
     /// Who decided.
     pub source: StageSource,
-    /// An event that matches any rule belongs to the stage. Empty when nothing was found.
+    /// An event that matches any rule belongs to the stage. Empty where Shopify feeds it, and
+    /// where overrides of other stages took every name it could have.
     pub rules: Vec<StageRule>,
 }
 

@@ -158,3 +158,6 @@ impl MappingSpec {
         self.checkout_source
     }
 }
+
+#[cfg(test)]
+mod tests;

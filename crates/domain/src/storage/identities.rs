@@ -61,7 +61,8 @@ pub trait IdentityWriter: Send + Sync {
 #[async_trait]
 pub trait IdentityReader: Send + Sync {
     /// Current links that touch any of `keys`: links from those distinct ids, and links to those
-    /// persons, customer ids, anonymous ids and e-mails. At most `limit`, ordered.
+    /// persons, customer ids, anonymous ids and e-mails. At most `limit`, ordered. There may be
+    /// [`crate::identity::MOST_ASKED`] keys.
     async fn links_of(
         &self,
         connection: ConnectionId,

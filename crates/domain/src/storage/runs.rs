@@ -172,8 +172,8 @@ pub trait SyncStore: Send + Sync {
 
     /// Stores a page, its effect on counts and identities, and the place it reached, in one
     /// transaction that checks and renews the lease (by 60 s). Of several rows of one uuid, stored
-    /// or sent, the greatest by [`Event::precedence`] stays. Every changed row gets a change
-    /// sequence number.
+    /// or sent, the greatest by [`Event::precedence`] stays: what changes is what
+    /// [`crate::merge::merge`] says. Every changed row gets a change sequence number.
     async fn apply_page(&self, lease: &Lease, page: &Page) -> Result<PageOutcome>;
 
     /// Replaces a slice, of which nothing beyond its cursor is stored, by smaller ones.
@@ -197,7 +197,7 @@ pub trait SyncStore: Send + Sync {
         now: Timestamp,
     ) -> Result<RunRecord>;
 
-    /// The connection's latest run of any of `modes` that ended complete.
+    /// The connection's latest run, of either mode, that ended complete.
     async fn last_complete_run(&self, connection: ConnectionId) -> Result<Option<RunRecord>>;
 
     /// The connection's latest runs, newest first, of one mode or all.
@@ -231,7 +231,7 @@ pub trait SyncStore: Send + Sync {
     /// Removes events stamped before `before` (retention), in batches; followers are not told.
     async fn expire_events(&self, lease: &Lease, before: Timestamp) -> Result<u64>;
 
-    /// Days of `utc_days` that have stored events, with the distinct uuids stored on each.
+    /// The UTC days of `[from, to)` that have stored events, with the events stored on each, by day.
     async fn count_by_utc_day(
         &self,
         connection: ConnectionId,

@@ -1,0 +1,82 @@
+use super::*;
+
+fn review(scopes: &[&str]) -> ScopeReview {
+    let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    ScopeReview::of(&scopes)
+}
+
+#[test]
+fn a_key_of_exactly_what_is_needed_has_nothing_to_report() {
+    let review = review(&[
+        "query:read",
+        "project:read",
+        "event_definition:read",
+        "cohort:read",
+        "person:read",
+        "batch_export:write",
+    ]);
+    assert_eq!(review.missing_required, Vec::<&str>::new());
+    assert_eq!(review.missing_optional, vec![]);
+    assert_eq!(review.too_broad, Vec::<String>::new());
+}
+
+#[test]
+fn a_key_without_scopes_misses_all_of_them() {
+    let review = review(&[]);
+    assert_eq!(review.missing_required, REQUIRED_SCOPES);
+    assert_eq!(review.missing_optional, OptionalScope::ALL);
+    assert_eq!(review.too_broad, Vec::<String>::new());
+}
+
+#[test]
+fn a_star_grants_all_and_is_too_broad() {
+    let review = review(&["*"]);
+    assert_eq!(review.missing_required, Vec::<&str>::new());
+    assert_eq!(review.missing_optional, vec![]);
+    assert_eq!(review.too_broad, ["*"]);
+}
+
+#[test]
+fn write_grants_read_of_the_same_object_and_is_too_broad() {
+    let review = review(&[
+        "query:write",
+        "project:read",
+        "feature_flag:write",
+        "insight:read",
+    ]);
+    assert_eq!(review.missing_required, Vec::<&str>::new());
+    assert_eq!(review.too_broad, ["query:write", "feature_flag:write"]);
+}
+
+#[test]
+fn read_does_not_grant_write_and_another_object_grants_nothing() {
+    let review = review(&[
+        "batch_export:read",
+        "querying:write",
+        "project:reader",
+        "person:read",
+    ]);
+    assert_eq!(review.missing_required, REQUIRED_SCOPES);
+    assert_eq!(
+        review.missing_optional,
+        [
+            OptionalScope::EventDefinitionRead,
+            OptionalScope::CohortRead,
+            OptionalScope::BatchExportWrite
+        ]
+    );
+}
+
+#[test]
+fn every_optional_scope_has_its_own_name_and_loss() {
+    let names: std::collections::BTreeSet<_> = OptionalScope::ALL
+        .iter()
+        .map(|scope| (scope.as_str(), scope.loss()))
+        .collect();
+    assert_eq!(names.len(), OptionalScope::ALL.len());
+    assert!(
+        names
+            .iter()
+            .all(|(name, loss)| name.contains(':') && !loss.is_empty())
+    );
+}

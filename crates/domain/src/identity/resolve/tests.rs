@@ -1,0 +1,389 @@
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::identity::Evidence;
+use crate::storage::LinkKey;
+
+/// All links in memory, and how often they were asked for.
+struct Memory {
+    links: Vec<IdentityLink>,
+    calls: AtomicUsize,
+}
+
+#[async_trait]
+impl IdentityReader for Memory {
+    async fn links_of(
+        &self,
+        _connection: ConnectionId,
+        keys: &[IdentityKey],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let keys: BTreeSet<&IdentityKey> = keys.iter().collect();
+        let touches = |link: &&IdentityLink| {
+            keys.contains(&link.to)
+                || keys.contains(&IdentityKey::DistinctId(link.distinct_id.clone()))
+        };
+        Ok(self
+            .links
+            .iter()
+            .filter(touches)
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn links(
+        &self,
+        _connection: ConnectionId,
+        _history: bool,
+        _after: Option<&LinkKey>,
+        _limit: usize,
+    ) -> Result<Vec<(LinkKey, IdentityLink)>> {
+        panic!("resolving does not list links")
+    }
+}
+
+fn resolved(links: &[IdentityLink], keys: &[IdentityKey]) -> Vec<IdentityAnswer> {
+    let memory = Memory {
+        links: links.to_vec(),
+        calls: AtomicUsize::new(0),
+    };
+    let answers = {
+        let mut asking = pin!(resolve(&memory, ConnectionId(Uuid::nil()), keys));
+        // The reader is always ready, so one poll is the whole run.
+        match asking
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(answers) => answers.unwrap(),
+            Poll::Pending => panic!("a reader in memory never waits"),
+        }
+    };
+    assert!(memory.calls.into_inner() <= MOST_CALLS);
+    answers
+}
+
+fn link(distinct_id: &str, to: IdentityKey) -> IdentityLink {
+    let evidence = match &to {
+        IdentityKey::Person(_) => Evidence::PersonMapping,
+        IdentityKey::Email(_) => Evidence::DistinctIdForm,
+        _ => Evidence::EventProperty("customer_id".to_owned()),
+    };
+    IdentityLink {
+        distinct_id: distinct_id.to_owned(),
+        to,
+        evidence,
+        valid_from: Timestamp::UNIX_EPOCH,
+        valid_to: None,
+        last_seen: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn person(number: u128) -> IdentityKey {
+    IdentityKey::Person(Uuid::from_u128(number))
+}
+
+fn id(id: &str) -> IdentityKey {
+    IdentityKey::DistinctId(id.to_owned())
+}
+
+fn customer(id: &str) -> IdentityKey {
+    IdentityKey::CustomerId(id.to_owned())
+}
+
+fn email(address: &str) -> IdentityKey {
+    IdentityKey::Email(address.to_owned())
+}
+
+fn people(answer: &IdentityAnswer) -> Vec<u128> {
+    answer.persons.iter().map(Uuid::as_u128).collect()
+}
+
+#[test]
+fn persons_that_share_a_customer_id_are_one_customer() {
+    let links = [
+        link("phone", person(1)),
+        link("laptop", person(2)),
+        link("tablet", person(2)),
+        link("phone", customer("77")),
+        link("tablet", customer("77")),
+        link("laptop", IdentityKey::AnonymousId("anon".into())),
+    ];
+    let keys = [id("phone"), id("laptop"), person(1), customer(" 77 ")];
+    for answer in resolved(&links, &keys) {
+        assert_eq!(answer.status, IdentityStatus::Resolved, "{:?}", answer.key);
+        assert_eq!(answer.primary_customer_id.as_deref(), Some("77"));
+        assert_eq!(people(&answer), [1, 2]);
+        assert!(!answer.truncated);
+        assert!(answer.evidence.iter().all(|link| links.contains(link)));
+    }
+}
+
+#[test]
+fn a_person_with_two_customer_ids_answers_both_and_no_primary() {
+    let links = [
+        link("a", person(1)),
+        link("b", person(1)),
+        link("a", customer("7")),
+        link("b", customer("8")),
+        link("c", person(2)),
+        link("c", customer("7")),
+    ];
+    let answers = resolved(&links, &[id("a"), customer("7"), id("c")]);
+    for answer in &answers[..2] {
+        assert_eq!(answer.status, IdentityStatus::Conflict);
+        assert_eq!(answer.customer_ids, ["7", "8"]);
+        assert_eq!(answer.primary_customer_id, None);
+    }
+    assert_eq!(people(&answers[0]), [1]);
+    let other = &answers[2];
+    assert_eq!(other.status, IdentityStatus::Resolved);
+    assert_eq!(
+        (other.primary_customer_id.as_deref(), &people(other)[..]),
+        (Some("7"), &[1, 2][..])
+    );
+    assert_eq!(other.customer_ids, ["7"]);
+}
+
+#[test]
+fn an_email_resolves_to_persons_but_joins_none() {
+    let links = [
+        link("Ada@x.example", person(1)),
+        link("Ada@x.example", email("ada@x.example")),
+        link("ada@x.example", person(2)),
+        link("ada@x.example", email("ada@x.example")),
+        link("ada@x.example", customer("7")),
+    ];
+    let answers = resolved(&links, &[email(" ADA@x.example"), id("Ada@x.example")]);
+    assert_eq!(people(&answers[0]), [1, 2]);
+    assert_eq!(answers[0].customer_ids, ["7"]);
+    assert_eq!(answers[0].primary_customer_id, None);
+    assert_eq!(answers[0].key, email(" ADA@x.example"));
+    assert_eq!(
+        (people(&answers[1]), &answers[1].customer_ids[..]),
+        (vec![1], &[][..])
+    );
+}
+
+#[test]
+fn an_id_that_nothing_is_known_of_is_unknown() {
+    let answers = resolved(
+        &[link("a", person(1))],
+        &[id("zz"), customer("a"), person(9)],
+    );
+    for answer in answers {
+        assert_eq!(answer.status, IdentityStatus::Unknown);
+        assert!(answer.persons.is_empty() && answer.distinct_ids.is_empty());
+        assert!(answer.evidence.is_empty() && !answer.truncated);
+    }
+}
+
+#[test]
+fn an_id_without_a_person_still_finds_its_customer() {
+    let links = [
+        link("a", customer("7")),
+        link("b", customer("7")),
+        link("b", person(1)),
+    ];
+    let [answer] = &resolved(&links, &[id("a")])[..] else {
+        panic!("one key was asked for")
+    };
+    assert_eq!(answer.primary_customer_id.as_deref(), Some("7"));
+    assert_eq!(people(answer), [1]);
+    assert_eq!(answer.distinct_ids, ["a", "b"]);
+}
+
+#[test]
+fn links_that_have_ended_join_nothing() {
+    let ended = IdentityLink {
+        valid_to: Some(Timestamp::UNIX_EPOCH),
+        ..link("a", person(1))
+    };
+    let [answer] = &resolved(&[ended, link("a", person(2))], &[id("a")])[..] else {
+        panic!("one key was asked for")
+    };
+    assert_eq!(people(answer), [2]);
+}
+
+#[test]
+fn a_thousand_keys_take_five_calls_and_a_hub_is_cut_off_visibly() {
+    let mut links = Vec::new();
+    for number in 0..1000 {
+        let own = format!("d{number}");
+        links.push(link(&own, person(number)));
+        links.push(link(&own, customer(&format!("c{}", number / 2))));
+    }
+    for number in 0..=MOST_IDS {
+        links.push(link(&format!("hub{number:05}"), customer("hub")));
+    }
+    let mut keys: Vec<IdentityKey> = (0..999).map(|number| id(&format!("d{number}"))).collect();
+    keys.push(customer("hub"));
+    let answers = resolved(&links, &keys);
+    assert!(answers[..999].iter().all(|answer| !answer.truncated));
+    assert_eq!(people(&answers[3]), [2, 3]);
+    let hub = &answers[999];
+    assert!(hub.truncated);
+    assert_eq!(hub.distinct_ids.len(), MOST_IDS);
+}
+
+#[test]
+fn an_answer_that_the_reader_cut_off_is_marked() {
+    let links: Vec<IdentityLink> = (0..MOST_LINKS)
+        .map(|number| link("busy", IdentityKey::AnonymousId(number.to_string())))
+        .collect();
+    assert!(resolved(&links, &[id("busy")])[0].truncated);
+}
+
+/// Sets of persons and ids that one customer id or person holds together.
+struct UnionFind(BTreeMap<IdentityKey, IdentityKey>);
+
+impl UnionFind {
+    fn root(&self, of: &IdentityKey) -> IdentityKey {
+        match self.0.get(of) {
+            Some(parent) if parent != of => self.root(parent),
+            _ => of.clone(),
+        }
+    }
+
+    fn join(&mut self, a: &IdentityKey, b: &IdentityKey) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.0.insert(a, b);
+    }
+}
+
+/// Each of twelve distinct ids: its person, if any, and the customer ids it carries.
+fn any_world(customers: usize) -> impl Strategy<Value = Vec<IdentityLink>> {
+    let one = (
+        prop::option::weighted(0.8, 0_u128..5),
+        prop::collection::btree_set(0_u8..5, 0..=customers),
+        any::<bool>(),
+    );
+    prop::collection::vec(one, 12).prop_map(|world| {
+        let mut links = Vec::new();
+        for (number, (owner, customers, is_email)) in world.into_iter().enumerate() {
+            let own = format!("d{number}");
+            links.extend(owner.map(|owner| link(&own, person(owner))));
+            links.extend(
+                customers
+                    .iter()
+                    .map(|id| link(&own, customer(&format!("c{id}")))),
+            );
+            links
+                .extend(is_email.then(|| link(&own, email(&format!("e{}@x.example", number % 3)))));
+        }
+        links
+    })
+}
+
+fn all_keys(links: &[IdentityLink]) -> Vec<IdentityKey> {
+    let ends = links
+        .iter()
+        .flat_map(|link| [id(&link.distinct_id), link.to.clone()]);
+    ends.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The customer ids of each person, and of each distinct id without one.
+fn customers_of(links: &[IdentityLink], owner: &IdentityKey) -> BTreeSet<String> {
+    let is_own = |of: &str| match owner {
+        IdentityKey::DistinctId(own) => own == of,
+        person => links
+            .iter()
+            .any(|link| link.distinct_id == of && link.to == *person),
+    };
+    let carried = links.iter().filter(|link| is_own(&link.distinct_id));
+    carried
+        .filter_map(|link| match &link.to {
+            IdentityKey::CustomerId(id) => Some(id.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn owner_of(links: &[IdentityLink], of: &str) -> IdentityKey {
+    let persons = links.iter().filter(|link| link.distinct_id == of);
+    persons
+        .map(|link| link.to.clone())
+        .find(|to| matches!(to, IdentityKey::Person(_)))
+        .unwrap_or_else(|| id(of))
+}
+
+proptest! {
+    #[test]
+    fn customers_are_the_components_of_a_union_find(links in any_world(1)) {
+        let mut sets = UnionFind(BTreeMap::new());
+        let keys = all_keys(&links);
+        let owners: BTreeSet<IdentityKey> =
+            links.iter().map(|link| owner_of(&links, &link.distinct_id)).collect();
+        prop_assume!(owners.iter().all(|owner| customers_of(&links, owner).len() <= 1));
+        for link in &links {
+            if !matches!(link.to, IdentityKey::Email(_)) {
+                sets.join(&id(&link.distinct_id), &link.to);
+            }
+        }
+        for answer in resolved(&links, &keys) {
+            if matches!(answer.key, IdentityKey::Email(_)) {
+                continue;
+            }
+            let root = sets.root(&answer.key);
+            let expected: Vec<IdentityKey> = keys
+                .iter()
+                .filter(|key| matches!(key, IdentityKey::Person(_)) && sets.root(key) == root)
+                .cloned()
+                .collect();
+            let persons: Vec<IdentityKey> =
+                answer.persons.iter().copied().map(IdentityKey::Person).collect();
+            prop_assert_eq!(persons, expected, "{:?}", answer.key);
+            prop_assert!(answer.status == IdentityStatus::Resolved && !answer.truncated);
+            prop_assert_eq!(answer.primary_customer_id.as_slice(), &answer.customer_ids[..]);
+        }
+    }
+
+    #[test]
+    fn conflicts_are_told_and_never_spread(links in any_world(2)) {
+        let keys = all_keys(&links);
+        for answer in resolved(&links, &keys) {
+            let own: BTreeSet<IdentityKey> = match &answer.key {
+                IdentityKey::DistinctId(of) => [owner_of(&links, of)].into(),
+                person @ IdentityKey::Person(_) => [person.clone()].into(),
+                other => links
+                    .iter()
+                    .filter(|link| link.to == *other)
+                    .map(|link| owner_of(&links, &link.distinct_id))
+                    .collect(),
+            };
+            let each: Vec<BTreeSet<String>> =
+                own.iter().map(|owner| customers_of(&links, owner)).collect();
+            let all: BTreeSet<String> = each.iter().flatten().cloned().collect();
+            prop_assert_eq!(&answer.customer_ids, &all.iter().cloned().collect::<Vec<_>>());
+            prop_assert_eq!(answer.status == IdentityStatus::Conflict, all.len() > 1);
+            let primary = (all.len() == 1 && each.iter().all(|ids| *ids == all))
+                .then(|| all.first().unwrap().clone());
+            prop_assert_eq!(&answer.primary_customer_id, &primary);
+            let joins = matches!(answer.key, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
+            let expected: BTreeSet<IdentityKey> = links
+                .iter()
+                .map(|link| owner_of(&links, &link.distinct_id))
+                .filter(|owner| {
+                    let shares = |id: &String| customers_of(&links, owner).contains(id);
+                    own.contains(owner) || (joins && primary.as_ref().is_some_and(shares))
+                })
+                .filter(|owner| matches!(owner, IdentityKey::Person(_)))
+                .collect();
+            let persons: BTreeSet<IdentityKey> =
+                answer.persons.iter().copied().map(IdentityKey::Person).collect();
+            prop_assert_eq!(persons, expected, "{:?}", answer.key);
+            for link in &answer.evidence {
+                prop_assert!(links.contains(link));
+                prop_assert!(answer.distinct_ids.contains(&link.distinct_id));
+            }
+        }
+    }
+}
