@@ -1,0 +1,79 @@
+//! Who may be read: a connection that lives, on a plan that admits PostHog.
+
+use domain::ConnectionName;
+use domain::plan::PlanStanding;
+use domain::storage::{ConnectionRecord, ConnectionStore, EpochRecord};
+
+use crate::errors::ApiError;
+
+/// A connection whose events and identities may be answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Readable {
+    /// The epoch that reads are answered from.
+    pub(crate) epoch: EpochRecord,
+    /// The connection's name.
+    pub(crate) name: ConnectionName,
+}
+
+impl Readable {
+    /// The IANA zone whose days are counted.
+    ///
+    /// # Errors
+    /// [`ApiError::NotSynced`] before the first run, when nothing has been counted.
+    pub(crate) fn time_zone(&self) -> Result<&str, ApiError> {
+        self.epoch
+            .time_zone
+            .as_deref()
+            .ok_or_else(|| ApiError::NotSynced {
+                name: self.name.clone(),
+            })
+    }
+}
+
+/// A connection that lives, whatever its plan.
+pub(crate) async fn living<S: ConnectionStore + ?Sized>(
+    store: &S,
+    name: &ConnectionName,
+) -> Result<ConnectionRecord, ApiError> {
+    store
+        .connection(name)
+        .await?
+        .filter(|record| record.deleted_at.is_none())
+        .ok_or_else(|| ApiError::ConnectionNotFound { name: name.clone() })
+}
+
+/// A connection that may be read, and the epoch to read.
+pub(crate) async fn open<S: ConnectionStore + ?Sized>(
+    store: &S,
+    name: &ConnectionName,
+) -> Result<Readable, ApiError> {
+    let record = living(store, name).await?;
+    match record.desired.plan {
+        PlanStanding::Eligible { .. } => {}
+        PlanStanding::TooLow { plan } => {
+            return Err(ApiError::PlanTooLow {
+                name: name.clone(),
+                plan,
+            });
+        }
+        PlanStanding::Unknown { label } => {
+            return Err(ApiError::PlanUnknown {
+                name: name.clone(),
+                label: label.unwrap_or_default(),
+            });
+        }
+    }
+    let epoch = store
+        .epoch(record.serving)
+        .await?
+        .ok_or_else(|| ApiError::Internal {
+            detail: format!(
+                "the epoch {} that {name} is served from is not in the store",
+                record.serving
+            ),
+        })?;
+    Ok(Readable {
+        epoch,
+        name: name.clone(),
+    })
+}

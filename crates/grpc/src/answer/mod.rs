@@ -1,0 +1,22 @@
+//! Turns the domain's types back into the API's messages.
+
+mod completeness;
+mod connection;
+mod definition;
+mod event;
+mod funnel;
+mod identity;
+mod resolved;
+mod run;
+mod stage;
+mod time;
+
+pub(crate) use self::completeness::DayVerdicts;
+pub(crate) use self::connection::{ConnectionView, connection};
+pub(crate) use self::definition::definition;
+pub(crate) use self::event::event;
+pub(crate) use self::funnel::funnel;
+pub(crate) use self::identity::link;
+pub(crate) use self::resolved::resolved_identities;
+pub(crate) use self::stage::{mapped_stage, stage};
+pub(crate) use self::time::date;

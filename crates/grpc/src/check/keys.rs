@@ -1,0 +1,91 @@
+//! Identity keys.
+
+use domain::identity::IdentityKey;
+use uuid::Uuid;
+
+use super::names::shortened;
+use crate::errors::ApiError;
+use crate::proto::v1;
+use crate::proto::v1::identity_key::Key;
+
+/// The most keys of one request.
+const MAX_KEYS: usize = 1_000;
+
+/// The keys of a request, in its order.
+pub(crate) fn check_keys(keys: &[v1::IdentityKey]) -> Result<Vec<IdentityKey>, ApiError> {
+    if keys.is_empty() || keys.len() > MAX_KEYS {
+        return Err(ApiError::field(
+            "keys",
+            format!("has {} entries: ask for 1 to {MAX_KEYS}", keys.len()),
+        ));
+    }
+    keys.iter()
+        .enumerate()
+        .map(|(index, key)| check_key(index, key))
+        .collect()
+}
+
+fn check_key(index: usize, key: &v1::IdentityKey) -> Result<IdentityKey, ApiError> {
+    let text = |kind: &str, value: &str| {
+        if value.trim().is_empty() {
+            Err(ApiError::field(
+                format!("keys[{index}].{kind}"),
+                "is empty: write the id, or leave the key out",
+            ))
+        } else {
+            Ok(value.to_owned())
+        }
+    };
+    match &key.key {
+        Some(Key::DistinctId(value)) => text("distinct_id", value).map(IdentityKey::DistinctId),
+        Some(Key::PersonId(value)) => Uuid::parse_str(value).map(IdentityKey::Person).map_err(
+            |_| {
+                ApiError::field(
+                    format!("keys[{index}].person_id"),
+                    format!(
+                        "is {:?}, which is no uuid: write the person's uuid as PostHog shows it",
+                        shortened(value)
+                    ),
+                )
+            },
+        ),
+        Some(Key::CustomerId(value)) => text("customer_id", value).map(IdentityKey::CustomerId),
+        Some(Key::AnonymousId(value)) => text("anonymous_id", value).map(IdentityKey::AnonymousId),
+        Some(Key::Email(value)) => text("email", value).map(IdentityKey::Email),
+        None => Err(ApiError::field(
+            format!("keys[{index}]"),
+            "names no id: set one of distinct_id, person_id, customer_id, anonymous_id and email",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key: Key) -> v1::IdentityKey {
+        v1::IdentityKey { key: Some(key) }
+    }
+
+    #[test]
+    fn keys_that_name_nobody_are_refused_by_their_place() {
+        let good = key(Key::DistinctId("a".into()));
+        for bad in [
+            v1::IdentityKey { key: None },
+            key(Key::DistinctId(String::new())),
+            key(Key::PersonId("not-a-uuid".into())),
+            key(Key::Email(" ".into())),
+        ] {
+            let error = check_keys(&[good.clone(), bad]).unwrap_err().to_string();
+            assert!(error.starts_with("keys[1]"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_one_to_a_thousand_keys() {
+        let good = key(Key::DistinctId("a".into()));
+        assert!(check_keys(&[]).is_err());
+        assert!(check_keys(&vec![good.clone(); 1_000]).is_ok());
+        assert!(check_keys(&vec![good; 1_001]).is_err());
+    }
+}

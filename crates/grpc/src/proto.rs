@@ -1,0 +1,16 @@
+//! The generated messages and services, and their descriptors for reflection.
+
+/// Package `ordinary.posthog.v1`; documented in `proto/ordinary/posthog/v1`.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic
+)]
+pub mod v1 {
+    tonic::include_proto!("ordinary.posthog.v1");
+}
+
+/// The encoded `FileDescriptorSet` of every file of the API and of what they import, with comments.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

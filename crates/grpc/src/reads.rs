@@ -1,0 +1,81 @@
+//! What all services share: the store, the keys of page tokens and the settings.
+
+use std::sync::Arc;
+
+use domain::ConnectionName;
+use domain::storage::{CompletenessStore, ConnectionStore, EventReader, IdentityReader, SyncStore};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::{self, Readable};
+use crate::errors::ApiError;
+use crate::settings::Settings;
+use crate::token::{Scope, TokenKeys};
+
+/// What the services ask of a store. They only read; of [`SyncStore`] they use the list of runs.
+pub trait ReadStore:
+    ConnectionStore + EventReader + IdentityReader + CompletenessStore + SyncStore
+{
+}
+
+impl<T> ReadStore for T where
+    T: ConnectionStore + EventReader + IdentityReader + CompletenessStore + SyncStore + ?Sized
+{
+}
+
+/// Shared by all services of one server.
+pub(crate) struct Reads<S: ?Sized> {
+    /// Where everything is read.
+    pub(crate) store: Arc<S>,
+    /// What signs page tokens.
+    pub(crate) tokens: Arc<TokenKeys>,
+    /// Limits and pauses.
+    pub(crate) settings: Settings,
+    /// Cancelled when the server drains.
+    pub(crate) draining: CancellationToken,
+}
+
+// Derived `Clone` would ask it of `S`.
+impl<S: ?Sized> Clone for Reads<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            tokens: Arc::clone(&self.tokens),
+            settings: self.settings.clone(),
+            draining: self.draining.clone(),
+        }
+    }
+}
+
+impl<S: ReadStore + ?Sized> Reads<S> {
+    /// The connection, if it may be read.
+    pub(crate) async fn open(&self, name: &ConnectionName) -> Result<Readable, ApiError> {
+        access::open(&*self.store, name).await
+    }
+
+    /// Where the page of `token` begins; at the beginning without one.
+    pub(crate) async fn cursor<C: DeserializeOwned>(
+        &self,
+        scope: &Scope,
+        token: &str,
+    ) -> Result<Option<C>, ApiError> {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let cursor = self.tokens.verify(&*self.store, scope, token).await?;
+        Ok(Some(cursor))
+    }
+
+    /// The token of the page after `last`; empty when there is none.
+    pub(crate) async fn next_token(
+        &self,
+        scope: &Scope,
+        last: Option<&impl Serialize>,
+    ) -> Result<String, ApiError> {
+        match last {
+            Some(last) => self.tokens.sign(&*self.store, scope, last).await,
+            None => Ok(String::new()),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Daily counts and definitions.
+
+use domain::storage::{DayVerdict, EventDefinition, Verdict};
+use grpc::proto::v1;
+use jiff::Timestamp;
+
+use crate::memory::Memory;
+use crate::shop::{self, SHOP, Server, event};
+
+const DAY: i64 = 24 * 60 * 60;
+
+fn date(year: i32, month: i32, day: i32) -> Option<v1::Date> {
+    Some(v1::Date { year, month, day })
+}
+
+fn march() -> v1::ListDailyEventCountsRequest {
+    v1::ListDailyEventCountsRequest {
+        parent: SHOP.to_owned(),
+        start_date: date(2026, 3, 1),
+        end_date: date(2026, 4, 1),
+        ..Default::default()
+    }
+}
+
+fn put(store: &Memory, number: u128, name: &str, second: i64) {
+    store.state().put(shop::rows(), event(number, name, second));
+}
+
+async fn walk(
+    server: &Server,
+    mut request: v1::ListDailyEventCountsRequest,
+) -> Vec<v1::DailyEventCount> {
+    let mut all = Vec::new();
+    loop {
+        let page = server
+            .events()
+            .list_daily_event_counts(request.clone())
+            .await;
+        let page = page.unwrap().into_inner();
+        assert_eq!(page.time_zone, "UTC");
+        all.extend(page.daily_event_counts);
+        if page.next_page_token.is_empty() {
+            return all;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+#[tokio::test]
+async fn counts_come_by_day_and_name_with_what_is_known_of_both() {
+    let store = shop::store();
+    put(&store, 1, "seen", 0);
+    put(&store, 2, "seen", 1);
+    put(&store, 3, "Order Completed", 2);
+    put(&store, 4, "other", DAY);
+    // Named by a rule, but not on a product page.
+    let mut row = event(5, "seen", 3);
+    row.stage = None;
+    store.state().put(shop::rows(), row);
+    store.state().verdicts = vec![DayVerdict {
+        day: "2026-03-01".parse().unwrap(),
+        remote: 4,
+        local: 4,
+        verdict: Verdict::Verified,
+        repulls: 0,
+        counted_at: Timestamp::UNIX_EPOCH,
+    }];
+    let found = walk(&Server::start(store).await, march()).await;
+    let names: Vec<(&str, u64, u64)> = found
+        .iter()
+        .map(|it| (it.event.as_str(), it.event_count, it.stage_event_count))
+        .collect();
+    assert_eq!(
+        names,
+        [("Order Completed", 1, 0), ("seen", 3, 2), ("other", 1, 0)]
+    );
+    assert_eq!(
+        found.iter().map(|it| it.order_like).collect::<Vec<_>>(),
+        [true, false, false]
+    );
+    assert_eq!(found[1].stage(), v1::FunnelStage::ProductViewed);
+    assert_eq!(found[0].stage(), v1::FunnelStage::Unspecified);
+    assert_eq!(found[1].completeness(), v1::CompletenessVerdict::Verified);
+    assert_eq!(
+        found[2].completeness(),
+        v1::CompletenessVerdict::Unspecified
+    );
+    assert_eq!(found[2].day, date(2026, 3, 2));
+}
+
+#[tokio::test]
+async fn pages_of_counts_hold_each_of_them_once_over_long_ranges() {
+    let store = shop::store();
+    for number in 0..60_u128 {
+        let second = i64::try_from(number).unwrap() * 3 * DAY;
+        put(&store, 2 * number, "a", second);
+        put(&store, 2 * number + 1, "b", second);
+    }
+    let server = Server::start(store).await;
+    let request = v1::ListDailyEventCountsRequest {
+        end_date: date(2026, 12, 1),
+        page_size: 7,
+        ..march()
+    };
+    assert_eq!(walk(&server, request.clone()).await.len(), 120);
+    let one_name = v1::ListDailyEventCountsRequest {
+        event_names: vec!["b".to_owned()],
+        ..request
+    };
+    let found = walk(&server, one_name).await;
+    assert_eq!(found.len(), 60);
+    assert!(found.iter().all(|it| it.event == "b"));
+}
+
+#[tokio::test]
+async fn definitions_tell_whose_they_are_and_what_they_feed() {
+    let store = shop::store();
+    let names = [
+        "seen",
+        "$pageview",
+        "$autocapture",
+        "Order Completed",
+        "Product Added",
+    ];
+    store.state().definitions = names
+        .map(|name| EventDefinition {
+            name: name.into(),
+            created_at: None,
+            last_seen_at: None,
+        })
+        .to_vec();
+    let server = Server::start(store).await;
+    let mut request = v1::ListEventDefinitionsRequest {
+        parent: SHOP.to_owned(),
+        page_size: 2,
+        ..Default::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = server
+            .events()
+            .list_event_definitions(request.clone())
+            .await;
+        let page = page.unwrap().into_inner();
+        found.extend(page.event_definitions);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    let of = |name: &str| found.iter().find(|it| it.event == name).unwrap();
+    assert_eq!(found.len(), names.len());
+    assert_eq!(of("seen").kind(), v1::event_definition::Kind::Custom);
+    assert_eq!(of("$pageview").kind(), v1::event_definition::Kind::Posthog);
+    assert_eq!(
+        of("$autocapture").kind(),
+        v1::event_definition::Kind::Autocapture
+    );
+    assert_eq!(of("seen").stage(), v1::FunnelStage::ProductViewed);
+    assert_eq!(of("seen").suggested_stage(), v1::FunnelStage::Unspecified);
+    assert!(of("Order Completed").order_like);
+    assert_eq!(
+        of("Order Completed").suggested_stage(),
+        v1::FunnelStage::Unspecified
+    );
+    assert_eq!(
+        of("Product Added").suggested_stage(),
+        v1::FunnelStage::AddedToCart
+    );
+}

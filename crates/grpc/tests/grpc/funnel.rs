@@ -1,0 +1,99 @@
+//! GetFunnel: numbers where PostHog feeds a stage, and none where Shopify does.
+
+use grpc::proto::v1;
+use jiff::Timestamp;
+
+use crate::shop::{self, SHOP, Server, event};
+
+async fn march(server: &Server) -> v1::GetFunnelResponse {
+    let date = |day| {
+        Some(v1::Date {
+            year: 2026,
+            month: 3,
+            day,
+        })
+    };
+    let request = v1::GetFunnelRequest {
+        parent: SHOP.to_owned(),
+        start_date: date(1),
+        end_date: date(4),
+    };
+    server
+        .events()
+        .get_funnel(request)
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+#[tokio::test]
+async fn every_day_asked_for_has_every_stage_and_zero_is_said() {
+    let store = shop::store();
+    for (number, name) in [(1, "seen"), (2, "seen"), (3, "added")] {
+        store.state().put(shop::rows(), event(number, name, 0));
+    }
+    let funnel = march(&Server::start(store).await).await;
+    assert_eq!(funnel.time_zone, "UTC");
+    assert_eq!(funnel.days.len(), 3);
+    for (day, counts) in funnel.days.iter().zip([(2, 1), (0, 0), (0, 0)]) {
+        assert_eq!(day.stages.len(), 4);
+        let counted = [&day.stages[0], &day.stages[1]].map(|stage| stage.event_count);
+        assert_eq!(counted, [Some(counts.0), Some(counts.1)]);
+    }
+    assert_eq!(funnel.days[0].stages[0].counted_events, ["seen"]);
+    assert_eq!(funnel.stages[1].events, ["added"]);
+}
+
+#[tokio::test]
+async fn orders_are_shopifys_and_have_no_number() {
+    let store = shop::store();
+    store
+        .state()
+        .put(shop::rows(), event(1, "Order Completed", 0));
+    let funnel = march(&Server::start(store).await).await;
+    for day in &funnel.days {
+        let orders = &day.stages[3];
+        assert_eq!(orders.stage(), v1::FunnelStage::OrderCompleted);
+        assert_eq!(orders.source(), v1::StageSource::Shopify);
+        assert_eq!(orders.event_count, None);
+    }
+    assert_eq!(funnel.stages[3].source(), v1::StageSource::Shopify);
+}
+
+#[tokio::test]
+async fn checkout_is_shopifys_until_posthog_has_seen_one_lately() {
+    let store = shop::store();
+    store.state().put(shop::rows(), event(1, "checkout", 0));
+    let server = Server::start(store.clone()).await;
+    let checkout = march(&server).await.days[0].stages[2].clone();
+    assert_eq!(checkout.source(), v1::StageSource::Shopify);
+    assert_eq!(checkout.event_count, None);
+
+    let mut now = event(2, "checkout", 0);
+    now.event.timestamp = Timestamp::now();
+    store.state().put(shop::rows(), now);
+    let checkout = march(&server).await.days[0].stages[2].clone();
+    assert_eq!(checkout.source(), v1::StageSource::Posthog);
+    assert_eq!(checkout.event_count, Some(1));
+}
+
+#[tokio::test]
+async fn a_stage_that_nothing_is_mapped_to_says_so_and_has_no_number() {
+    let store = shop::store();
+    {
+        let mut state = store.state();
+        let mapping = state
+            .epochs
+            .get_mut(&shop::rows())
+            .unwrap()
+            .mapping
+            .as_mut();
+        mapping.unwrap().stages[1].rules.clear();
+    }
+    let funnel = march(&Server::start(store).await).await;
+    assert_eq!(funnel.days[0].stages[1].event_count, None);
+    assert_eq!(
+        funnel.stages[1].flags().collect::<Vec<_>>(),
+        [v1::StageFlag::NotMapped]
+    );
+}

@@ -1,0 +1,196 @@
+//! Events and links, found by looking at every one.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use domain::identity::{IdentityKey, IdentityLink};
+use domain::storage::{
+    Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
+    EventRow, IdentityReader, LinkKey, Result,
+};
+use domain::{ConnectionId, EventName};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{Memory, State};
+
+fn key(row: &EventRow) -> EventKey {
+    EventKey {
+        timestamp: row.event.timestamp,
+        uuid: row.event.uuid,
+    }
+}
+
+fn passes(row: &EventRow, filter: &EventFilter) -> bool {
+    let event = &row.event;
+    filter.from.is_none_or(|from| event.timestamp >= from)
+        && filter.to.is_none_or(|to| event.timestamp < to)
+        && (filter.names.is_empty() || filter.names.contains(&event.event))
+        && (filter.stages.is_empty() || row.stage.is_some_and(|it| filter.stages.contains(&it)))
+        && (filter.distinct_id.as_ref()).is_none_or(|id| *id == event.distinct_id)
+        && filter.session_id.is_none() | (filter.session_id == event.session_id)
+}
+
+fn day(state: &State, connection: ConnectionId, at: Timestamp) -> Date {
+    let zone = state.epochs[&connection].time_zone.clone().unwrap();
+    domain::day::day_of(at, &domain::day::time_zone(&zone).unwrap())
+}
+
+#[async_trait]
+impl EventReader for Memory {
+    async fn events(
+        &self,
+        _: ConnectionId,
+        filter: &EventFilter,
+        after: Option<EventKey>,
+        limit: usize,
+    ) -> Result<Vec<EventRow>> {
+        self.ask(|state| {
+            let mut rows: Vec<EventRow> = state.events.values().cloned().collect();
+            rows.sort_by_key(key);
+            if filter.newest_first {
+                rows.reverse();
+            }
+            rows.retain(|row| {
+                passes(row, filter)
+                    && after.is_none_or(|after| {
+                        if filter.newest_first {
+                            key(row) < after
+                        } else {
+                            key(row) > after
+                        }
+                    })
+            });
+            rows.truncate(limit);
+            rows
+        })
+        .await
+    }
+
+    async fn changes(&self, _: ConnectionId, seq: i64, limit: usize) -> Result<Vec<Change>> {
+        self.ask(|state| state.changes_after(seq, limit)).await
+    }
+
+    async fn daily_event_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+        names: &[EventName],
+    ) -> Result<Vec<DailyEventCount>> {
+        self.ask(|state| {
+            let mut counts = BTreeMap::new();
+            for row in state.events.values() {
+                let day = day(state, connection, row.event.timestamp);
+                let name = &row.event.event;
+                if (from..to).contains(&day) && (names.is_empty() || names.contains(name)) {
+                    *counts.entry((day, name.clone())).or_default() += 1;
+                }
+            }
+            counts
+                .into_iter()
+                .map(|((day, name), events)| DailyEventCount { day, name, events })
+                .collect()
+        })
+        .await
+    }
+
+    async fn daily_stage_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<DailyStageCount>> {
+        self.ask(|state| {
+            let mut counts = BTreeMap::new();
+            for row in state.events.values() {
+                let day = day(state, connection, row.event.timestamp);
+                if let Some(stage) = row.stage.filter(|_| (from..to).contains(&day)) {
+                    let name = row.event.event.clone();
+                    *counts.entry((day, stage, name)).or_default() += 1;
+                }
+            }
+            counts
+                .into_iter()
+                .map(|((day, stage, name), events)| DailyStageCount {
+                    day,
+                    stage,
+                    name,
+                    events,
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn event_definitions(
+        &self,
+        _: ConnectionId,
+        after: Option<&EventName>,
+        limit: usize,
+    ) -> Result<Vec<EventDefinition>> {
+        self.ask(|state| {
+            let mut found = state.definitions.clone();
+            found.sort_by(|a, b| a.name.cmp(&b.name));
+            found.retain(|definition| after.is_none_or(|after| definition.name > *after));
+            found.truncate(limit);
+            found
+        })
+        .await
+    }
+
+    async fn distinct_ids_since(
+        &self,
+        _: ConnectionId,
+        _: Timestamp,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Vec<String>> {
+        super::read_only()
+    }
+}
+
+#[async_trait]
+impl IdentityReader for Memory {
+    async fn links_of(
+        &self,
+        _: ConnectionId,
+        keys: &[IdentityKey],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        self.ask(|state| {
+            let mut found: Vec<IdentityLink> = state
+                .links
+                .iter()
+                .map(|(_, link)| link.clone())
+                .filter(|link| link.valid_to.is_none())
+                .filter(|link| {
+                    keys.contains(&link.to)
+                        || keys.contains(&IdentityKey::DistinctId(link.distinct_id.clone()))
+                })
+                .collect();
+            found.truncate(limit);
+            found
+        })
+        .await
+    }
+
+    async fn links(
+        &self,
+        _: ConnectionId,
+        history: bool,
+        after: Option<&LinkKey>,
+        limit: usize,
+    ) -> Result<Vec<(LinkKey, IdentityLink)>> {
+        self.ask(|state| {
+            let mut found = state.links.clone();
+            found.sort();
+            found.retain(|(key, link)| {
+                (history || link.valid_to.is_none()) && after.is_none_or(|after| key > after)
+            });
+            found.truncate(limit);
+            found
+        })
+        .await
+    }
+}
