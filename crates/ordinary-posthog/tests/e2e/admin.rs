@@ -1,0 +1,41 @@
+//! `/livez`, `/readyz` and `/metrics`.
+
+use crate::support::api::{Api, http_get};
+use crate::support::documents::Document;
+use crate::support::home::Home;
+use crate::support::shop;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probes_and_metrics_are_answered_in_plain_http() {
+    let stub = shop::small_shop().await;
+    let home = Home::new();
+    let file = home.write("connection.yaml", Document::of(&stub).yaml());
+    let (program, at) = home.up(&file);
+    let mut up = program.start();
+    let live = up
+        .until("the admin server listens", async || {
+            http_get(at.admin, "/livez")
+        })
+        .await;
+    assert_eq!(live.0, 200);
+    assert_eq!(http_get(at.admin, "/readyz").unwrap().0, 200);
+    assert_eq!(http_get(at.admin, "/elsewhere").unwrap().0, 404);
+
+    let mut api = Api::of(&mut up, at.grpc).await;
+    api.synced(&mut up).await;
+    api.funnel().await.unwrap();
+    let (status, metrics) = http_get(at.admin, "/metrics").unwrap();
+    assert_eq!(status, 200);
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+    let funnel = metrics
+        .lines()
+        .find(|line| {
+            line.starts_with("grpc_server_handled_total")
+                && line.contains("\"GetFunnel\"")
+                && line.contains("\"OK\"")
+        })
+        .unwrap_or_else(|| panic!("the call was not counted:\n{metrics}"));
+    assert_eq!(funnel.rsplit(' ').next(), Some("1"), "{funnel}");
+    up.interrupt();
+    up.ended().await.with_code(0);
+}
