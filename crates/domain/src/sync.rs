@@ -1,5 +1,7 @@
 //! The units in which PostHog is read: windows, slices and the place within a slice.
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -82,13 +84,28 @@ pub enum SliceEvents {
     NamedAutocapture(EventName),
 }
 
-/// Rows with `cityHash64(distinct_id) % of = index`.
+/// The rows whose `cityHash64(distinct_id)` lies in one of `of` equal ranges: the hash is the next
+/// part of PostHog's sort key after day and event, so a range reads only its share of a cell, where
+/// a remainder would read all of it for each part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlicePart {
     /// Which part, from 0.
     pub index: u32,
-    /// How many parts.
+    /// How many parts; 0 counts as 1.
     pub of: u32,
+}
+
+impl SlicePart {
+    /// The hashes of this part. Those of all parts cover every hash once, and the parts `2 * index`
+    /// and `2 * index + 1` of twice as many are the two halves of this one.
+    #[must_use]
+    pub fn hashes(self) -> RangeInclusive<u64> {
+        let of = u128::from(self.of.max(1));
+        let first = |index: u128| (index << 64).div_ceil(of);
+        let last = first(u128::from(self.index) + 1).saturating_sub(1);
+        let fit = |hash: u128| u64::try_from(hash).unwrap_or(u64::MAX);
+        fit(first(u128::from(self.index)))..=fit(last)
+    }
 }
 
 /// The place within a slice up to which rows are stored: rows come ordered by

@@ -1,14 +1,13 @@
 //! By how much the daily counts and the identity facts move when rows come and go.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::fact_deltas::{FactDelta, Facts};
 use super::{PlacedEvent, StoredRow};
 use crate::day::DayEdges;
 use crate::event::EventName;
-use crate::identity::{IdProperty, IdentityFact, facts_of};
+use crate::identity::{IdProperty, facts_of};
 use crate::stage::PostHogStage;
 
 /// Every move of a count or fact; what moves by nothing is not listed. Lists are sorted.
@@ -44,20 +43,6 @@ pub struct StageDelta {
     pub name: EventName,
     /// To add; never 0.
     pub delta: i64,
-}
-
-/// A move of one identity fact. A fact is gone when no stored event says it any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FactDelta {
-    /// The fact.
-    pub fact: IdentityFact,
-    /// To add to the number of stored events that say it; may be 0 when only times moved.
-    pub delta: i64,
-    /// The timestamps of the first and last event that now say it too, when there are any.
-    pub said: Option<(Timestamp, Timestamp)>,
-    /// The timestamps of the first and last event that no longer say it, when there are any.
-    /// If the stored first or last time is among `[first, last]`, it must be looked up anew.
-    pub unsaid: Option<(Timestamp, Timestamp)>,
 }
 
 /// A row as far as it is counted.
@@ -181,39 +166,4 @@ fn stage_deltas(mut counted: Vec<Counted<'_>>) -> Vec<StageDelta> {
         })
         .filter(|delta| delta.delta != 0)
         .collect()
-}
-
-/// How often each fact is said more or less, by the event's timestamp: a replaced row that says
-/// the same at the same time cancels out.
-#[derive(Default)]
-struct Facts(BTreeMap<IdentityFact, BTreeMap<Timestamp, i64>>);
-
-impl Facts {
-    fn count(&mut self, fact: IdentityFact, at: Timestamp, sign: i64) {
-        *self.0.entry(fact).or_default().entry(at).or_default() += sign;
-    }
-
-    fn into_deltas(self) -> Vec<FactDelta> {
-        self.0
-            .into_iter()
-            .filter_map(|(fact, times)| {
-                let bounds = |sign: i64| {
-                    let mut at = times
-                        .iter()
-                        .filter(|(_, count)| count.signum() == sign)
-                        .map(|(at, _)| *at);
-                    let first = at.next()?;
-                    Some((first, at.next_back().unwrap_or(first)))
-                };
-                let (said, unsaid) = (bounds(1), bounds(-1));
-                let delta = times.values().sum();
-                (said.is_some() || unsaid.is_some()).then_some(FactDelta {
-                    fact,
-                    delta,
-                    said,
-                    unsaid,
-                })
-            })
-            .collect()
-    }
 }

@@ -2,6 +2,7 @@
 //! move. Pure, and the same for every store.
 
 mod deltas;
+mod fact_deltas;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
-pub use self::deltas::{Deltas, EventDelta, FactDelta, StageDelta};
+pub use self::deltas::{Deltas, EventDelta, StageDelta};
+pub use self::fact_deltas::FactDelta;
 use crate::day::DayEdges;
 use crate::event::{Event, EventName, keep_winners};
 use crate::identity::IdProperty;

@@ -41,16 +41,15 @@ pub fn halve(slice: &Slice, cursor: Option<SliceCursor>) -> Option<Vec<Slice>> {
         if of >= MOST_PARTS {
             return None;
         }
-        // A hash that leaves `index` by `of` leaves `index` or `index + of` by twice that.
         let part = |index| Some(SlicePart { index, of: of * 2 });
         [
             Slice {
-                part: part(index),
+                part: part(index * 2),
                 expected_rows: first,
                 ..rest.clone()
             },
             Slice {
-                part: part(index + of),
+                part: part(index * 2 + 1),
                 ..rest
             },
         ]

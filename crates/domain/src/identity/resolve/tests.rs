@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+mod oracle;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use proptest::prelude::*;
 
 use super::*;
 use crate::identity::Evidence;
@@ -240,150 +240,4 @@ fn an_answer_that_the_reader_cut_off_is_marked() {
         .map(|number| link("busy", IdentityKey::AnonymousId(number.to_string())))
         .collect();
     assert!(resolved(&links, &[id("busy")])[0].truncated);
-}
-
-/// Sets of persons and ids that one customer id or person holds together.
-struct UnionFind(BTreeMap<IdentityKey, IdentityKey>);
-
-impl UnionFind {
-    fn root(&self, of: &IdentityKey) -> IdentityKey {
-        match self.0.get(of) {
-            Some(parent) if parent != of => self.root(parent),
-            _ => of.clone(),
-        }
-    }
-
-    fn join(&mut self, a: &IdentityKey, b: &IdentityKey) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.0.insert(a, b);
-    }
-}
-
-/// Each of twelve distinct ids: its person, if any, and the customer ids it carries.
-fn any_world(customers: usize) -> impl Strategy<Value = Vec<IdentityLink>> {
-    let one = (
-        prop::option::weighted(0.8, 0_u128..5),
-        prop::collection::btree_set(0_u8..5, 0..=customers),
-        any::<bool>(),
-    );
-    prop::collection::vec(one, 12).prop_map(|world| {
-        let mut links = Vec::new();
-        for (number, (owner, customers, is_email)) in world.into_iter().enumerate() {
-            let own = format!("d{number}");
-            links.extend(owner.map(|owner| link(&own, person(owner))));
-            links.extend(
-                customers
-                    .iter()
-                    .map(|id| link(&own, customer(&format!("c{id}")))),
-            );
-            links
-                .extend(is_email.then(|| link(&own, email(&format!("e{}@x.example", number % 3)))));
-        }
-        links
-    })
-}
-
-fn all_keys(links: &[IdentityLink]) -> Vec<IdentityKey> {
-    let ends = links
-        .iter()
-        .flat_map(|link| [id(&link.distinct_id), link.to.clone()]);
-    ends.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// The customer ids of each person, and of each distinct id without one.
-fn customers_of(links: &[IdentityLink], owner: &IdentityKey) -> BTreeSet<String> {
-    let is_own = |of: &str| match owner {
-        IdentityKey::DistinctId(own) => own == of,
-        person => links
-            .iter()
-            .any(|link| link.distinct_id == of && link.to == *person),
-    };
-    let carried = links.iter().filter(|link| is_own(&link.distinct_id));
-    carried
-        .filter_map(|link| match &link.to {
-            IdentityKey::CustomerId(id) => Some(id.clone()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn owner_of(links: &[IdentityLink], of: &str) -> IdentityKey {
-    let persons = links.iter().filter(|link| link.distinct_id == of);
-    persons
-        .map(|link| link.to.clone())
-        .find(|to| matches!(to, IdentityKey::Person(_)))
-        .unwrap_or_else(|| id(of))
-}
-
-proptest! {
-    #[test]
-    fn customers_are_the_components_of_a_union_find(links in any_world(1)) {
-        let mut sets = UnionFind(BTreeMap::new());
-        let keys = all_keys(&links);
-        let owners: BTreeSet<IdentityKey> =
-            links.iter().map(|link| owner_of(&links, &link.distinct_id)).collect();
-        prop_assume!(owners.iter().all(|owner| customers_of(&links, owner).len() <= 1));
-        for link in &links {
-            if !matches!(link.to, IdentityKey::Email(_)) {
-                sets.join(&id(&link.distinct_id), &link.to);
-            }
-        }
-        for answer in resolved(&links, &keys) {
-            if matches!(answer.key, IdentityKey::Email(_)) {
-                continue;
-            }
-            let root = sets.root(&answer.key);
-            let expected: Vec<IdentityKey> = keys
-                .iter()
-                .filter(|key| matches!(key, IdentityKey::Person(_)) && sets.root(key) == root)
-                .cloned()
-                .collect();
-            let persons: Vec<IdentityKey> =
-                answer.persons.iter().copied().map(IdentityKey::Person).collect();
-            prop_assert_eq!(persons, expected, "{:?}", answer.key);
-            prop_assert!(answer.status == IdentityStatus::Resolved && !answer.truncated);
-            prop_assert_eq!(answer.primary_customer_id.as_slice(), &answer.customer_ids[..]);
-        }
-    }
-
-    #[test]
-    fn conflicts_are_told_and_never_spread(links in any_world(2)) {
-        let keys = all_keys(&links);
-        for answer in resolved(&links, &keys) {
-            let own: BTreeSet<IdentityKey> = match &answer.key {
-                IdentityKey::DistinctId(of) => [owner_of(&links, of)].into(),
-                person @ IdentityKey::Person(_) => [person.clone()].into(),
-                other => links
-                    .iter()
-                    .filter(|link| link.to == *other)
-                    .map(|link| owner_of(&links, &link.distinct_id))
-                    .collect(),
-            };
-            let each: Vec<BTreeSet<String>> =
-                own.iter().map(|owner| customers_of(&links, owner)).collect();
-            let all: BTreeSet<String> = each.iter().flatten().cloned().collect();
-            prop_assert_eq!(&answer.customer_ids, &all.iter().cloned().collect::<Vec<_>>());
-            prop_assert_eq!(answer.status == IdentityStatus::Conflict, all.len() > 1);
-            let primary = (all.len() == 1 && each.iter().all(|ids| *ids == all))
-                .then(|| all.first().unwrap().clone());
-            prop_assert_eq!(&answer.primary_customer_id, &primary);
-            let joins = matches!(answer.key, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
-            let expected: BTreeSet<IdentityKey> = links
-                .iter()
-                .map(|link| owner_of(&links, &link.distinct_id))
-                .filter(|owner| {
-                    let shares = |id: &String| customers_of(&links, owner).contains(id);
-                    own.contains(owner) || (joins && primary.as_ref().is_some_and(shares))
-                })
-                .filter(|owner| matches!(owner, IdentityKey::Person(_)))
-                .collect();
-            let persons: BTreeSet<IdentityKey> =
-                answer.persons.iter().copied().map(IdentityKey::Person).collect();
-            prop_assert_eq!(persons, expected, "{:?}", answer.key);
-            for link in &answer.evidence {
-                prop_assert!(links.contains(link));
-                prop_assert!(answer.distinct_ids.contains(&link.distinct_id));
-            }
-        }
-    }
 }
