@@ -161,6 +161,12 @@ impl From<f64> for Property {
     }
 }
 
+impl From<i32> for Property {
+    fn from(number: i32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
 impl From<bool> for Property {
     fn from(value: bool) -> Self {
         Self::Bool(value)
@@ -209,6 +215,11 @@ impl Properties {
             Some(slot) => slot.1 = value,
             None => self.own.push((name, value)),
         }
+    }
+
+    /// Adds a property that is not among this row's own yet.
+    pub(crate) fn push(&mut self, name: Name, value: Property) {
+        self.own.push((name, value));
     }
 
     /// The value under a name.
