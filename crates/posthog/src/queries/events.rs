@@ -42,8 +42,8 @@ pub(crate) const FIXED_COLUMNS: [(&str, &str); 26] = [
 const ELEMENTS: (&str, &str) = ("elements_chain", "elements_chain");
 
 /// The rows of a slice after a place in it, ordered by (timestamp, text of uuid). Time and event
-/// lead PostHog's sort key, so a slice reads little beyond its rows; the hash splits a cell of one
-/// day and event by the key's next part.
+/// lead PostHog's sort key, so a slice reads little beyond its rows; ranges of the hash split a cell
+/// of one day and event by the key's next part.
 pub(crate) fn page(
     slice: &Slice,
     after: Option<SliceCursor>,
@@ -126,9 +126,16 @@ fn conditions(
         values.push(("arrived_since", bound(since).into()));
     }
     if let Some(part) = slice.part.filter(|part| part.of > 1) {
-        conditions.push("cityHash64(distinct_id) % {parts} = {part}");
-        values.push(("parts", part.of.into()));
-        values.push(("part", part.index.into()));
+        // PostHog prints the comparisons within `ifNull`, through which older ClickHouse does not
+        // see its sort key; within `indexHint` it prints them bare.
+        conditions.push(
+            "indexHint(cityHash64(distinct_id) >= {hash_from} \
+             and cityHash64(distinct_id) <= {hash_to}) \
+             and cityHash64(distinct_id) >= {hash_from} and cityHash64(distinct_id) <= {hash_to}",
+        );
+        let hashes = part.hashes();
+        values.push(("hash_from", (*hashes.start()).into()));
+        values.push(("hash_to", (*hashes.end()).into()));
     }
     if let Some(place) = after {
         conditions.push(
