@@ -30,6 +30,9 @@ struct Doomed {
 
 impl SqliteStore {
     pub(super) async fn delete_events(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {
+        // Named twice, an event must not be taken out of the counts twice.
+        let uuids: BTreeSet<Uuid> = uuids.iter().copied().collect();
+        let uuids: Vec<Uuid> = uuids.into_iter().collect();
         let mut removed = 0;
         for chunk in uuids.chunks(BATCH) {
             let mut tx = self.write().await?;

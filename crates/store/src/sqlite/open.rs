@@ -235,7 +235,10 @@ async fn bring_up_to_date(
 /// and then finds nothing left to do.
 async fn migrate(connection: &mut SqliteConnection) -> std::result::Result<(), MigrateError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    MIGRATIONS.run(&mut *transaction).await?;
+    // `run` would do, but its future is not `Send` over a borrowed connection; this is what it calls.
+    MIGRATIONS
+        .run_direct(None, &mut *transaction, false)
+        .await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -1,0 +1,336 @@
+//! Links: from events exactly as long as they are carried, from persons with their history.
+
+use domain::identity::{Evidence, IdPropertyKind, IdentityKey, IdentityLink};
+use domain::storage::{PersonMapping, ReadRange};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Database;
+use super::fixtures::{Site, carrying, desired, event, hours, start};
+use super::oracle::{Oracle, all_events, all_links};
+
+fn person(number: u128) -> Uuid {
+    Uuid::from_u128(0x1000 + number)
+}
+
+fn mapped(pairs: &[(&str, u128)]) -> Vec<PersonMapping> {
+    pairs
+        .iter()
+        .map(|(distinct_id, number)| PersonMapping {
+            distinct_id: (*distinct_id).to_owned(),
+            person_id: person(*number),
+        })
+        .collect()
+}
+
+fn link(
+    distinct_id: &str,
+    number: u128,
+    from: Timestamp,
+    to: Option<Timestamp>,
+    last_seen: Timestamp,
+) -> IdentityLink {
+    IdentityLink {
+        distinct_id: distinct_id.to_owned(),
+        to: IdentityKey::Person(person(number)),
+        evidence: Evidence::PersonMapping,
+        valid_from: from,
+        valid_to: to,
+        last_seen,
+    }
+}
+
+impl Site {
+    async fn observe(&self, pairs: &[(&str, u128)], range: &ReadRange, at: Timestamp) -> u64 {
+        self.store
+            .observe_persons(&self.lease, &mapped(pairs), range, at)
+            .await
+            .unwrap()
+    }
+
+    async fn current(&self) -> Vec<(String, Uuid)> {
+        let links = all_links(&*self.store, self.id, false).await;
+        links
+            .into_iter()
+            .filter_map(|link| match link.to {
+                IdentityKey::Person(id) => Some((link.distinct_id, id)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn pairs(expected: &[(&str, u128)]) -> Vec<(String, Uuid)> {
+    expected
+        .iter()
+        .map(|(id, number)| ((*id).to_owned(), person(*number)))
+        .collect()
+}
+
+pub(crate) async fn links_follow_the_events_that_carry_them(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    let mut oracle = Oracle::default();
+    let pages = [
+        vec![
+            carrying(
+                event(1, "a", "d1", hours(1)),
+                &[("customer_id", "7"), ("clientId", "c")],
+            ),
+            carrying(event(2, "a", "d1", hours(3)), &[("customer_id", " 7 ")]),
+            carrying(event(3, "a", "d2", hours(2)), &[("customer_id", "null")]),
+            event(4, "a", "Ada@Shop.example", hours(2)),
+        ],
+        // The last sight of customer 7 becomes one of customer 8.
+        vec![carrying(
+            event(2, "a", "d1", hours(4)),
+            &[("customer_id", "8")],
+        )],
+        // The e-mail's only event moves to another id.
+        vec![event(4, "a", "d3", hours(5))],
+        vec![carrying(
+            event(5, "a", "d1", hours(0)),
+            &[("customer_id", "7")],
+        )],
+    ];
+    for page in pages {
+        site.store(&page).await;
+        oracle.apply(&page);
+        assert_eq!(all_links(&*site.store, site.id, true).await, oracle.links());
+    }
+    assert_eq!(oracle.links().len(), 3);
+}
+
+pub(crate) async fn a_moved_id_ends_one_link_and_begins_another(database: &dyn Database) {
+    let site = Site::new(database).await;
+    let range = ReadRange::Answered;
+    assert_eq!(
+        site.observe(&[("d1", 1), ("d2", 2)], &range, hours(1))
+            .await,
+        2
+    );
+    site.store
+        .persons_read(&site.lease, hours(2))
+        .await
+        .unwrap();
+    assert_eq!(site.observe(&[("d1", 2)], &range, hours(3)).await, 1);
+    assert_eq!(site.observe(&[("d1", 1)], &range, hours(4)).await, 1);
+    let history = all_links(&*site.store, site.id, true).await;
+    let expected = [
+        link("d1", 1, hours(1), Some(hours(3)), hours(2)),
+        link("d1", 1, hours(4), None, hours(4)),
+        link("d1", 2, hours(3), Some(hours(4)), hours(3)),
+        link("d2", 2, hours(1), None, hours(2)),
+    ];
+    assert_eq!(history, expected);
+    assert_eq!(site.current().await, pairs(&[("d1", 1), ("d2", 2)]));
+    let epoch = site.store.epoch(site.id).await.unwrap().unwrap();
+    assert_eq!(epoch.persons_read_at, Some(hours(2)));
+}
+
+pub(crate) async fn an_unchanged_mapping_writes_nothing(database: &dyn Database) {
+    let site = Site::new(database).await;
+    let seen = [("d1", 1), ("d2", 2)];
+    site.observe(&seen, &ReadRange::Answered, hours(1)).await;
+    let before = all_links(&*site.store, site.id, true).await;
+    let everything = ReadRange::Span {
+        after: None,
+        through: None,
+    };
+    assert_eq!(site.observe(&seen, &everything, hours(2)).await, 0);
+    assert_eq!(all_links(&*site.store, site.id, true).await, before);
+}
+
+pub(crate) async fn ids_that_were_asked_for_and_not_answered_have_no_person(
+    database: &dyn Database,
+) {
+    let site = Site::new(database).await;
+    let all = [("d1", 1), ("d2", 2), ("d3", 3)];
+    site.observe(&all, &ReadRange::Answered, hours(1)).await;
+    let asked = ReadRange::Ids(vec!["d1".into(), "d2".into(), "never seen".into()]);
+    assert_eq!(site.observe(&[("d1", 1)], &asked, hours(2)).await, 1);
+    assert_eq!(site.current().await, pairs(&[("d1", 1), ("d3", 3)]));
+    assert_eq!(site.observe(&[], &asked, hours(3)).await, 1);
+    assert_eq!(site.current().await, pairs(&[("d3", 3)]));
+}
+
+pub(crate) async fn a_span_covers_exactly_its_ids(database: &dyn Database) {
+    let site = Site::new(database).await;
+    // In byte order, not in anybody's alphabet.
+    let all = [("B", 1), ("a", 2), ("b", 3), ("bb", 4), ("c", 5), ("é", 6)];
+    let span = |after: Option<&str>, through: Option<&str>| ReadRange::Span {
+        after: after.map(str::to_owned),
+        through: through.map(str::to_owned),
+    };
+    site.observe(&all, &ReadRange::Answered, hours(1)).await;
+    assert_eq!(
+        site.observe(&[], &span(Some("a"), Some("bb")), hours(2))
+            .await,
+        2
+    );
+    assert_eq!(
+        site.current().await,
+        pairs(&[("B", 1), ("a", 2), ("c", 5), ("é", 6)])
+    );
+    assert_eq!(
+        site.observe(&[("a", 9)], &span(None, Some("a")), hours(3))
+            .await,
+        2
+    );
+    assert_eq!(site.current().await, pairs(&[("a", 9), ("c", 5), ("é", 6)]));
+    assert_eq!(site.observe(&[], &span(Some("c"), None), hours(4)).await, 1);
+    assert_eq!(site.current().await, pairs(&[("a", 9), ("c", 5)]));
+}
+
+pub(crate) async fn an_event_shows_the_person_that_its_id_has_now(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    let mut events = [event(1, "a", "d1", hours(1)), event(2, "a", "d2", hours(2))];
+    events[0].person_id = Some(person(1));
+    events[1].person_id = Some(person(2));
+    site.store(&events).await;
+    let persons = async || -> Vec<Option<Uuid>> {
+        let rows = all_events(&*site.store, site.id).await;
+        rows.into_iter().map(|row| row.event.person_id).collect()
+    };
+    site.observe(&[("d1", 9)], &ReadRange::Answered, hours(3))
+        .await;
+    assert_eq!(persons().await, [Some(person(9)), Some(person(2))]);
+    let gone = ReadRange::Ids(vec!["d1".into()]);
+    site.observe(&[], &gone, hours(4)).await;
+    assert_eq!(persons().await, [Some(person(1)), Some(person(2))]);
+}
+
+pub(crate) async fn links_are_found_from_every_side(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    let events = [
+        carrying(
+            event(1, "a", "d1", hours(1)),
+            &[("customer_id", "7"), ("clientId", "x")],
+        ),
+        carrying(event(2, "a", "d2", hours(2)), &[("customer_id", "x")]),
+        event(3, "a", "ada@shop.example", hours(3)),
+    ];
+    site.store(&events).await;
+    site.observe(
+        &[("d1", 1), ("d2", 1), ("d3", 2)],
+        &ReadRange::Answered,
+        hours(1),
+    )
+    .await;
+    site.observe(&[("d3", 1)], &ReadRange::Answered, hours(2))
+        .await;
+    let touching = async |keys: &[IdentityKey], limit| -> Vec<(String, IdentityKey)> {
+        let links = site.store.links_of(site.id, keys, limit).await.unwrap();
+        links
+            .into_iter()
+            .map(|link| (link.distinct_id, link.to))
+            .collect()
+    };
+    let to = |id: &str, key: IdentityKey| (id.to_owned(), key);
+    let first = IdentityKey::Person(person(1));
+    let customer = |id: &str| IdentityKey::CustomerId(id.to_owned());
+    let anonymous = |id: &str| IdentityKey::AnonymousId(id.to_owned());
+    let email = IdentityKey::Email("ada@shop.example".to_owned());
+    let of_d1 = [
+        to("d1", first.clone()),
+        to("d1", customer("7")),
+        to("d1", anonymous("x")),
+    ];
+    assert_eq!(
+        touching(&[IdentityKey::DistinctId("d1".into())], 9).await,
+        of_d1
+    );
+    let of_first = ["d1", "d2", "d3"].map(|id| to(id, first.clone()));
+    assert_eq!(touching(std::slice::from_ref(&first), 9).await, of_first);
+    assert!(
+        touching(&[IdentityKey::Person(person(2))], 9)
+            .await
+            .is_empty()
+    );
+    // The same text as a customer and as an anonymous id is two nodes.
+    assert_eq!(
+        touching(&[customer("x")], 9).await,
+        [to("d2", customer("x"))]
+    );
+    assert_eq!(
+        touching(&[anonymous("x")], 9).await,
+        [to("d1", anonymous("x"))]
+    );
+    assert_eq!(
+        touching(std::slice::from_ref(&email), 9).await,
+        [to("ada@shop.example", email.clone())]
+    );
+    // Several keys: each link once, in order, and no more than asked for.
+    let both = [
+        customer("7"),
+        IdentityKey::DistinctId("d1".into()),
+        first.clone(),
+    ];
+    let all = touching(&both, 9).await;
+    assert_eq!(all[..3], of_d1);
+    assert_eq!(all.len(), 5);
+    assert_eq!(touching(&both, 2).await, of_d1[..2]);
+}
+
+pub(crate) async fn links_are_listed_in_one_order_page_by_page(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    let events: Vec<_> = (0..12_u128)
+        .map(|n| {
+            let id = format!("d{}", n % 4);
+            let customer = (n / 4).to_string();
+            carrying(
+                event(n, "a", &id, hours(i64::try_from(n).unwrap())),
+                &[
+                    ("customer_id", &format!("c{customer}")),
+                    ("clientId", &format!("a{customer}")),
+                ],
+            )
+        })
+        .collect();
+    site.store(&events).await;
+    for moved in 0..3 {
+        let pairs = [("d0", moved), ("d2", moved % 2), ("d9", 5)];
+        site.observe(
+            &pairs,
+            &ReadRange::Answered,
+            hours(i64::try_from(moved).unwrap()),
+        )
+        .await;
+    }
+    for history in [false, true] {
+        let paged = all_links(&*site.store, site.id, history).await;
+        let at_once = site
+            .store
+            .links(site.id, history, None, 1000)
+            .await
+            .unwrap();
+        let at_once: Vec<IdentityLink> = at_once.into_iter().map(|(_, link)| link).collect();
+        assert_eq!(paged, at_once);
+        let mut sorted = paged.clone();
+        sorted.sort();
+        assert_eq!(paged, sorted);
+        assert_eq!(paged.len(), if history { 24 + 7 } else { 24 + 3 });
+        assert!(history || paged.iter().all(|link| link.valid_to.is_none()));
+    }
+}
+
+pub(crate) async fn a_changed_property_kind_needs_no_new_events(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    site.store(&[carrying(
+        event(1, "a", "d1", hours(1)),
+        &[("clientId", "x")],
+    )])
+    .await;
+    let kinds = async || -> Vec<IdentityKey> {
+        let links = all_links(&*site.store, site.id, true).await;
+        links.into_iter().map(|link| link.to).collect()
+    };
+    assert_eq!(kinds().await, [IdentityKey::AnonymousId("x".into())]);
+    let mut changed = desired("acme", "shop", 7);
+    changed.id_properties.remove(0);
+    changed.id_properties[0].kind = IdPropertyKind::Customer;
+    site.store.put_connection(&changed, start()).await.unwrap();
+    assert_eq!(kinds().await, [IdentityKey::CustomerId("x".into())]);
+    changed.id_properties.clear();
+    site.store.put_connection(&changed, start()).await.unwrap();
+    assert!(kinds().await.is_empty());
+}

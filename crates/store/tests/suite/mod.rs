@@ -1,0 +1,137 @@
+//! What every store promises, written against the traits alone. A store joins by implementing
+//! [`Database`] and writing one line: `suite::store_suite!(expression that makes a new one)`.
+
+pub(crate) mod budget;
+pub(crate) mod completeness;
+pub(crate) mod connections;
+pub(crate) mod definitions;
+pub(crate) mod fixtures;
+pub(crate) mod identities;
+pub(crate) mod leases;
+pub(crate) mod lists;
+pub(crate) mod oracle;
+pub(crate) mod pages;
+pub(crate) mod property;
+pub(crate) mod remap;
+pub(crate) mod removal;
+pub(crate) mod runs;
+pub(crate) mod zones;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::storage::Store;
+
+/// A database of a test's own, empty at first.
+#[async_trait]
+pub(crate) trait Database: Send + Sync {
+    /// Opens it, as another process or the next start of the program would.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Makes one test of every promise for the database that the expression gives.
+macro_rules! store_suite {
+    ($new:expr) => {
+        $crate::suite::store_suite! { @ $new;
+            budget: {
+                no_more_requests_run_at_once_than_allowed,
+                a_slot_given_back_or_expired_is_free_again,
+                the_minute_and_the_hour_roll,
+                a_pause_holds_everybody_and_the_longest_one_wins,
+                projects_have_budgets_of_their_own,
+                two_handles_share_one_budget,
+            }
+            completeness: {
+                a_later_verdict_replaces_the_earlier_one_of_its_day,
+                verdicts_need_the_lease,
+            }
+            connections: {
+                a_first_epoch_serves_at_once_and_another_only_when_told,
+                writing_the_same_connection_again_changes_nothing,
+                a_deleted_connection_is_not_listed_and_comes_back_with_its_rows,
+                connections_are_listed_by_name_and_page_by_page,
+                a_check_clears_the_failure,
+                what_is_not_there_is_not_found,
+                a_purge_removes_one_epoch_and_nothing_else,
+                a_purge_stops_whoever_is_writing,
+                page_token_keys_are_the_same_for_every_process,
+                a_store_answers_a_ping,
+            }
+            definitions: {
+                definitions_join_what_is_listed_with_what_is_stored,
+            }
+            identities: {
+                links_follow_the_events_that_carry_them,
+                a_moved_id_ends_one_link_and_begins_another,
+                an_unchanged_mapping_writes_nothing,
+                ids_that_were_asked_for_and_not_answered_have_no_person,
+                a_span_covers_exactly_its_ids,
+                an_event_shows_the_person_that_its_id_has_now,
+                links_are_found_from_every_side,
+                links_are_listed_in_one_order_page_by_page,
+                a_changed_property_kind_needs_no_new_events,
+            }
+            leases: {
+                one_holder_at_a_time,
+                an_expired_lease_is_taken_and_its_holder_is_stopped,
+                every_write_of_a_lost_holder_is_refused,
+                an_expired_lease_that_nobody_took_still_holds,
+                a_fence_never_returns,
+            }
+            lists: {
+                events_are_listed_in_order_whatever_the_filter,
+                changes_are_told_in_order_page_by_page,
+                distinct_ids_are_listed_by_arrival,
+                events_are_counted_by_utc_day,
+            }
+            pages: {
+                a_page_applied_twice_changes_nothing,
+                the_greatest_row_of_a_uuid_stays_in_whatever_order,
+                a_page_reports_what_it_stored_replaced_and_found_late,
+                every_column_comes_back_as_it_was_sent,
+                a_page_of_no_open_slice_is_refused_and_stores_nothing,
+                connections_do_not_see_each_other,
+                what_was_stored_before_a_crash_is_there_after_it,
+                two_processes_write_to_one_store,
+            }
+            property: {
+                any_order_split_and_repetition_ends_in_the_oracles_state,
+            }
+            removal: {
+                a_removed_event_is_gone_from_everything_and_followers_are_told,
+                a_removed_event_may_come_back,
+                expired_events_are_gone_and_followers_are_not_told,
+            }
+            remap: {
+                a_new_mapping_reaches_every_stored_event,
+                a_mapping_in_force_is_not_applied_again,
+                an_interrupted_remap_is_finished_by_the_next,
+            }
+            runs: {
+                a_run_is_resumed_where_its_last_page_left_it,
+                a_new_run_supersedes_the_open_ones,
+                a_split_slice_is_read_in_its_parts_and_in_its_place,
+                an_ended_run_keeps_its_record,
+                a_complete_backfill_is_noted_in_its_epoch,
+                totals_can_be_added_outside_pages,
+                progress_is_the_share_of_rows,
+            }
+            zones: {
+                counts_are_of_the_days_of_the_zone,
+                a_change_of_zone_counts_every_event_anew,
+            }
+        }
+    };
+    (@ $new:expr; $($module:ident: { $($name:ident,)* })*) => {
+        $(mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let database = $new;
+                $crate::suite::$module::$name(&database).await;
+            })*
+        })*
+    };
+}
+pub(crate) use store_suite;
