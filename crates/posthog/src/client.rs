@@ -13,6 +13,7 @@ use domain::identity::IdProperty;
 use domain::storage::PersonMapping;
 use domain::sync::{RunTotals, SliceCursor};
 use domain::{ApiHost, ApiKey, ProjectId};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use uuid::Uuid;
 
@@ -134,6 +135,12 @@ impl Client {
     /// Bytes that queries of this project may still read, as PostHog last said (POSTHOG.md 5.7).
     pub fn budget_left(&self) -> Option<u64> {
         self.transport.cost.budget_left()
+    }
+
+    /// How far this machine's clock is ahead of PostHog's (negative: behind), to the second, by the
+    /// latest answer.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.transport.skew.get()
     }
 }
 

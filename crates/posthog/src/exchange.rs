@@ -13,6 +13,7 @@ use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 
 pub(crate) use self::body::Body;
+use crate::clock_skew::ClockSkew;
 use crate::cost::Cost;
 use crate::error::Error;
 use crate::http::{Http, Refused, innermost};
@@ -29,6 +30,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) host: &'a ApiHost,
     pub(crate) key: &'a ApiKey,
     pub(crate) cost: &'a Cost,
+    pub(crate) skew: &'a ClockSkew,
 }
 
 impl<'a> Exchange<'a> {
@@ -59,6 +61,7 @@ impl<'a> Exchange<'a> {
             })?
             .map_err(|error| self.failure(request, &error))?;
         self.cost.head(response.headers());
+        self.skew.observe(response.headers(), Timestamp::now());
         self.judge(request, response).await
     }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 pub mod client;
+mod clock_skew;
 mod cost;
 pub mod error;
 mod event_row;

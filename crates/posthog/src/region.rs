@@ -3,6 +3,7 @@
 use domain::{ApiHost, ApiKey};
 use serde::de::IgnoredAny;
 
+use crate::clock_skew::ClockSkew;
 use crate::cost::Cost;
 use crate::error::Error;
 use crate::exchange::Exchange;
@@ -27,6 +28,7 @@ pub async fn knows(http: &Http, host: &ApiHost, key: &ApiKey) -> Result<bool, Er
         host,
         key,
         cost: &Cost::new(),
+        skew: &ClockSkew::new(),
     };
     let asked = async {
         let body = exchange.send(&request).await?.whole().await?;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::{Pipe, Row, read_rows};
 use crate::client::ClientConfig;
+use crate::clock_skew::ClockSkew;
 use crate::cost::Cost;
 use crate::error::Error;
 use crate::exchange::{Body, Exchange};
@@ -55,6 +56,7 @@ where
 pub(crate) struct Transport {
     pub(crate) config: ClientConfig,
     pub(crate) cost: Cost,
+    pub(crate) skew: ClockSkew,
 }
 
 impl Transport {
@@ -62,6 +64,7 @@ impl Transport {
         Self {
             config,
             cost: Cost::new(),
+            skew: ClockSkew::new(),
         }
     }
 
@@ -120,6 +123,7 @@ impl Transport {
             host: &self.config.host,
             key: &self.config.key,
             cost: &self.cost,
+            skew: &self.skew,
         };
         let limit = self.config.http.config.total_timeout;
         let begun = Instant::now();

@@ -4,7 +4,7 @@
 use domain::ApiHost;
 use domain::ApiKey;
 use domain::check::{CheckSummary, KeySummary, OptionalScope, ScopeReview};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use posthog::{Client, Http};
 
 /// What a successful check found.
@@ -26,6 +26,16 @@ pub enum CheckWarning {
         "No events yet: the project has none; they are pulled once PostHog receives some, check that its snippet runs in the shop"
     )]
     NoEventsYet,
+    /// This machine's clock is wrong, or PostHog's is.
+    #[error(
+        "This machine's clock is {} s {} PostHog's: set it by NTP, for windows end at this machine's time",
+        skew.as_secs().abs(),
+        if skew.is_negative() { "behind" } else { "ahead of" }
+    )]
+    ClockSkew {
+        /// How far it is ahead of PostHog's.
+        skew: SignedDuration,
+    },
     /// An optional scope is missing.
     #[error("The API key lacks the scope {}: without it, {}", scope.as_str(), scope.loss())]
     MissingOptionalScope {
@@ -72,6 +82,9 @@ impl CheckError {
     }
 }
 
+/// What two clocks may differ by before it is worth a word; answers may be a while under way.
+const TOLERATED_SKEW: SignedDuration = SignedDuration::from_mins(2);
+
 /// Where another region may be asked about a key that the configured one does not know.
 #[derive(Clone, Copy)]
 pub struct RegionProbe<'a> {
@@ -108,6 +121,11 @@ pub async fn check(
     let latest_event = client.latest_event(now).await?;
 
     let mut warnings = Vec::new();
+    if let Some(skew) = client.clock_skew()
+        && skew.abs() > TOLERATED_SKEW
+    {
+        warnings.push(CheckWarning::ClockSkew { skew });
+    }
     if latest_event.is_none() {
         warnings.push(CheckWarning::NoEventsYet);
     }
