@@ -7,6 +7,7 @@ mod commands;
 mod connections;
 mod exit;
 mod logging;
+mod metrics;
 mod progress;
 mod server;
 mod settings;

@@ -23,35 +23,34 @@ pub(crate) fn watcher() -> Arc<dyn Progress> {
 struct Lines;
 
 impl Progress for Lines {
-    fn report(&self, connection: &ConnectionName, update: Update) {
-        log(connection, &update);
+    fn report(&self, _: &ConnectionName, update: Update) {
+        log(&update);
     }
 }
 
-fn log(connection: &ConnectionName, update: &Update) {
+/// The connection and the run are in the spans around.
+fn log(update: &Update) {
     match update {
-        Update::Step(step) => tracing::info!(%connection, %step, "Next step."),
+        Update::Step(step) => tracing::info!(%step, "Next step."),
         Update::Began {
             mode,
             resumed: true,
         } => {
-            tracing::info!(%connection, %mode, "Going on where the last run stopped.");
+            tracing::info!(%mode, "Going on where the last run stopped.");
         }
         Update::Began {
             mode,
             resumed: false,
-        } => tracing::info!(%connection, %mode, "Run began."),
+        } => tracing::info!(%mode, "Run began."),
         Update::Read(reading) => tracing::debug!(
-            %connection,
             events = reading.events,
             percent = percent(reading),
             "Stored a page."
         ),
         Update::Waiting { reason, until } => {
-            tracing::warn!(%connection, reason, %until, "Waiting for PostHog.")
+            tracing::warn!(reason, %until, "Waiting for PostHog.")
         }
         Update::Finished(summary) => tracing::info!(
-            %connection,
             mode = %summary.mode,
             events_read = summary.totals.events_read,
             events_stored = summary.totals.events_stored,
@@ -65,13 +64,13 @@ fn log(connection: &ConnectionName, update: &Update) {
             message,
             retry_at: Some(retry_at),
         } => {
-            tracing::warn!(%connection, reason, %retry_at, "{message}");
+            tracing::warn!(reason, %retry_at, "{message}");
         }
         Update::Failed {
             reason,
             message,
             retry_at: None,
-        } => tracing::error!(%connection, reason, "{message}"),
+        } => tracing::error!(reason, "{message}"),
     }
 }
 
@@ -116,10 +115,10 @@ impl Progress for Bars {
                 mode: SyncMode::Refresh,
                 resumed: false,
             } => {}
-            Update::Began { .. } | Update::Waiting { .. } => log(connection, &update),
+            Update::Began { .. } | Update::Waiting { .. } => log(&update),
             Update::Finished(_) | Update::Failed { .. } => {
                 self.close(connection);
-                log(connection, &update);
+                log(&update);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::check::{CheckSummary, LatestEvent};
-use sync::check::CheckReport;
+use sync::check::{CheckReport, CheckWarning};
 
 use crate::connections;
 use crate::exit::Failure;
@@ -79,6 +79,11 @@ fn render(name: &str, report: &CheckReport) -> String {
                 key.too_broad.join(", ")
             ),
         );
+    }
+    for warning in &report.warnings {
+        if matches!(warning, CheckWarning::ClockSkew { .. }) {
+            line("clock", &warning.to_string());
+        }
     }
     line(
         "latest event",

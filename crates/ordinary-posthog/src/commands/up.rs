@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sync::holder;
 use crate::exit::{Exit, Failure};
+use crate::metrics::Metered;
 use crate::settings::{DocumentSettings, ListenSettings, PostHogSettings, StoreSettings};
 use crate::{connections, progress, server, signals};
 
@@ -39,19 +40,16 @@ impl Args {
         let store = store::open(&self.store.url()?, store::OpenOptions::default()).await?;
         let shutdown =
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
-        let server = server::start(
-            &self.listen,
-            Arc::clone(&store),
-            Registry::default(),
-            shutdown.clone(),
-        )
-        .await?;
+        let mut metrics = Registry::default();
+        let progress = Arc::new(Metered::register(&mut metrics, progress::watcher()));
+        let server =
+            server::start(&self.listen, Arc::clone(&store), metrics, shutdown.clone()).await?;
 
         let mut scheduler = Scheduler::new(SchedulerConfig {
             store,
             http,
             clock: Arc::new(SystemClock),
-            progress: progress::watcher(),
+            progress,
             holder: holder(),
             max_concurrent: self.max_concurrent_syncs,
             region_probe: !self.posthog.no_region_probe,
