@@ -83,7 +83,7 @@ impl Asker {
     }
 
     fn tell(&self, error: &Error, pause: Duration) {
-        tracing::warn!(%error, wait = ?pause, "PostHog is asked again after a pause");
+        tracing::debug!(%error, wait = ?pause, "PostHog is asked again after a pause");
         let until = SignedDuration::try_from(pause)
             .ok()
             .and_then(|pause| self.ctx.clock.now().checked_add(pause).ok());

@@ -8,6 +8,7 @@ mod context;
 mod definitions;
 mod error;
 pub mod gate;
+mod halves;
 mod history;
 mod lease;
 mod mapping;

@@ -1,17 +1,20 @@
 //! Puts the wanted time zone and mapping in force before anything is read, so that every stored
 //! row is assigned by what the connection asks for now.
 
+use std::collections::BTreeMap;
+
 use domain::event::EventName;
 use domain::mapping::{self, KnownEvent, Mapping, MappingSpec};
 use domain::page_path::PathPattern;
 use domain::storage::EpochRecord;
+use domain::sync::Window;
 use jiff::SignedDuration;
 
 use crate::error::SyncError;
 use crate::progress::Step;
 use crate::project::Project;
 use crate::session::Session;
-use crate::settings::{MappingPolicy, conforms};
+use crate::settings::MappingPolicy;
 
 /// What defaults look back on: "seen in the last 30 days".
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -47,13 +50,11 @@ async fn wanted(
     epoch: &EpochRecord,
     project: &Project,
 ) -> Result<Mapping, SyncError> {
-    let spec = match &session.settings.mapping {
-        MappingPolicy::Fixed(mapping) => return Ok(mapping.clone()),
-        MappingPolicy::Spec(spec) => spec,
-    };
-    match &epoch.mapping {
-        Some(mapping) if conforms(mapping, spec) => Ok(mapping.clone()),
-        _ => resolve(session, spec, project).await,
+    let policy = &session.settings.mapping;
+    match (policy, &epoch.mapping) {
+        (MappingPolicy::Fixed(mapping), _) => Ok(mapping.clone()),
+        (_, Some(mapping)) if policy.accepts(mapping) => Ok(mapping.clone()),
+        (MappingPolicy::Spec(spec), _) => resolve(session, spec, project).await,
     }
 }
 
@@ -65,8 +66,16 @@ async fn resolve(
 ) -> Result<Mapping, SyncError> {
     let (asker, client) = (&session.asker, &session.ctx.client);
     let to = session.ctx.clock.now();
-    let from = to - LOOK_BACK;
-    let mut known = asker.ask(|| client.known_events(from, to)).await?;
+    let window = Window {
+        from: to - LOOK_BACK,
+        to,
+    };
+    let seen = asker
+        .ask_in_parts((window, None), |part, _| {
+            client.known_events(part.from, part.to)
+        })
+        .await?;
+    let mut known = sum(seen.into_iter().flatten());
     if project.definitions_readable {
         match asker.ask(|| client.event_definitions()).await {
             Ok(definitions) => add_unseen(&mut known, definitions.into_iter().map(|d| d.name)),
@@ -76,14 +85,30 @@ async fn resolve(
             Err(error) => return Err(error),
         }
     }
-    let paths = asker.ask(|| client.product_page_paths(from, to)).await?;
+    let paths = asker
+        .ask_in_parts((window, None), |part, _| {
+            client.product_page_paths(part.from, part.to)
+        })
+        .await?;
     let product_pageviews = PathPattern::parse(PRODUCT_PAGES)
-        .is_ok_and(|pattern| paths.iter().any(|path| pattern.matches(path)));
+        .is_ok_and(|pattern| paths.iter().flatten().any(|path| pattern.matches(path)));
     let resolution = mapping::resolve(spec, &known, product_pageviews);
     for note in &resolution.notes {
         tracing::info!(note, "The mapping changes a default.");
     }
     Ok(resolution.mapping)
+}
+
+/// One entry a name, over parts of the time.
+fn sum(parts: impl Iterator<Item = KnownEvent>) -> Vec<KnownEvent> {
+    let mut events: BTreeMap<EventName, u64> = BTreeMap::new();
+    for part in parts {
+        *events.entry(part.name).or_default() += part.events;
+    }
+    events
+        .into_iter()
+        .map(|(name, events)| KnownEvent { name, events })
+        .collect()
 }
 
 fn add_unseen(known: &mut Vec<KnownEvent>, names: impl Iterator<Item = EventName>) {

@@ -12,11 +12,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::SyncError;
+use crate::halves::Asked;
 use crate::history;
 use crate::session::Session;
 
-/// A range that is not halved further: a count over it touches few rows whatever the shop.
-const SMALLEST_COUNT: SignedDuration = SignedDuration::from_mins(1);
 /// A run to begin.
 pub(crate) struct Plan {
     pub(crate) run: NewRun,
@@ -57,16 +56,12 @@ pub(crate) async fn plan(
 }
 
 /// What a run that starts `now` reads, cut at the retention.
-async fn bounds(
-    session: &Session<'_>,
-    mode: SyncMode,
-    now: Timestamp,
-) -> Result<Counted, SyncError> {
+async fn bounds(session: &Session<'_>, mode: SyncMode, now: Timestamp) -> Result<Asked, SyncError> {
     let days = session.settings.desired.backfill_days;
     let (mut window, arrivals) = match mode {
         SyncMode::Backfill => (window::backfill(now, days), None),
         SyncMode::Refresh => {
-            let last = history::last_run(session).await?;
+            let last = history::last_run(session.ctx, session.id).await?;
             window::refresh(now, session.settings.refresh.lookback, days, last)
         }
     };
@@ -103,92 +98,18 @@ async fn count(
     arrivals: Option<Arrivals>,
 ) -> Result<Vec<Cell>, SyncError> {
     let client = &session.ctx.client;
+    let answers = session
+        .asker
+        .ask_in_parts((window, arrivals), |window, arrivals| {
+            client.count_cells(window, arrivals)
+        })
+        .await?;
     let mut rows: BTreeMap<(Date, EventName), u64> = BTreeMap::new();
-    let mut left = vec![(window, arrivals)];
-    while let Some((window, arrivals)) = left.pop() {
-        match session
-            .asker
-            .ask(|| client.count_cells(window, arrivals))
-            .await
-        {
-            Ok(cells) => {
-                for cell in cells {
-                    *rows.entry((cell.day, cell.event)).or_default() += cell.rows;
-                }
-            }
-            Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
-                let halves =
-                    halve(window, arrivals).ok_or(SyncError::TooHeavy { at: window.from })?;
-                left.extend(halves);
-            }
-            Err(error) => return Err(error),
-        }
+    for cell in answers.into_iter().flatten() {
+        *rows.entry((cell.day, cell.event)).or_default() += cell.rows;
     }
     Ok(rows
         .into_iter()
         .map(|((day, event), rows)| Cell { day, event, rows })
         .collect())
-}
-
-type Counted = (Window, Option<Arrivals>);
-
-/// The same rows as two counts over half the time each.
-fn halve(window: Window, arrivals: Option<Arrivals>) -> Option<[Counted; 2]> {
-    let from = arrivals.map_or(window.from, |arrivals| arrivals.from.min(window.from));
-    let length = window.to.duration_since(from);
-    if length <= SMALLEST_COUNT {
-        return None;
-    }
-    let middle = from + length / 2;
-    Some([(from, middle), (middle, window.to)].map(|(from, to)| {
-        let window = Window {
-            from: window.from.clamp(from, to),
-            to,
-        };
-        let arrivals = arrivals
-            .filter(|arrivals| arrivals.from < window.from)
-            .map(|arrivals| Arrivals {
-                from: arrivals.from.max(from),
-                ..arrivals
-            });
-        (window, arrivals)
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halves_of_a_count_take_every_row_exactly_once() {
-        let at = Timestamp::from_second;
-        for (from, late_from) in [(600, 0), (200, 0), (900, 100), (0, 0)] {
-            let window = Window {
-                from: at(from).unwrap(),
-                to: at(1000).unwrap(),
-            };
-            let arrivals = Some(Arrivals {
-                from: at(late_from).unwrap(),
-                since: at(5000).unwrap(),
-            });
-            let takes = |(window, arrivals): &Counted, stamp: Timestamp, late: bool| {
-                let start = arrivals.map_or(window.from, |a| a.from.min(window.from));
-                stamp >= start
-                    && stamp < window.to
-                    && (stamp >= window.from || (late && arrivals.is_some()))
-            };
-            let halves = halve(window, arrivals).unwrap();
-            for second in -5..1010 {
-                for late in [false, true] {
-                    let stamp = at(second).unwrap();
-                    let whole = u32::from(takes(&(window, arrivals), stamp, late));
-                    let parts: u32 = halves
-                        .iter()
-                        .map(|h| u32::from(takes(h, stamp, late)))
-                        .sum();
-                    assert_eq!(whole, parts, "{second} {late}");
-                }
-            }
-        }
-    }
 }

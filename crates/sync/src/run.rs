@@ -70,6 +70,7 @@ async fn record(ctx: &Context, settings: &Settings, outcome: &Result<RunSummary,
             SyncError::Interrupted
             | SyncError::Busy { .. }
             | SyncError::Suspended
+            | SyncError::NotEligible { .. }
             | SyncError::Disconnected
             | SyncError::Store(_),
         ) => return,
@@ -133,7 +134,7 @@ async fn passes(
 ) -> Result<RunSummary, SyncError> {
     let project = project(session, &found.record).await?;
     mapping::settle(session, &found.epoch, &project).await?;
-    let mode = history::mode_due(session, mode).await?;
+    let mode = history::mode_due(session.ctx, session.settings, mode).await?;
     let mut first = pass(session, &project, mode, &BTreeSet::new()).await?;
     serve(session, found).await?;
     let mut repulls_left = MAX_REPULLS;

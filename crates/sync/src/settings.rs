@@ -54,9 +54,19 @@ impl Settings {
     }
 }
 
+impl MappingPolicy {
+    /// Whether `mapping` may stay in force.
+    pub(crate) fn accepts(&self, mapping: &Mapping) -> bool {
+        match self {
+            Self::Spec(spec) => conforms(mapping, spec),
+            Self::Fixed(fixed) => fixed == mapping,
+        }
+    }
+}
+
 /// Whether `mapping` is one that `spec` could have resolved to, so that it stays in force
 /// although names have come or gone in the project.
-pub(crate) fn conforms(mapping: &Mapping, spec: &MappingSpec) -> bool {
+fn conforms(mapping: &Mapping, spec: &MappingSpec) -> bool {
     mapping.checkout_source == spec.checkout_source()
         && PostHogStage::ALL.into_iter().all(|stage| {
             let Some(mapped) = mapping.stage(stage) else {
@@ -82,4 +92,62 @@ pub(crate) fn conforms(mapping: &Mapping, spec: &MappingSpec) -> bool {
                 }
             }
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::event::EventName;
+    use domain::mapping::{KnownEvent, StageRule, StageSpec, resolve};
+
+    use super::*;
+
+    fn spec(written: &[(PostHogStage, &str)], source: CheckoutSource) -> MappingSpec {
+        let stages = written.iter().map(|&(stage, name)| StageSpec {
+            stage,
+            rules: vec![StageRule {
+                name: EventName::from(name),
+                url_path: None,
+            }],
+        });
+        MappingSpec::new(stages.collect(), source).unwrap()
+    }
+
+    #[test]
+    fn a_resolved_mapping_conforms_to_its_own_spec_and_to_no_other() {
+        use PostHogStage::{AddedToCart, CheckoutStarted, ProductViewed};
+        let specs = [
+            spec(&[], CheckoutSource::Auto),
+            spec(&[], CheckoutSource::PostHog),
+            spec(&[], CheckoutSource::Shopify),
+            spec(&[(AddedToCart, "Product Added")], CheckoutSource::Auto),
+            spec(&[(AddedToCart, "in the bag")], CheckoutSource::Auto),
+            spec(&[(CheckoutStarted, "Product Added")], CheckoutSource::Auto),
+            spec(
+                &[(ProductViewed, "seen"), (AddedToCart, "bag")],
+                CheckoutSource::Auto,
+            ),
+        ];
+        let known = [KnownEvent {
+            name: EventName::from("Product Added"),
+            events: 12,
+        }];
+        for (index, one) in specs.iter().enumerate() {
+            let mapping = resolve(one, &known, true).mapping;
+            for (other, another) in specs.iter().enumerate() {
+                assert_eq!(
+                    conforms(&mapping, another),
+                    index == other,
+                    "{index} {other}"
+                );
+            }
+            assert!(MappingPolicy::Fixed(mapping.clone()).accepts(&mapping));
+        }
+    }
+
+    #[test]
+    fn a_default_stays_although_the_project_would_now_give_another() {
+        let spec = spec(&[], CheckoutSource::Auto);
+        let before = resolve(&spec, &[], false).mapping;
+        assert!(conforms(&before, &spec));
+    }
 }

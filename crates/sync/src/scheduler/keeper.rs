@@ -197,8 +197,8 @@ impl Keeper {
         Some(wake)
     }
 
+    /// Whoever watches shows or logs it; nobody else does.
     fn tell_failure(&self, reason: &'static str, message: String, retry_at: Option<Timestamp>) {
-        tracing::warn!(reason, retry_at = ?retry_at.map(|at| at.to_string()), "{message}");
         self.ctx.progress.report(
             &self.connection.settings.desired.name,
             Update::Failed {

@@ -82,15 +82,8 @@ async fn many_events_in_one_microsecond_are_all_read_although_a_page_cannot_hold
             stamp,
         ));
     }
-    let shop = Shop::open(project).await;
-    shop.stub.set_limits(posthog_stub::Limits {
-        too_much: Some(TooMuch {
-            span: None,
-            rows: Some(100),
-            status: 504,
-        }),
-        ..Default::default()
-    });
+    let mut shop = Shop::open(project).await;
+    shop.page_rows = Some(40);
     let summary = shop.run(SyncMode::Backfill).await.unwrap();
     assert_eq!(summary.totals.events_stored, 150);
 }

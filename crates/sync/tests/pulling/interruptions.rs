@@ -30,9 +30,10 @@ impl<F: Fn() + Send + Sync> Progress for AtNth<F> {
     }
 }
 
-/// A world that needs many slices, so that there are many places to stop at.
+/// A world that needs many slices and pages, so that there are many places to stop at.
 async fn shop_of_many_pages(seed: u64) -> Shop {
-    let shop = Shop::open(project(seed, 500, at(NOW), days(30))).await;
+    let mut shop = Shop::open(project(seed, 500, at(NOW), days(30))).await;
+    shop.page_rows = Some(45);
     shop.stub.set_limits(posthog_stub::Limits {
         too_much: Some(posthog_stub::TooMuch {
             span: None,
@@ -96,7 +97,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_backfill_stopped_anywhere_and_gone_on_with_ends_like_an_undisturbed_one(

@@ -1,5 +1,7 @@
 //! The whole of a run against a stand-in PostHog over HTTP and the real SQLite store.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod backfills;
 mod checks;
 mod identities;

@@ -15,8 +15,8 @@ const DAY: Date = date(2026, 3, 12);
 /// Five events on every day of six weeks.
 fn steady() -> Project {
     let mut project = Project::new(PROJECT, "Shop");
-    for hour in 0..(24 * 45) {
-        if hour % 5 == 0 {
+    for hour in 1..(24 * 45) {
+        if hour % 5 == 1 {
             let stamp = at(NOW) - HOUR * hour;
             let uuid = Uuid::from_u128(u128::try_from(hour).unwrap() + 1);
             project.capture(Event::new("$pageview", "visitor", stamp).uuid(uuid));
@@ -42,12 +42,12 @@ async fn verdict(shop: &Shop) -> DayVerdict {
 
 /// Removes one event of [`DAY`] from PostHog, as a deletion does: without a trace.
 fn delete_one(shop: &Shop) -> Uuid {
-    let noon = at("2026-03-12T12:00:00Z");
+    let morning = at("2026-03-12T06:00:00Z");
     shop.edit(|project| {
         let found = project
             .events()
             .iter()
-            .find(|event| event.timestamp >= noon && event.timestamp < noon + HOUR * 6)
+            .find(|event| event.timestamp >= morning && event.timestamp < morning + HOUR * 16)
             .map(|event| event.uuid);
         let uuid = found.unwrap();
         project.retain_events(|event| event.uuid != uuid);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use domain::mapping::MappingSpec;
 use domain::plan::{Plan, PlanStanding};
-use domain::storage::{DesiredConnection, EventFilter, EventKey, Store};
+use domain::storage::{BudgetLimits, DesiredConnection, EventFilter, EventKey, Store};
 use domain::sync::SyncMode;
 use domain::{ApiHost, ApiKey, ConnectionId, ConnectionName, Epoch, ProjectId};
 use jiff::{SignedDuration, Timestamp};
-use posthog::{Client, ClientConfig, Http, HttpConfig};
+use posthog::{Client, ClientConfig, Gate, Http, HttpConfig, LocalGate};
 use posthog_stub::{Key, Project, Stub, StubHandle, World};
 use sync::{
     Clock, Context, MappingPolicy, Progress, RefreshPolicy, RetryPolicy, RunSummary, Settings,
@@ -48,8 +48,18 @@ pub(crate) struct Shop {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) settings: Settings,
     pub(crate) http: Http,
+    /// Rows that one answer holds; PostHog's own most unless set.
+    pub(crate) page_rows: Option<usize>,
+    /// Whether requests are held to PostHog's limits, which days of tests would soon use up.
+    pub(crate) is_metered: bool,
     _dir: tempfile::TempDir,
 }
+
+const UNLIMITED: BudgetLimits = BudgetLimits {
+    concurrent: 3,
+    per_minute: u32::MAX,
+    per_hour: u32::MAX,
+};
 
 /// The time at which every test begins.
 pub(crate) const NOW: &str = "2026-03-20T10:30:00Z";
@@ -78,6 +88,8 @@ impl Shop {
             clock: Arc::new(TestClock(Mutex::new(at(NOW)))),
             settings,
             http: http(),
+            page_rows: None,
+            is_metered: false,
             _dir: dir,
         }
     }
@@ -111,15 +123,24 @@ impl Shop {
 
     pub(crate) fn client(&self) -> Client {
         let desired = &self.settings.desired;
-        let gate = StoreGate::new(Arc::clone(&self.store), desired.epoch.clone(), Share::Run);
-        Client::new(ClientConfig {
+        let gate: Arc<dyn Gate> = if self.is_metered {
+            let key = desired.epoch.clone();
+            Arc::new(StoreGate::new(Arc::clone(&self.store), key, Share::Run))
+        } else {
+            Arc::new(LocalGate::new(UNLIMITED))
+        };
+        let client = Client::new(ClientConfig {
             host: desired.epoch.host.clone(),
             project: desired.epoch.project_id,
             key: key(KEY),
             http: self.http.clone(),
-            gate: Arc::new(gate),
+            gate,
             id_properties: desired.id_properties.clone(),
-        })
+        });
+        match self.page_rows {
+            Some(rows) => client.with_page_rows(rows),
+            None => client,
+        }
     }
 
     pub(crate) fn context(&self) -> Context {

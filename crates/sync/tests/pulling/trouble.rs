@@ -60,19 +60,24 @@ async fn an_answer_that_cannot_be_trusted_stores_nothing_of_itself_and_is_told()
 
 #[tokio::test]
 async fn a_run_that_failed_midway_goes_on_where_it_stopped() {
-    let shop = Shop::open(project(13, 400, at(NOW), days(30))).await;
+    let mut shop = Shop::open(project(13, 400, at(NOW), days(30))).await;
+    shop.page_rows = Some(50);
     shop.stub
         .faults()
-        .push_after(Endpoint::Query, 6, usize::MAX, Fault::Internal);
+        .push_after(Endpoint::Query, 14, usize::MAX, Fault::Internal);
     shop.run(SyncMode::Backfill).await.unwrap_err();
+    let before = shop.rows().await.len();
+    assert!(before > 0);
     shop.stub.faults().clear();
     let summary = shop.run(SyncMode::Backfill).await.unwrap();
+    assert!(summary.resumed);
     assert_exact(&shop, summary.from, summary.to).await;
 }
 
 #[tokio::test]
 async fn a_used_up_budget_ends_the_run_and_holds_back_whoever_asks_next() {
-    let shop = Shop::open(project(13, 50, at(NOW), days(30))).await;
+    let mut shop = Shop::open(project(13, 50, at(NOW), days(30))).await;
+    shop.is_metered = true;
     shop.stub
         .faults()
         .push(Endpoint::Query, Fault::Budget { retry_after: 3000 });
@@ -94,4 +99,29 @@ async fn a_revoked_key_is_named_as_such() {
     shop.stub.edit(|world| world.revoke_key(crate::shop::KEY));
     let error = shop.run(SyncMode::Refresh).await.unwrap_err();
     assert_eq!(error.reason(), "InvalidApiKey");
+}
+
+#[tokio::test]
+async fn several_connections_to_one_project_keep_to_its_limits_together() {
+    let mut shop = Shop::open(project(13, 400, at(NOW), days(30))).await;
+    shop.is_metered = true;
+    shop.page_rows = Some(30);
+    let mut twin = shop.settings.clone();
+    twin.desired.name.name = "twin".to_owned();
+    let store = &shop.store;
+    store.put_connection(&twin.desired, at(NOW)).await.unwrap();
+    shop.stub.set_limits(posthog_stub::Limits {
+        latency: Duration::from_millis(20),
+        ..Default::default()
+    });
+    let (first, second) = (shop.context(), shop.context());
+    let (first, second) = tokio::join!(
+        sync::run(&first, &shop.settings, SyncMode::Backfill),
+        sync::run(&second, &twin, SyncMode::Backfill),
+    );
+    assert_eq!(
+        first.unwrap().totals.events_stored,
+        second.unwrap().totals.events_stored
+    );
+    assert!(shop.stub.peak_concurrency() <= 3);
 }
