@@ -313,9 +313,6 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
         known_events(from, to, None, MAX_ROWS),
         known_events(from, to, Some("product viewed"), MAX_ROWS),
         product_page_urls(from, to),
-        count_cells(window, None, None, MAX_ROWS),
-        count_cells(window, Some(late), None, MAX_ROWS),
-        count_cells(window, Some(late), Some((day, "$pageview")), MAX_ROWS),
         recount(day, next),
         uuids_of_day(day, None, MAX_ROWS),
         uuids_of_day(day, Some(Uuid::max()), MAX_ROWS),
@@ -323,6 +320,11 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
         person_overrides("", MAX_ROWS),
         person_mappings("d-1", MAX_ROWS),
     ];
+    for arrivals in [None, Some(late)] {
+        for after in [None, Some((day, "$pageview"))] {
+            queries.push(count_cells(window, arrivals, after, MAX_ROWS));
+        }
+    }
     queries.extend(example_pages(window));
     queries
         .into_iter()
@@ -357,22 +359,27 @@ fn example_pages(window: Window) -> Vec<Query> {
         timestamp: window.from,
         uuid: Uuid::max(),
     };
-    let mut pages = vec![page(&whole, Some(cursor), &id_columns, MAX_ROWS)];
     let kinds = [
         SliceEvents::AllButAutocapture,
         SliceEvents::Autocapture,
         SliceEvents::Named(vec![EventName::from("product viewed")]),
         SliceEvents::NamedAutocapture(EventName::from("$rageclick")),
     ];
+    let mut pages = Vec::new();
     for events in kinds {
-        let slice = Slice {
-            events,
-            arrived_since: Some(window.from),
-            part: Some(SlicePart { index: 1, of: 3 }),
-            ..whole.clone()
-        };
-        pages.push(page(&slice, None, &id_columns, MAX_ROWS));
-        pages.push(page(&slice, Some(cursor), &id_columns, MAX_ROWS));
+        for arrived_since in [None, Some(window.from)] {
+            for part in [None, Some(SlicePart { index: 1, of: 3 })] {
+                let slice = Slice {
+                    events: events.clone(),
+                    arrived_since,
+                    part,
+                    ..whole.clone()
+                };
+                for after in [None, Some(cursor)] {
+                    pages.push(page(&slice, after, &id_columns, MAX_ROWS));
+                }
+            }
+        }
     }
     pages
 }
