@@ -82,8 +82,9 @@ impl EventColumn {
             | Self::Properties
             | Self::DistinctId
             | Self::ElementsChain
-            | Self::PersonMode => Type::of(Kind::String),
-            Self::PersonProperties | Self::ElementsHref => Type::of(Kind::String),
+            | Self::PersonMode
+            | Self::PersonProperties
+            | Self::ElementsHref => Type::of(Kind::String),
             Self::Timestamp | Self::CreatedAt => Type::of(Kind::DateTime64(env.zone)),
             Self::PersonCreatedAt => Type::nullable(Kind::DateTime64(env.zone)),
             Self::TeamId => Type::of(Kind::Int64),

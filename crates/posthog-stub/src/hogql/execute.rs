@@ -211,7 +211,8 @@ impl<'e, 'w> Executor<'e, 'w> {
         let aggregated = |expr: &Expr| {
             let mut found = false;
             expr.visit(&mut |part| {
-                found |= matches!(part, Expr::Call { name, .. } if aggregate::named(name).is_some())
+                found |=
+                    matches!(part, Expr::Call { name, .. } if aggregate::named(name).is_some());
             });
             found
         };
@@ -321,10 +322,10 @@ fn expand(items: &[Item], schema: &Schema) -> Vec<Item> {
     for item in items {
         match (&item.expr, schema) {
             (Expr::Star, Schema::Events) => {
-                all.extend(columns::STAR.iter().map(|(name, _)| field(name)))
+                all.extend(columns::STAR.iter().map(|(name, _)| field(name)));
             }
             (Expr::Star, Schema::Cells(columns)) => {
-                all.extend(columns.iter().map(|column| field(&column.name)))
+                all.extend(columns.iter().map(|column| field(&column.name)));
             }
             _ => all.push(item.clone()),
         }

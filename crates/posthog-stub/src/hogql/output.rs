@@ -111,7 +111,7 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
                 '\r' => out.extend_from_slice(b"\\r"),
                 '\t' => out.extend_from_slice(b"\\t"),
                 control if (control as u32) < 0x20 => {
-                    drop(write!(out, "\\u{:04x}", control as u32))
+                    drop(write!(out, "\\u{:04x}", control as u32));
                 }
                 other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
             }

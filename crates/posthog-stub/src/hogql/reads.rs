@@ -1,7 +1,7 @@
 //! What a scan of the events table would cost ClickHouse, and which rows it can skip.
 //!
 //! The table is sorted by day, event name and hash of the distinct id: bounds on `timestamp` skip
-//! days, names skip the rest of a day, nothing else skips anything. Narrow columns are read for every
+//! days, names skip the rest of a day, ranges of the hash the rest of a name, nothing else skips anything. Narrow columns are read for every
 //! row that is not skipped; what is weighed by content (properties, elements chain) for rows that pass the filter.
 
 use std::collections::HashSet;
@@ -23,6 +23,8 @@ pub(crate) struct Bounds {
     /// Last instant within.
     pub(crate) to: Option<i64>,
     names: Option<Arc<HashSet<Value>>>,
+    /// First and last hash of the distinct id within.
+    hashes: Option<(i128, i128)>,
 }
 
 impl Bounds {
@@ -56,13 +58,31 @@ impl Bounds {
                 {
                     self.names = Some(Arc::new(HashSet::from([name.clone()])));
                 }
+                (Node::Call(function, args), Node::Const(hash))
+                    if function.is("cityHash64")
+                        && *args == [Node::Event(EventColumn::DistinctId)] =>
+                {
+                    self.hash(*operator, hash);
+                }
                 _ => {}
             },
             Node::In(item, names, false) if **item == Node::Event(EventColumn::Event) => {
-                self.names = Some(names.clone())
+                self.names = Some(names.clone());
             }
             _ => {}
         }
+    }
+
+    fn hash(&mut self, operator: Operator, hash: &Value) {
+        let Some(hash) = hash.as_int() else { return };
+        let (from, to) = self.hashes.unwrap_or((0, i128::from(u64::MAX)));
+        self.hashes = match operator {
+            Operator::Greater => Some((from.max(hash + 1), to)),
+            Operator::GreaterOrEqual => Some((from.max(hash), to)),
+            Operator::Less => Some((from, to.min(hash - 1))),
+            Operator::LessOrEqual => Some((from, to.min(hash))),
+            _ => self.hashes,
+        };
     }
 
     fn time(&mut self, operator: Operator, micros: i64) {
@@ -86,7 +106,7 @@ impl Bounds {
         slice(events, self.from, self.to)
     }
 
-    /// Rows that ClickHouse cannot skip: whole days, and within them whole names.
+    /// Rows that ClickHouse cannot skip: whole days, within them whole names, within those a range of hashes.
     pub(crate) fn unskipped(&self, events: &[Event]) -> u64 {
         let from = self.from.map(|micros| micros.div_euclid(DAY) * DAY);
         let to = self.to.map(|micros| (micros.div_euclid(DAY) + 1) * DAY - 1);
@@ -95,9 +115,17 @@ impl Bounds {
             None => days.len(),
             Some(names) => {
                 let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
-                days.iter()
-                    .filter(|event| names.contains(&event.event.as_str()))
-                    .count()
+                let within = |event: &&Event| match self.hashes {
+                    None => true,
+                    Some((from, to)) => {
+                        let hash = ch_cityhash102::cityhash64(event.distinct_id.as_bytes());
+                        (from..=to).contains(&i128::from(hash))
+                    }
+                };
+                let named = days
+                    .iter()
+                    .filter(|event| names.contains(&event.event.as_str()));
+                named.filter(within).count()
             }
         };
         count as u64

@@ -33,6 +33,10 @@ fn json_rows(set: &ResultSet) -> Json {
 }
 
 /// The rows of a query that must succeed, as JSON.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "calls read better without a borrow"
+)]
 fn rows(project: &Project, text: &str, values: Json) -> Json {
     match ask(project, text, &values) {
         Ok(set) => json_rows(&set),
@@ -51,6 +55,10 @@ fn value(expression: &str) -> Json {
 }
 
 /// The code of a query that must fail.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "calls read better without a borrow"
+)]
 fn refusal(project: &Project, text: &str, values: Json) -> (&'static str, String) {
     match ask(project, text, &values) {
         Err(QueryError::Invalid { code, detail }) => (code, detail),

@@ -57,7 +57,7 @@ pub(crate) fn body(fault: Option<&Fault>, bytes: Vec<u8>) -> Body {
             bytes: piece,
             every,
         }) => drip(bytes.into(), (*piece).max(1), *every),
-        Some(Fault::Truncated { bytes: sent }) => truncated(bytes.into(), *sent),
+        Some(Fault::Truncated { bytes: sent }) => truncated(&bytes.into(), *sent),
         Some(Fault::Endless) => endless(),
         _ => Body::from(bytes),
     }
@@ -74,7 +74,7 @@ fn drip(bytes: Bytes, piece: usize, every: Duration) -> Body {
     }))
 }
 
-fn truncated(bytes: Bytes, sent: usize) -> Body {
+fn truncated(bytes: &Bytes, sent: usize) -> Body {
     let head = bytes.slice(..sent.min(bytes.len()));
     let broken = io::Error::from(io::ErrorKind::ConnectionAborted);
     let parts = [

@@ -141,7 +141,7 @@ impl<'s> Session<'s> {
         let handle = self.random.text(&COLLECTIONS);
         self.view(&format!("/collections/{handle}"), "");
         self.step(Step::CollectionViewed, |own| {
-            own.set(NAMES.category, handle)
+            own.set(NAMES.category, handle);
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::aggregate::State;
+use super::super::aggregate::{Spec, State};
 use super::super::compile::Grouping;
 use super::super::error::QueryError;
 use super::super::source::{Row, Source};
@@ -19,7 +19,7 @@ impl Executor<'_, '_> {
         limit_by: &LimitBy,
     ) -> Result<Vec<Vec<Value>>, QueryError> {
         let specs = grouping.aggregates.into_inner();
-        let start = || -> Vec<State> { specs.iter().map(|spec| spec.start()).collect() };
+        let start = || -> Vec<State> { specs.iter().map(Spec::start).collect() };
         let mut places: HashMap<Vec<Value>, usize> = HashMap::new();
         let mut groups: Vec<Vec<State>> = Vec::new();
         if grouping.keys.is_empty() {

@@ -101,6 +101,10 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    pub(crate) fn is(self, name: &str) -> bool {
+        self.name == name
+    }
+
     pub(crate) fn call(self, env: &Env<'_>, args: &[Value]) -> Result<Value, QueryError> {
         if !self.takes_null && args.iter().any(Value::is_null) {
             return Ok(Value::Null);

@@ -28,7 +28,7 @@ pub(super) const ALL: &[Definition] = &[
     Definition::new("cutQueryString", (1, 1), string, cut_query_string),
     Definition::new("cityHash64", (1, 1), unsigned, city_hash),
     // Tells ClickHouse's index what to look at and is itself always true.
-    Definition::new("indexHint", (1, 1), flag, |_, _| Ok(Value::flag(true))),
+    Definition::new("indexHint", (1, 1), flag, |_, _| Ok(Value::flag(true))).taking_null(),
     Definition::new("identity", (1, 1), first, |_, args| {
         Ok(args.first().cloned().unwrap_or(Value::Null))
     }),
