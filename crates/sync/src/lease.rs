@@ -39,6 +39,7 @@ impl HeldLease {
                     if tokio::time::Instant::now() >= give_up {
                         return Err(error);
                     }
+                    tracing::debug!(%error, "waiting for the other run");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 Err(error) => return Err(error),

@@ -13,6 +13,7 @@ mod history;
 mod lease;
 mod mapping;
 mod pace;
+mod pass;
 mod persons;
 mod plan;
 pub mod progress;

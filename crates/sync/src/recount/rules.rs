@@ -51,11 +51,12 @@ impl Scope {
             bounds.now - SignedDuration::from_hours(24 * i64::from(bounds.retention_days));
         let mut from = bounds.covered_from.max(kept_here);
         if let Some(months) = bounds.project_months {
-            // One more day: when exactly PostHog drops a day is not documented.
-            let kept_there = utc_day(bounds.now)
-                .checked_sub(i64::from(months).months())
-                .and_then(|day| day.checked_add(2.days()))
-                .ok()?;
+            // The shorter of two readings of a month, and two days more: when exactly PostHog
+            // drops a day is not documented, and what it dropped must not look deleted.
+            let (today, months) = (utc_day(bounds.now), i64::from(months));
+            let by_calendar = today.checked_sub(months.months()).ok()?;
+            let by_days = today.checked_sub((30 * months).days()).ok()?;
+            let kept_there = by_calendar.max(by_days).checked_add(2.days()).ok()?;
             from = from.max(start_of(kept_there));
         }
         let mut first = utc_day(from);
@@ -195,152 +196,4 @@ fn days_between(earlier: Date, later: Date) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::civil::date;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn seen(remote: u64, local: u64, verdict: Verdict, repulls: u32, when: &str) -> DayVerdict {
-        DayVerdict {
-            day: date(2026, 3, 1),
-            remote,
-            local,
-            verdict,
-            repulls,
-            counted_at: at(when),
-        }
-    }
-
-    const DAY: Date = date(2026, 3, 1);
-
-    fn bounds(covered_from: &str, retention_days: u32, project_months: Option<u32>) -> Bounds {
-        Bounds {
-            covered_from: at(covered_from),
-            read_to: at("2026-03-10T11:59:00Z"),
-            now: at("2026-03-10T12:00:00Z"),
-            retention_days,
-            project_months,
-        }
-    }
-
-    #[test]
-    fn the_day_in_which_a_backfill_began_is_never_counted() {
-        let scope = Scope::of(&bounds("2026-03-01T00:00:01Z", 400, None)).unwrap();
-        assert_eq!(scope.first, date(2026, 3, 2));
-        assert_eq!(scope.last, date(2026, 3, 9), "today is not whole yet");
-        let whole = Scope::of(&bounds("2026-03-01T00:00:00Z", 400, None)).unwrap();
-        assert_eq!(whole.first, date(2026, 3, 1));
-    }
-
-    #[test]
-    fn days_that_either_retention_may_have_cut_are_never_counted() {
-        let ours = Scope::of(&bounds("2025-01-01T00:00:00Z", 3, None)).unwrap();
-        assert_eq!(ours.first, date(2026, 3, 8));
-        let theirs = Scope::of(&bounds("2025-01-01T00:00:00Z", 400, Some(1))).unwrap();
-        assert_eq!(theirs.first, date(2026, 2, 12));
-    }
-
-    #[test]
-    fn every_day_is_in_turn_within_thirty_days_and_recent_ones_daily() {
-        let today = date(2026, 6, 1);
-        for back in 0..=30 {
-            assert!(is_in_turn(today.checked_sub(back.days()).unwrap(), today));
-        }
-        let old = date(2026, 1, 1);
-        let turns = (0..30)
-            .filter(|day| is_in_turn(old, today.checked_add(day.days()).unwrap()))
-            .count();
-        assert_eq!(turns, 1);
-    }
-
-    #[test]
-    fn a_settled_day_is_due_daily_and_a_pending_one_after_an_hour() {
-        let now = at("2026-03-02T12:00:00Z");
-        let scope = Scope {
-            first: DAY,
-            last: DAY,
-        };
-        let due = |verdict: DayVerdict| {
-            !days_due(scope, &BTreeMap::from([(DAY, verdict)]), now, false).is_empty()
-        };
-        assert!(!due(seen(
-            5,
-            5,
-            Verdict::Verified,
-            0,
-            "2026-03-02T10:00:00Z"
-        )));
-        assert!(due(seen(
-            5,
-            5,
-            Verdict::Verified,
-            0,
-            "2026-03-01T12:20:00Z"
-        )));
-        assert!(!due(seen(
-            4,
-            5,
-            Verdict::Pending,
-            0,
-            "2026-03-02T11:30:00Z"
-        )));
-        assert!(due(seen(4, 5, Verdict::Pending, 0, "2026-03-02T11:00:00Z")));
-        assert!(due(seen(6, 5, Verdict::Pending, 0, "2026-03-02T11:59:00Z")));
-    }
-
-    #[test]
-    fn a_missing_event_is_pulled_again_twice_for_one_count_and_then_is_a_mismatch() {
-        let now = at("2026-03-02T12:00:00Z");
-        let (first, call) = judge(DAY, (10, 9), None, false, now);
-        assert_eq!(
-            (first.verdict, first.repulls, call),
-            (Verdict::Pending, 0, Call::Repull)
-        );
-        let (second, call) = judge(DAY, (10, 9), Some(&first), true, now);
-        assert_eq!(
-            (second.verdict, second.repulls, call),
-            (Verdict::Pending, 1, Call::Repull)
-        );
-        let (third, call) = judge(DAY, (10, 9), Some(&second), true, now);
-        assert_eq!(
-            (third.verdict, third.repulls, call),
-            (Verdict::Mismatch, 2, Call::Nothing)
-        );
-        let (again, call) = judge(DAY, (10, 9), Some(&third), false, now);
-        assert_eq!((again.verdict, call), (Verdict::Mismatch, Call::Nothing));
-        let (changed, call) = judge(DAY, (11, 9), Some(&again), false, now);
-        assert_eq!(
-            (changed.verdict, changed.repulls, call),
-            (Verdict::Pending, 0, Call::Repull)
-        );
-    }
-
-    #[test]
-    fn nothing_is_removed_on_one_count_nor_on_two_that_disagree_or_are_too_close() {
-        let noon = at("2026-03-02T12:00:00Z");
-        let (first, call) = judge(DAY, (8, 9), None, false, noon);
-        assert_eq!((first.verdict, call), (Verdict::Pending, Call::Nothing));
-        let soon = at("2026-03-02T12:30:00Z");
-        let (second, call) = judge(DAY, (8, 9), Some(&first), false, soon);
-        assert_eq!(call, Call::Nothing);
-        assert_eq!(
-            second.counted_at, noon,
-            "the hour begins with the first count"
-        );
-        let late = at("2026-03-02T13:05:00Z");
-        let (_, call) = judge(DAY, (7, 9), Some(&second), false, late);
-        assert_eq!(call, Call::Nothing);
-        let (_, call) = judge(DAY, (8, 9), Some(&second), false, late);
-        assert_eq!(call, Call::Removal);
-    }
-
-    #[test]
-    fn a_count_that_once_said_more_does_not_vouch_for_a_removal() {
-        let (first, _) = judge(DAY, (8, 7), None, false, at("2026-03-02T12:00:00Z"));
-        let (_, call) = judge(DAY, (8, 9), Some(&first), true, at("2026-03-02T14:00:00Z"));
-        assert_eq!(call, Call::Nothing);
-    }
-}
+mod tests;

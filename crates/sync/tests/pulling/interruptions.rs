@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::ConnectionName;
-use domain::storage::StoreError;
+use domain::storage::{Lease, StoreError};
 use domain::sync::SyncMode;
 use posthog_stub::{Endpoint, Fault};
 use proptest::prelude::*;
@@ -182,6 +182,34 @@ async fn a_run_waits_for_a_dead_holders_lease_and_the_dead_one_can_write_no_more
     assert_exact(&shop, summary.from, summary.to).await;
     let late = shop.store.renew_lease(&dead, Duration::from_secs(60)).await;
     assert!(matches!(late, Err(StoreError::FenceLost)), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_was_taken_over_stops_without_another_word() {
+    let shop = Shop::open(project(1, 100, at(NOW), days(30))).await;
+    // The fourth query is the first page.
+    let slow = Fault::Delay(Duration::from_millis(1000));
+    shop.stub.faults().push_after(Endpoint::Query, 3, 2, slow);
+    let taken_over = async {
+        while shop.stub.requests().len() < 5 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let first = Lease {
+            connection: shop.id(),
+            fence: 1,
+        };
+        let store = &shop.store;
+        store.renew_lease(&first, Duration::ZERO).await.unwrap();
+        let ttl = Duration::from_secs(60);
+        store.acquire_lease(shop.id(), "other", ttl).await.unwrap()
+    };
+    let (first, _) = tokio::join!(shop.run(SyncMode::Backfill), taken_over);
+    let error = first.unwrap_err();
+    assert_eq!(error.reason(), "FenceLost");
+    assert!(shop.rows().await.is_empty());
+    let name = &shop.settings.desired.name;
+    let record = shop.store.connection(name).await.unwrap().unwrap();
+    assert_eq!(record.failure, None);
 }
 
 #[tokio::test]

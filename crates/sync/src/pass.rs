@@ -1,0 +1,150 @@
+//! One pass: reads a window whole, follows persons, recounts what is due, and ends as a recorded
+//! run that the next attempt goes on with when this one is stopped.
+
+use std::collections::BTreeSet;
+
+use domain::storage::{NewRun, OpenRun, RunEnd, RunId, RunRecord, StoreError};
+use domain::sync::SyncMode;
+use jiff::civil::Date;
+
+use crate::error::SyncError;
+use crate::progress::{Step, Update};
+use crate::project::Project;
+use crate::recount::Recount;
+use crate::session::Session;
+use crate::summary::RunSummary;
+use crate::{definitions, history, persons, plan, read};
+
+/// What a pass did.
+pub(crate) struct Passed {
+    pub(crate) summary: RunSummary,
+    /// Days whose counts differ, to be read again.
+    pub(crate) repull: BTreeSet<Date>,
+}
+
+/// Reads one window whole, follows persons, recounts what is due, and ends the run.
+pub(crate) async fn pass(
+    session: &Session<'_>,
+    project: &Project,
+    mode: SyncMode,
+    repull: &BTreeSet<Date>,
+) -> Result<Passed, SyncError> {
+    let opened = open(session, project, mode, repull).await?;
+    let (run, planned, repulled) = (opened.open.id, opened.open.run.clone(), opened.repulled);
+    tracing::Span::current().record("run", tracing::field::display(run.0));
+    session.tell(Update::Began {
+        mode,
+        resumed: opened.resumed,
+    });
+    session.begin(Step::Reading)?;
+    read::read_slices(session, opened.open).await?;
+
+    follow(session, project, &planned).await?;
+    let recount = Recount {
+        covered_from: history::covered_from(session, Some(&planned)).await?,
+        read_to: planned.window.to,
+        project_months: project.summary.event_retention_months,
+        all: mode == SyncMode::Backfill,
+        repulled: &repulled,
+    };
+    let counted = recount.run(session).await?;
+    expire(session).await?;
+    session.charge(run, counted.removed).await?;
+    let ended = end(session, run).await?;
+    let completeness = recount.completeness(session).await?;
+    let name = session.settings.desired.name.to_string();
+    Ok(Passed {
+        summary: RunSummary::of(name, &ended, opened.resumed, completeness),
+        repull: counted.repull,
+    })
+}
+
+struct Opened {
+    open: OpenRun,
+    resumed: bool,
+    repulled: BTreeSet<Date>,
+}
+
+/// Goes on with the open run of this mode, or plans and begins one.
+async fn open(
+    session: &Session<'_>,
+    project: &Project,
+    mode: SyncMode,
+    repull: &BTreeSet<Date>,
+) -> Result<Opened, SyncError> {
+    let store = &session.ctx.store;
+    if repull.is_empty()
+        && let Some(open) = store.open_run(session.id, mode).await?
+    {
+        return Ok(Opened {
+            open,
+            resumed: true,
+            repulled: BTreeSet::new(),
+        });
+    }
+    session.begin(Step::Counting)?;
+    let repull = if mode == SyncMode::Refresh && repull.is_empty() {
+        &awaited(session, project).await?
+    } else {
+        repull
+    };
+    let plan = plan::plan(session, mode, repull).await?;
+    let run = store.begin_run(session.lease(), &plan.run).await?;
+    let open = store
+        .open_run(session.id, mode)
+        .await?
+        .filter(|open| open.id == run)
+        .ok_or(StoreError::FenceLost)?;
+    Ok(Opened {
+        open,
+        resumed: false,
+        repulled: plan.repulled,
+    })
+}
+
+/// Days that an earlier recount wants read again.
+async fn awaited(session: &Session<'_>, project: &Project) -> Result<BTreeSet<Date>, SyncError> {
+    let recount = Recount {
+        covered_from: history::covered_from(session, None).await?,
+        read_to: session.ctx.clock.now(),
+        project_months: project.summary.event_retention_months,
+        all: false,
+        repulled: &BTreeSet::new(),
+    };
+    recount.awaited(session).await
+}
+
+/// Persons and definitions: everything daily and at a backfill, what is new otherwise.
+async fn follow(session: &Session<'_>, project: &Project, run: &NewRun) -> Result<(), SyncError> {
+    let now = session.ctx.clock.now();
+    let epoch = session.ctx.store.epoch(session.id).await?;
+    let daily = epoch.is_none_or(|epoch| persons::is_whole_read_due(&epoch, now));
+    match run.arrivals {
+        Some(arrivals) if !daily => persons::read_recent(session, arrivals.since).await?,
+        _ => persons::read_all(session).await?,
+    }
+    if daily && project.definitions_readable {
+        definitions::read(session).await?;
+    }
+    Ok(())
+}
+
+/// Removes what is older than the retention.
+async fn expire(session: &Session<'_>) -> Result<(), SyncError> {
+    let kept_from = plan::kept_from(session);
+    let store = &session.ctx.store;
+    let expired = store.expire_events(session.lease(), kept_from).await?;
+    if expired > 0 {
+        tracing::info!(expired, before = %kept_from, "Events past their retention were removed.");
+    }
+    Ok(())
+}
+
+async fn end(session: &Session<'_>, run: RunId) -> Result<RunRecord, SyncError> {
+    session.asker.stop.check()?;
+    let now = session.ctx.clock.now();
+    let store = &session.ctx.store;
+    Ok(store
+        .end_run(session.lease(), run, &RunEnd::Complete, now)
+        .await?)
+}

@@ -1,0 +1,149 @@
+use super::*;
+use jiff::civil::date;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn seen(remote: u64, local: u64, verdict: Verdict, repulls: u32, when: &str) -> DayVerdict {
+    DayVerdict {
+        day: date(2026, 3, 1),
+        remote,
+        local,
+        verdict,
+        repulls,
+        counted_at: at(when),
+    }
+}
+
+const DAY: Date = date(2026, 3, 1);
+
+fn bounds(covered_from: &str, retention_days: u32, project_months: Option<u32>) -> Bounds {
+    Bounds {
+        covered_from: at(covered_from),
+        read_to: at("2026-03-10T11:59:00Z"),
+        now: at("2026-03-10T12:00:00Z"),
+        retention_days,
+        project_months,
+    }
+}
+
+#[test]
+fn the_day_in_which_a_backfill_began_is_never_counted() {
+    let scope = Scope::of(&bounds("2026-03-01T00:00:01Z", 400, None)).unwrap();
+    assert_eq!(scope.first, date(2026, 3, 2));
+    assert_eq!(scope.last, date(2026, 3, 9), "today is not whole yet");
+    let whole = Scope::of(&bounds("2026-03-01T00:00:00Z", 400, None)).unwrap();
+    assert_eq!(whole.first, date(2026, 3, 1));
+}
+
+#[test]
+fn days_that_either_retention_may_have_cut_are_never_counted() {
+    let ours = Scope::of(&bounds("2025-01-01T00:00:00Z", 3, None)).unwrap();
+    assert_eq!(ours.first, date(2026, 3, 8));
+    let theirs = Scope::of(&bounds("2025-01-01T00:00:00Z", 400, Some(1))).unwrap();
+    assert_eq!(theirs.first, date(2026, 2, 12));
+    let year = Scope::of(&bounds("2024-01-01T00:00:00Z", 800, Some(12))).unwrap();
+    assert_eq!(year.first, date(2025, 3, 17), "360 days, not 365");
+}
+
+#[test]
+fn every_day_is_in_turn_within_thirty_days_and_recent_ones_daily() {
+    let today = date(2026, 6, 1);
+    for back in 0..=30 {
+        assert!(is_in_turn(today.checked_sub(back.days()).unwrap(), today));
+    }
+    let old = date(2026, 1, 1);
+    let turns = (0..30)
+        .filter(|day| is_in_turn(old, today.checked_add(day.days()).unwrap()))
+        .count();
+    assert_eq!(turns, 1);
+}
+
+#[test]
+fn a_settled_day_is_due_daily_and_a_pending_one_after_an_hour() {
+    let now = at("2026-03-02T12:00:00Z");
+    let scope = Scope {
+        first: DAY,
+        last: DAY,
+    };
+    let due = |verdict: DayVerdict| {
+        !days_due(scope, &BTreeMap::from([(DAY, verdict)]), now, false).is_empty()
+    };
+    assert!(!due(seen(
+        5,
+        5,
+        Verdict::Verified,
+        0,
+        "2026-03-02T10:00:00Z"
+    )));
+    assert!(due(seen(
+        5,
+        5,
+        Verdict::Verified,
+        0,
+        "2026-03-01T12:20:00Z"
+    )));
+    assert!(!due(seen(
+        4,
+        5,
+        Verdict::Pending,
+        0,
+        "2026-03-02T11:30:00Z"
+    )));
+    assert!(due(seen(4, 5, Verdict::Pending, 0, "2026-03-02T11:00:00Z")));
+    assert!(due(seen(6, 5, Verdict::Pending, 0, "2026-03-02T11:59:00Z")));
+}
+
+#[test]
+fn a_missing_event_is_pulled_again_twice_for_one_count_and_then_is_a_mismatch() {
+    let now = at("2026-03-02T12:00:00Z");
+    let (first, call) = judge(DAY, (10, 9), None, false, now);
+    assert_eq!(
+        (first.verdict, first.repulls, call),
+        (Verdict::Pending, 0, Call::Repull)
+    );
+    let (second, call) = judge(DAY, (10, 9), Some(&first), true, now);
+    assert_eq!(
+        (second.verdict, second.repulls, call),
+        (Verdict::Pending, 1, Call::Repull)
+    );
+    let (third, call) = judge(DAY, (10, 9), Some(&second), true, now);
+    assert_eq!(
+        (third.verdict, third.repulls, call),
+        (Verdict::Mismatch, 2, Call::Nothing)
+    );
+    let (again, call) = judge(DAY, (10, 9), Some(&third), false, now);
+    assert_eq!((again.verdict, call), (Verdict::Mismatch, Call::Nothing));
+    let (changed, call) = judge(DAY, (11, 9), Some(&again), false, now);
+    assert_eq!(
+        (changed.verdict, changed.repulls, call),
+        (Verdict::Pending, 0, Call::Repull)
+    );
+}
+
+#[test]
+fn nothing_is_removed_on_one_count_nor_on_two_that_disagree_or_are_too_close() {
+    let noon = at("2026-03-02T12:00:00Z");
+    let (first, call) = judge(DAY, (8, 9), None, false, noon);
+    assert_eq!((first.verdict, call), (Verdict::Pending, Call::Nothing));
+    let soon = at("2026-03-02T12:30:00Z");
+    let (second, call) = judge(DAY, (8, 9), Some(&first), false, soon);
+    assert_eq!(call, Call::Nothing);
+    assert_eq!(
+        second.counted_at, noon,
+        "the hour begins with the first count"
+    );
+    let late = at("2026-03-02T13:05:00Z");
+    let (_, call) = judge(DAY, (7, 9), Some(&second), false, late);
+    assert_eq!(call, Call::Nothing);
+    let (_, call) = judge(DAY, (8, 9), Some(&second), false, late);
+    assert_eq!(call, Call::Removal);
+}
+
+#[test]
+fn a_count_that_once_said_more_does_not_vouch_for_a_removal() {
+    let (first, _) = judge(DAY, (8, 7), None, false, at("2026-03-02T12:00:00Z"));
+    let (_, call) = judge(DAY, (8, 9), Some(&first), true, at("2026-03-02T14:00:00Z"));
+    assert_eq!(call, Call::Nothing);
+}
