@@ -84,12 +84,13 @@ impl EventColumn {
             | Self::ElementsChain
             | Self::PersonMode
             | Self::PersonProperties
+            | Self::SessionId
+            | Self::WindowId
             | Self::ElementsHref => Type::of(Kind::String),
             Self::Timestamp | Self::CreatedAt => Type::of(Kind::DateTime64(env.zone)),
             Self::PersonCreatedAt => Type::nullable(Kind::DateTime64(env.zone)),
             Self::TeamId => Type::of(Kind::Int64),
             Self::PersonIsIdentified => Type::nullable(Kind::UInt8),
-            Self::SessionId | Self::WindowId => Type::nullable(Kind::String),
             Self::ElementsTexts | Self::ElementsIds | Self::ElementsTags => {
                 Type::of(Kind::Array(Box::new(Type::of(Kind::String))))
             }
@@ -164,18 +165,12 @@ pub(crate) fn person<'w>(env: &Env<'w>, event: &Event) -> Option<&'w crate::worl
         .get(&env.project.person_id_today(event))
 }
 
-/// A property as HogQL reads it.
+/// A property as HogQL reads it where no column of its own was made for it: the text "null" is a
+/// text, JSON null is NULL.
 pub(crate) fn property(value: Option<&Property>) -> Value {
     value
         .and_then(Property::hogql_text)
-        .map_or(Value::Null, |text| {
-            // PostHog cannot tell the text "null" from JSON null.
-            if *text == *"null" {
-                Value::Null
-            } else {
-                Value::Str(text)
-            }
-        })
+        .map_or(Value::Null, Value::Str)
 }
 
 pub(crate) fn instant(env: &Env<'_>, at: jiff::Timestamp) -> Value {
@@ -186,10 +181,13 @@ pub(crate) fn instant(env: &Env<'_>, at: jiff::Timestamp) -> Value {
     }
 }
 
+/// A property that PostHog keeps in a column of its own, which cannot be NULL: what is absent is
+/// empty, and JSON null is its text.
 fn text(event: &Event, name: Name) -> Value {
-    match property(event.properties.get(name)) {
-        Value::Str(text) if text.is_empty() => Value::Null,
-        value => value,
+    match event.properties.get(name) {
+        None => Value::str(""),
+        Some(Property::Null) => Value::str("null"),
+        Some(value) => value.hogql_text().map_or(Value::str(""), Value::Str),
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Nested {
 }
 
 impl Property {
-    /// What HogQL's `properties.x` yields; `None` is NULL (also the string "null", which PostHog cannot tell apart).
+    /// What HogQL's `properties.x` yields; `None` is NULL.
     #[must_use]
     pub fn hogql_text(&self) -> Option<Arc<str>> {
         match self {

@@ -46,7 +46,9 @@ impl<'a> Row<'a> {
         let (_, cell) = self.next()?;
         Ok(match cell {
             Cell::Null => None,
-            Cell::Text(text) => (!text.is_empty()).then_some(text),
+            // A column that PostHog has materialised cannot tell the text "null" from JSON null, and
+            // `$session_id` has no NULL at all; what an answer means must not hang on that.
+            Cell::Text(text) => (!text.is_empty() && text != "null").then_some(text),
             Cell::Number(text) | Cell::Json(text) => Some(text),
             Cell::Bool(value) => Some(value.to_string()),
         })

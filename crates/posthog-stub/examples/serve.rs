@@ -1,0 +1,173 @@
+//! Serves a generated shop and writes down what it holds, for tests that are not written in Rust:
+//!
+//! ```text
+//! cargo run -p posthog-stub --example serve -- FOLDER EVENTS
+//! ```
+//!
+//! Writes `events.jsonl`, `person_distinct_ids.jsonl` and `person_overrides.jsonl` into the folder,
+//! prints one line of JSON that says where it listens, and serves until its standard input ends. Then it
+//! writes every query that it was asked into `queries.jsonl`.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use posthog_stub::shop::Shop;
+use posthog_stub::{Event, Key, PersonLink, Project, PropertyType, Stub, StubHandle, World};
+use serde_json::{Value, json};
+
+const KEY: &str = "phx_contract_stand_in_key";
+const SCOPES: [&str; 5] = [
+    "query:read",
+    "project:read",
+    "event_definition:read",
+    "cohort:read",
+    "person:read",
+];
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, events] = arguments.as_slice() else {
+        return Err("the arguments are a folder and a number of events".into());
+    };
+    let folder = Path::new(folder);
+    let now = Timestamp::now();
+    let mut project = Shop {
+        events: events.parse()?,
+        ..Shop::new(now)
+    }
+    .generate();
+    project
+        .property_types
+        .insert("price".to_owned(), PropertyType::Numeric);
+    add_odd_events(&mut project, now)?;
+    write_tables(&project, folder)?;
+    let mut about = json!({
+        "project": project.id,
+        "timezone": project.timezone_name(),
+        "numeric": ["price"],
+        "key": KEY,
+    });
+    let key = Key::new(KEY).scopes(SCOPES);
+    let stub = Stub::start(World::new().with_project(project).with_key(key)).await?;
+    about["url"] = stub.url().into();
+    writeln!(io::stdout(), "{about}")?;
+    tokio::task::spawn_blocking(|| io::copy(&mut io::stdin().lock(), &mut io::sink())).await??;
+    write_queries(&stub, folder)?;
+    stub.shutdown().await;
+    Ok(())
+}
+
+/// Values and names that JSON, HogQL and ClickHouse each write in their own way.
+fn add_odd_events(project: &mut Project, now: Timestamp) -> Outcome<()> {
+    let values = [
+        json!("plain"),
+        json!("with \"quotes\" and a \\ in it"),
+        json!("\"\""),
+        json!("https://shop.example/products/größe/?a=b&c=/"),
+        json!("line\nbreak\ttab"),
+        json!(""),
+        json!("null"),
+        json!("19.90 EUR"),
+        json!("1e3"),
+        Value::Null,
+        json!(true),
+        json!(false),
+        json!(0),
+        json!(-5),
+        json!(19.99),
+        json!(7_890_123_456_789_i64),
+        json!([1, "two", {"three": 3}]),
+        json!({"b": {"a": "deep \"quote\""}}),
+    ];
+    let names = [
+        "customer_id",
+        "weird `name`",
+        "back\\slash",
+        "a.b",
+        "número",
+        "$current_url",
+        "$session_id",
+        "alias",
+        "$anon_distinct_id",
+        "price",
+        "sku",
+        "utm_source",
+    ];
+    let clicked = "a.btn:href=\"/cart\"nth-child=\"1\"text=\"Buy \\\"now\\\"; or: later\";div";
+    for (at, value) in values.into_iter().enumerate() {
+        // Two share each instant, and some instants have a fraction that ends in zeros.
+        let step = i64::try_from(at)?;
+        let seen =
+            now - SignedDuration::from_hours(30) + SignedDuration::from_micros(step / 2 * 500);
+        for (event, chain) in [("product viewed", ""), ("$autocapture", clicked)] {
+            let mut odd = Event::new(event, &format!("odd ' \\ {at}"), seen)
+                .elements_chain(chain)
+                .created_at(seen + SignedDuration::from_hours(step));
+            for (index, name) in names.iter().enumerate() {
+                if (index + at) % 5 != 0 {
+                    odd = odd.property(name, value.clone());
+                }
+            }
+            project.capture(odd);
+        }
+    }
+    Ok(())
+}
+
+fn write_tables(project: &Project, folder: &Path) -> Outcome<()> {
+    let mut events = BufWriter::new(File::create(folder.join("events.jsonl"))?);
+    for event in project.events() {
+        let row = json!({
+            "uuid": event.uuid,
+            "event": event.event.as_str(),
+            "properties": event.properties.to_json_text(),
+            "timestamp": event.timestamp.as_microsecond(),
+            "distinct_id": &*event.distinct_id,
+            "elements_chain": &*event.elements_chain,
+            "created_at": event.created_at.as_microsecond(),
+            "person_id": event.person_id,
+        });
+        writeln!(events, "{row}")?;
+    }
+    events.flush()?;
+    let ids = folder.join("person_distinct_ids.jsonl");
+    write_links(project.distinct_ids().iter(), &ids)?;
+    let overrides = folder.join("person_overrides.jsonl");
+    write_links(project.overrides().iter(), &overrides)
+}
+
+fn write_links<'a>(
+    links: impl Iterator<Item = (&'a Arc<str>, &'a PersonLink)>,
+    path: &Path,
+) -> Outcome<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    for (id, link) in links {
+        let row =
+            json!({"distinct_id": &**id, "person_id": link.person_id, "version": link.version});
+        writeln!(out, "{row}")?;
+    }
+    Ok(out.flush()?)
+}
+
+fn write_queries(stub: &StubHandle, folder: &Path) -> Outcome<()> {
+    let mut out = BufWriter::new(File::create(folder.join("queries.jsonl"))?);
+    for request in stub.requests() {
+        let Some(text) = request.query else { continue };
+        let row = json!({
+            "name": request.name,
+            "text": text,
+            "values": request.values,
+            "status": request.status,
+            "rows": request.rows,
+        });
+        writeln!(out, "{row}")?;
+    }
+    Ok(out.flush()?)
+}
