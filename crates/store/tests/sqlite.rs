@@ -1,4 +1,5 @@
 //! The suite of promises, kept by the SQLite store, and what concerns SQLite files alone.
+#![allow(clippy::unwrap_used)]
 
 mod suite;
 

@@ -154,7 +154,7 @@ CREATE TABLE person_links (
 ) STRICT;
 CREATE UNIQUE INDEX person_links_current ON person_links (epoch, distinct_id) WHERE valid_to IS NULL;
 CREATE INDEX person_links_of_person ON person_links (epoch, person_id, distinct_id) WHERE valid_to IS NULL;
-CREATE INDEX person_links_in_order ON person_links (epoch, distinct_id, person_id, valid_from, link);
+CREATE INDEX person_links_in_order ON person_links (epoch, distinct_id, person_id, link);
 
 -- One holder at a time; the fence is unique over all connections and all time, so that the
 -- lease of a purged epoch cannot match that of its successor.

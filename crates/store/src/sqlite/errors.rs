@@ -31,7 +31,7 @@ pub(super) fn sql(error: sqlx::Error) -> StoreError {
 }
 
 /// SQLite's primary result code, where the error came from SQLite.
-pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(extended & 0xff)
 }
@@ -39,6 +39,11 @@ pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
 /// Whether another connection kept the file locked for longer than was waited.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     primary_code(error) == Some(code::BUSY)
+}
+
+/// Whether the file is none of SQLite's.
+pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(code::NOT_A_DATABASE)
 }
 
 fn of_code(code: Option<i32>, said: String) -> StoreError {
@@ -80,4 +85,9 @@ pub(super) fn not_found(what: impl std::fmt::Display) -> StoreError {
     StoreError::NotFound {
         what: what.to_string(),
     }
+}
+
+/// A database that a person must do something about.
+pub(super) fn unusable(detail: String) -> StoreError {
+    StoreError::Unusable { detail }
 }

@@ -14,6 +14,7 @@ mod events_read;
 mod events_remove;
 mod events_write;
 mod facts;
+mod file;
 mod file_system;
 mod identities_read;
 mod identities_write;
@@ -24,8 +25,11 @@ mod remap;
 mod rollups;
 mod rows;
 mod runs;
+mod schema;
 mod slices;
 mod sync_store;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use domain::storage::Result;

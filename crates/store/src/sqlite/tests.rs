@@ -1,0 +1,163 @@
+//! Faults of the file that only the store's own connection can be given.
+
+use std::time::Duration;
+
+use domain::ApiHost;
+use domain::connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
+use domain::plan::{Plan, PlanStanding};
+use domain::storage::{
+    ConnectionStore, DesiredConnection, EventFilter, EventReader, IdentityWriter, Lease,
+    PersonMapping, ReadRange, StoreError, SyncStore,
+};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{SqliteStore, open};
+use crate::OpenOptions;
+
+async fn site() -> (TempDir, SqliteStore, ConnectionId, Lease) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = open(&path, &OpenOptions::default()).await.unwrap();
+    let desired = DesiredConnection {
+        name: ConnectionName::new("acme", "shop"),
+        epoch: Epoch {
+            host: ApiHost::parse("https://eu.posthog.com").unwrap(),
+            project_id: ProjectId::try_from(7).unwrap(),
+        },
+        plan: PlanStanding::Eligible {
+            plan: Plan::Starter,
+        },
+        suspended: false,
+        backfill_days: 30,
+        retention_days: 400,
+        id_properties: Vec::new(),
+    };
+    let now = Timestamp::UNIX_EPOCH;
+    let id = store.put_connection(&desired, now).await.unwrap().target;
+    let minute = Duration::from_secs(60);
+    let lease = store.acquire_lease(id, "test", minute).await.unwrap();
+    (folder, store, id, lease)
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_is_half_written() {
+    let (_folder, store, id, lease) = site().await;
+    let mappings: Vec<PersonMapping> = (0..5000)
+        .map(|number| PersonMapping {
+            distinct_id: format!("somebody with a rather long distinct id {number}"),
+            person_id: Uuid::from_u128(number),
+        })
+        .collect();
+    let observe = || {
+        store.observe_persons(
+            &lease,
+            &mappings,
+            &ReadRange::Answered,
+            Timestamp::UNIX_EPOCH,
+        )
+    };
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
+        .fetch_one(&store.writer)
+        .await
+        .unwrap();
+    let limit = |pages: i64| sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    sqlx::query(limit(pages + 20))
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    match observe().await {
+        Err(StoreError::Unavailable { detail }) => assert!(detail.contains("is full"), "{detail}"),
+        other => panic!("a full disk must be said, not {other:?}"),
+    }
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM person_links")
+        .fetch_one(&store.readers)
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
+    // With room again, the same goes through.
+    sqlx::query(limit(1_000_000))
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    assert_eq!(observe().await.unwrap(), 5000);
+    assert!(store.epoch(id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn stored_data_that_makes_no_sense_is_said_to_be_corrupt() {
+    let (_folder, store, id, lease) = site().await;
+    sqlx::query(
+        "INSERT INTO events (epoch, uuid, timestamp, created_at, event, stage, change_seq, distinct_id)
+         SELECT number, x'00', 1, 1, 'a', 77, 1, 'd' FROM epochs",
+    )
+    .execute(&store.writer)
+    .await
+    .unwrap();
+    let listed = store.events(id, &EventFilter::default(), None, 9).await;
+    assert!(
+        matches!(listed, Err(StoreError::Corrupt { .. })),
+        "{listed:?}"
+    );
+    sqlx::query("UPDATE epochs SET mapping = 'not JSON'")
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    let epoch = store.epoch(id).await;
+    assert!(
+        matches!(epoch, Err(StoreError::Corrupt { .. })),
+        "{epoch:?}"
+    );
+    let removed = store.remove_events(&lease, &[Uuid::nil()]).await;
+    assert!(
+        matches!(removed, Err(StoreError::Corrupt { .. })),
+        "{removed:?}"
+    );
+}
+
+#[tokio::test]
+async fn readers_cannot_write() {
+    let (_folder, store, ..) = site().await;
+    let refused = sqlx::query("DELETE FROM connections")
+        .execute(&store.readers)
+        .await;
+    assert!(refused.is_err());
+}
+
+/// Every list that may be long is read in its index's order, without sorting.
+#[tokio::test]
+async fn long_lists_are_read_without_sorting() {
+    let (_folder, store, id, _) = site().await;
+    for statement in [
+        "SELECT rowid FROM events INDEXED BY events_by_name
+         WHERE epoch = (SELECT number FROM epochs WHERE id = ?) AND event = 'a'
+            AND (timestamp, uuid) > (1, x'00') ORDER BY timestamp, uuid LIMIT 9",
+        "SELECT rowid FROM events INDEXED BY events_by_stage
+         WHERE epoch = (SELECT number FROM epochs WHERE id = ?) AND stage = 1
+            AND (timestamp, uuid) < (1, x'00') ORDER BY timestamp DESC, uuid DESC LIMIT 9",
+        "SELECT DISTINCT distinct_id FROM events INDEXED BY events_by_distinct_id
+         WHERE epoch = (SELECT number FROM epochs WHERE id = ?) AND distinct_id > 'a'
+            AND created_at >= 1 ORDER BY distinct_id LIMIT 9",
+        "SELECT link FROM person_links
+         WHERE epoch = (SELECT number FROM epochs WHERE id = ?)
+            AND (distinct_id, person_id, link) > ('a', x'00', 1)
+         ORDER BY distinct_id, person_id, link LIMIT 9",
+    ] {
+        let plan: Vec<String> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "EXPLAIN QUERY PLAN {statement}"
+        )))
+        .bind(id.0)
+        .fetch_all(&store.readers)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(_, _, _, detail): (i64, i64, i64, String)| detail)
+        .collect();
+        let plan = plan.join("\n");
+        assert!(
+            !plan.contains("TEMP B-TREE") && !plan.contains("SCAN events"),
+            "{statement}\n{plan}"
+        );
+    }
+}
