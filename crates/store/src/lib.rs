@@ -1,8 +1,16 @@
 //! Where everything pulled from PostHog is kept: [`open`] gives the `domain::storage::Store`
 //! that a database URL names. SQLite is behind it here, one file a statement group.
 
+mod columns;
 mod database_url;
+mod epoch_state;
+mod fact_rows;
+mod link_rows;
+mod list_branches;
+mod person_moves;
+mod run_rows;
 mod sqlite;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,5 @@
 //! The columns of an event: written in one order, read in another.
 
-use std::collections::BTreeMap;
-
 use domain::merge::{PlacedEvent, StoredRow};
 use domain::stage::PostHogStage;
 use domain::storage::{EventRow, Result};
@@ -9,9 +7,11 @@ use domain::{Event, EventName};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
 
-use super::errors::{corrupt, sql};
+use super::errors::sql;
 use super::rows::Parameters;
-use super::values::{from_json, instant, micros, to_json};
+use super::values::{instant, micros};
+pub(super) use crate::columns::stage;
+use crate::columns::{properties_from_json, properties_to_json};
 
 /// How many columns [`bind`] writes.
 pub(super) const WRITTEN: usize = 30;
@@ -154,28 +154,6 @@ pub(super) fn decode_stored(row: &SqliteRow) -> Result<StoredRow> {
 /// The rowid of a row of [`SELECT_STORED`].
 pub(super) fn rowid(row: &SqliteRow) -> Result<i64> {
     at(row, 7)
-}
-
-/// The stage of that stored number.
-pub(super) fn stage(number: Option<i16>) -> Result<Option<PostHogStage>> {
-    number
-        .map(|number| {
-            PostHogStage::from_number(number)
-                .ok_or_else(|| corrupt(format!("there is no stage {number}")))
-        })
-        .transpose()
-}
-
-/// Reads what `bind` wrote of identity properties.
-pub(super) fn properties_from_json(text: Option<&str>) -> Result<BTreeMap<String, String>> {
-    text.map_or_else(|| Ok(BTreeMap::new()), from_json)
-}
-
-fn properties_to_json(properties: &BTreeMap<String, String>) -> Result<Option<String>> {
-    if properties.is_empty() {
-        return Ok(None);
-    }
-    to_json(properties).map(Some)
 }
 
 fn at<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column: usize) -> Result<T> {

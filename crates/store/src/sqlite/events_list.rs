@@ -1,27 +1,15 @@
 //! Listing events page by page, each filter by the index that holds its order, and following
 //! their changes.
 
+use domain::ConnectionId;
 use domain::storage::{Change, ChangeKind, EventFilter, EventKey, EventRow, Result};
-use domain::{ConnectionId, EventName};
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 
 use super::SqliteStore;
 use super::errors::sql;
 use super::event_columns::{JOIN_PERSON, SELECT, change_seq, decode};
 use super::values::{get, limit as rows, micros};
-
-/// The most names that are each read from their own place in the index; more are filtered out
-/// of all events.
-const MAX_BRANCHES: usize = 32;
-
-/// A part of the events in which one index has them in the order asked for.
-#[derive(Clone, Copy)]
-enum Branch<'a> {
-    DistinctId(&'a str),
-    Stage(i16),
-    Name(&'a str),
-    All,
-}
+use crate::list_branches::{Branch, branches};
 
 impl SqliteStore {
     pub(super) async fn list_events(
@@ -114,25 +102,6 @@ impl SqliteStore {
         changes.truncate(limit);
         Ok(changes)
     }
-}
-
-fn branches(filter: &EventFilter) -> Vec<Branch<'_>> {
-    if let Some(distinct_id) = &filter.distinct_id {
-        return vec![Branch::DistinctId(distinct_id)];
-    }
-    if !filter.stages.is_empty() {
-        let mut stages: Vec<i16> = filter.stages.iter().map(|stage| stage.number()).collect();
-        stages.sort_unstable();
-        stages.dedup();
-        return stages.into_iter().map(Branch::Stage).collect();
-    }
-    let mut names: Vec<&str> = filter.names.iter().map(EventName::as_str).collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.is_empty() || names.len() > MAX_BRANCHES {
-        return vec![Branch::All];
-    }
-    names.into_iter().map(Branch::Name).collect()
 }
 
 fn push_branch(

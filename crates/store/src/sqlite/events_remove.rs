@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::events_write::any_kind;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use super::values::{limit, micros};
 use super::{SqliteStore, counts, event_columns, facts, leases};
+use crate::columns::any_kind;
 
 /// Events removed in one transaction: others wait that long for the file.
 const BATCH: usize = 4096;

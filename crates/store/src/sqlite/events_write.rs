@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use domain::Event;
-use domain::identity::{IdProperty, IdPropertyKind};
 use domain::merge::{Merged, PlacedEvent, Placement, StoredRow, merge};
 use domain::storage::{Lease, Page, PageOutcome, Result};
 use sqlx::SqliteConnection;
@@ -13,6 +11,7 @@ use super::epochs::EpochState;
 use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use super::{SqliteStore, counts, event_columns, facts, leases, slices};
+use crate::columns::properties_of;
 
 /// Rows of 30 parameters a statement. More gain nothing (docs/performance.md).
 const ROWS: usize = 128;
@@ -59,26 +58,6 @@ async fn decide(
         &placement,
         page.late_before,
     ))
-}
-
-/// Every property that occurs: facts are stored whatever a property is configured to name, and
-/// the kind given here is not looked at.
-fn properties_of(stored: &[StoredRow], events: &[Event]) -> Vec<IdProperty> {
-    let stored = stored.iter().map(|row| &row.id_properties);
-    let sent = events.iter().map(|event| &event.id_properties);
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    for properties in stored.chain(sent) {
-        names.extend(properties.keys().map(String::as_str));
-    }
-    names.into_iter().map(any_kind).collect()
-}
-
-/// A property as facts are stored: of no particular kind.
-pub(super) fn any_kind(name: &str) -> IdProperty {
-    IdProperty {
-        kind: IdPropertyKind::Customer,
-        property: name.to_owned(),
-    }
 }
 
 /// The stored rows of these uuids.

@@ -1,34 +1,15 @@
 //! Identity facts: which ids the stored events of a distinct id carry, exact at any moment.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use domain::identity::{Evidence, IdProperty, IdentityFact, IdentityKey, facts_of};
 use domain::merge::FactDelta;
 use domain::storage::Result;
 use sqlx::{Row, SqliteConnection};
 
-use super::errors::{corrupt, sql};
-use super::event_columns::properties_from_json;
-use super::events_write::any_kind;
+use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
-use super::values::micros;
+use crate::columns::properties_from_json;
+use crate::fact_rows::{Gains, Key, Said, add_group, part};
 
 const ROWS: usize = 256;
-
-/// What stands for the distinct id's own form in the column of properties: no property has an
-/// empty name.
-pub(super) const OWN_FORM: &str = "";
-
-/// A fact as stored: (distinct id, property, value).
-type Key = (String, String, String);
-
-/// How often a fact is said, and the microseconds of the first and last time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Said {
-    events: i64,
-    first: i64,
-    last: i64,
-}
 
 /// Moves the stored facts by `deltas`. Where an event no longer says something, its distinct id's
 /// facts are read anew from the events that remain.
@@ -37,55 +18,13 @@ pub(super) async fn add(
     epoch: i64,
     deltas: &[FactDelta],
 ) -> Result<()> {
-    let unsure: BTreeSet<&str> = deltas
-        .iter()
-        .filter(|delta| delta.unsaid.is_some())
-        .map(|delta| delta.fact.distinct_id.as_str())
-        .collect();
-    let mut said = BTreeMap::new();
-    for delta in deltas {
-        if let Some((first, last)) = delta.said
-            && !unsure.contains(delta.fact.distinct_id.as_str())
-        {
-            said.insert(
-                key(&delta.fact)?,
-                Said {
-                    events: delta.delta,
-                    first: micros(first),
-                    last: micros(last),
-                },
-            );
-        }
-    }
-    put(connection, epoch, said).await?;
-    let unsure: Vec<&str> = unsure.into_iter().collect();
+    let (gains, unsure) = part(deltas)?;
+    put(connection, epoch, gains).await?;
     recompute(connection, epoch, &unsure).await
 }
 
-fn key(fact: &IdentityFact) -> Result<Key> {
-    let value = match &fact.to {
-        IdentityKey::CustomerId(value)
-        | IdentityKey::AnonymousId(value)
-        | IdentityKey::Email(value) => value,
-        IdentityKey::DistinctId(_) | IdentityKey::Person(_) => {
-            return Err(corrupt(
-                "an event linked a distinct id to another or to a person",
-            ));
-        }
-    };
-    let property = match &fact.evidence {
-        Evidence::EventProperty(property) => property,
-        Evidence::DistinctIdForm | Evidence::PersonMapping => OWN_FORM,
-    };
-    Ok((fact.distinct_id.clone(), property.to_owned(), value.clone()))
-}
-
-async fn put(
-    connection: &mut SqliteConnection,
-    epoch: i64,
-    said: BTreeMap<Key, Said>,
-) -> Result<()> {
-    let rows: Vec<(Key, Said)> = said.into_iter().collect();
+async fn put(connection: &mut SqliteConnection, epoch: i64, gains: Gains) -> Result<()> {
+    let rows: Vec<(Key, Said)> = gains.into_iter().collect();
     for batch in batches(&rows, ROWS) {
         let mut parameters = Parameters::with_capacity(7 * batch.len());
         for ((distinct_id, property, value), said) in batch {
@@ -149,27 +88,17 @@ async fn recompute(
         .fetch_all(&mut *connection)
         .await
         .map_err(sql)?;
-        let mut said = BTreeMap::new();
+        let mut gains = Gains::new();
         for row in &groups {
-            let distinct_id: &str = row.try_get(0).map_err(sql)?;
             let carried = properties_from_json(row.try_get(1).map_err(sql)?)?;
             let group = Said {
                 events: row.try_get(2).map_err(sql)?,
                 first: row.try_get(3).map_err(sql)?,
                 last: row.try_get(4).map_err(sql)?,
             };
-            let properties: Vec<IdProperty> = carried.keys().map(|name| any_kind(name)).collect();
-            for fact in facts_of(distinct_id, &carried, &properties) {
-                said.entry(key(&fact)?)
-                    .and_modify(|sum: &mut Said| {
-                        sum.events += group.events;
-                        sum.first = sum.first.min(group.first);
-                        sum.last = sum.last.max(group.last);
-                    })
-                    .or_insert(group);
-            }
+            add_group(&mut gains, row.try_get(0).map_err(sql)?, &carried, group)?;
         }
-        put(connection, epoch, said).await?;
+        put(connection, epoch, gains).await?;
     }
     Ok(())
 }

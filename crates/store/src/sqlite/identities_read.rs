@@ -4,49 +4,16 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use domain::ConnectionId;
-use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey, IdentityLink};
+use domain::identity::{IdProperty, IdentityKey, IdentityLink};
 use domain::storage::{IdentityReader, LinkKey, Result};
-use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::errors::{corrupt, not_found, sql};
-use super::facts::OWN_FORM;
-use super::values::{from_json, get, instant, instant_or_none, limit as rows, to_json};
-
-/// What a link leads to, as a number: the order of [`IdentityKey`]'s variants.
-mod kind {
-    pub(super) const PERSON: i64 = 1;
-    pub(super) const CUSTOMER: i64 = 2;
-    pub(super) const ANONYMOUS: i64 = 3;
-    pub(super) const EMAIL: i64 = 4;
-}
-
-/// Where a link stands in the order of all; what a [`LinkKey`] holds as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Place {
-    distinct_id: String,
-    kind: i64,
-    /// The value linked to; a person as 32 hexadecimal digits, which sort as its bytes do.
-    value: String,
-    property: String,
-    /// Tells person links of one person apart: they are numbered as they began.
-    link: i64,
-}
-
-impl Place {
-    fn key(&self) -> Result<LinkKey> {
-        to_json(self).map(LinkKey)
-    }
-
-    fn of(key: &LinkKey) -> Result<Self> {
-        serde_json::from_str(&key.0).map_err(|_| not_found("that place in the list of links"))
-    }
-}
-
-type Placed = (Place, IdentityLink);
+use super::errors::{corrupt, sql};
+use super::values::{from_json, get, limit as rows};
+use crate::link_rows::{FactRow, PersonRow, Place, Placed, kind, kinds_of};
 
 #[async_trait]
 impl IdentityReader for SqliteStore {
@@ -123,20 +90,10 @@ impl Owner {
             return Ok(None);
         };
         let properties: Vec<IdProperty> = from_json(get(&row, "id_properties")?)?;
-        let mut kinds: Vec<(String, i64)> = properties
-            .into_iter()
-            .map(|IdProperty { kind, property }| match kind {
-                IdPropertyKind::Customer => (property, kind::CUSTOMER),
-                IdPropertyKind::Anonymous => (property, kind::ANONYMOUS),
-            })
-            .collect();
-        kinds.push((OWN_FORM.to_owned(), kind::EMAIL));
-        kinds.sort();
-        kinds.dedup();
         Ok(Some(Self {
             epoch: get(&row, "number")?,
             persons_read_at: get(&row, "persons_read_at")?,
-            kinds,
+            kinds: kinds_of(properties),
         }))
     }
 
@@ -273,30 +230,15 @@ impl Owner {
     }
 
     fn decode_person(&self, row: &SqliteRow) -> Result<Placed> {
-        let distinct_id: String = get(row, "distinct_id")?;
-        let person_id: Uuid = get(row, "person_id")?;
-        let valid_to = instant_or_none(get(row, "valid_to")?)?;
-        let last_seen: i64 = get(row, "last_seen")?;
-        let last_seen = match valid_to {
-            None => last_seen.max(self.persons_read_at.unwrap_or(last_seen)),
-            Some(_) => last_seen,
-        };
-        let place = Place {
-            distinct_id: distinct_id.clone(),
-            kind: kind::PERSON,
-            value: person_id.simple().to_string(),
-            property: String::new(),
+        PersonRow {
             link: get(row, "link")?,
-        };
-        let link = IdentityLink {
-            distinct_id,
-            to: IdentityKey::Person(person_id),
-            evidence: Evidence::PersonMapping,
-            valid_from: instant(get(row, "valid_from")?)?,
-            valid_to,
-            last_seen: instant(last_seen)?,
-        };
-        Ok((place, link))
+            distinct_id: get(row, "distinct_id")?,
+            person_id: get(row, "person_id")?,
+            valid_from: get(row, "valid_from")?,
+            valid_to: get(row, "valid_to")?,
+            last_seen: get(row, "last_seen")?,
+        }
+        .placed(self.persons_read_at)
     }
 }
 
@@ -318,29 +260,13 @@ async fn fetch_facts(
 }
 
 fn decode_fact(row: &SqliteRow) -> Result<Placed> {
-    let place = Place {
+    FactRow {
         distinct_id: get(row, "distinct_id")?,
         kind: get(row, "kind")?,
         value: get(row, "value")?,
         property: get(row, "property")?,
-        link: 0,
-    };
-    let value = place.value.clone();
-    let link = IdentityLink {
-        distinct_id: place.distinct_id.clone(),
-        to: match place.kind {
-            kind::CUSTOMER => IdentityKey::CustomerId(value),
-            kind::ANONYMOUS => IdentityKey::AnonymousId(value),
-            _ => IdentityKey::Email(value),
-        },
-        evidence: if place.property == OWN_FORM {
-            Evidence::DistinctIdForm
-        } else {
-            Evidence::EventProperty(place.property.clone())
-        },
-        valid_from: instant(get(row, "first_seen")?)?,
-        valid_to: None,
-        last_seen: instant(get(row, "last_seen")?)?,
-    };
-    Ok((place, link))
+        first_seen: get(row, "first_seen")?,
+        last_seen: get(row, "last_seen")?,
+    }
+    .placed()
 }

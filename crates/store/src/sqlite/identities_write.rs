@@ -7,31 +7,14 @@ use domain::storage::{IdentityWriter, Lease, PersonMapping, ReadRange, Result};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use uuid::Uuid;
 
 use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use super::values::{get, micros};
 use super::{SqliteStore, leases};
+use crate::person_moves::{Current, Difference, Observed, compare, observed};
 
 const ROWS: usize = 256;
-
-/// A link that has not ended.
-struct Current {
-    link: i64,
-    person_id: Uuid,
-}
-
-/// The difference between what is stored and what was read.
-#[derive(Default)]
-struct Difference<'a> {
-    /// Links that end.
-    ended: Vec<i64>,
-    /// Links that begin.
-    begun: Vec<(&'a str, Uuid)>,
-    /// Distinct ids whose link changed.
-    changed: u64,
-}
 
 #[async_trait]
 impl IdentityWriter for SqliteStore {
@@ -44,10 +27,7 @@ impl IdentityWriter for SqliteStore {
     ) -> Result<u64> {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
-        let observed: BTreeMap<&str, Uuid> = mappings
-            .iter()
-            .map(|mapping| (mapping.distinct_id.as_str(), mapping.person_id))
-            .collect();
+        let observed = observed(mappings);
         let current = current_links(&mut tx, epoch, &observed, range).await?;
         let difference = compare(&observed, &current);
         write(&mut tx, epoch, &difference, micros(observed_at)).await?;
@@ -72,7 +52,7 @@ impl IdentityWriter for SqliteStore {
 async fn current_links(
     connection: &mut SqliteConnection,
     epoch: i64,
-    observed: &BTreeMap<&str, Uuid>,
+    observed: &Observed<'_>,
     range: &ReadRange,
 ) -> Result<BTreeMap<String, Current>> {
     let mut ids: Vec<&str> = observed.keys().copied().collect();
@@ -126,29 +106,6 @@ fn decode(row: &SqliteRow) -> Result<(String, Current)> {
             person_id: get(row, "person_id")?,
         },
     ))
-}
-
-fn compare<'a>(
-    observed: &BTreeMap<&'a str, Uuid>,
-    current: &BTreeMap<String, Current>,
-) -> Difference<'a> {
-    let mut difference = Difference::default();
-    for (distinct_id, person_id) in observed {
-        match current.get(*distinct_id) {
-            Some(link) if link.person_id == *person_id => continue,
-            Some(link) => difference.ended.push(link.link),
-            None => {}
-        }
-        difference.begun.push((distinct_id, *person_id));
-        difference.changed += 1;
-    }
-    for (distinct_id, link) in current {
-        if !observed.contains_key(distinct_id.as_str()) {
-            difference.ended.push(link.link);
-            difference.changed += 1;
-        }
-    }
-    difference
 }
 
 async fn write(

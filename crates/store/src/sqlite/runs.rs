@@ -6,14 +6,12 @@ use domain::sync::{Arrivals, RunTotals, Slice, SyncMode, Window};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, SqliteConnection};
-use uuid::{NoContext, Uuid};
+use uuid::Uuid;
 
 use super::errors::{corrupt, not_found, sql};
 use super::values::{get, instant, instant_or_none, limit as rows, micros, signed, unsigned};
 use super::{SqliteStore, leases, slices};
-
-/// Why a run ended that another one took the place of.
-const SUPERSEDED: &str = "Superseded";
+use crate::run_rows::{end_of, id_at, superseded};
 
 /// Runs with the state of their slices: an ended run has its own, an open one that of `slices`.
 const RECORDS: &str = "SELECT r.*,
@@ -39,10 +37,7 @@ impl SqliteStore {
                 .fetch_all(&mut *tx)
                 .await
                 .map_err(sql)?;
-        let superseded = RunEnd::Failed {
-            reason: SUPERSEDED.to_owned(),
-            message: "Another run took its place before it was complete.".to_owned(),
-        };
+        let superseded = superseded();
         for id in open {
             close(&mut tx, epoch, RunId(id), &superseded, run.started_at).await?;
         }
@@ -205,14 +200,6 @@ impl SqliteStore {
     }
 }
 
-/// A run's id whose order is that of its start.
-fn id_at(started_at: Timestamp) -> RunId {
-    let seconds = u64::try_from(started_at.as_second()).unwrap_or(0);
-    let nanoseconds = started_at.subsec_nanosecond().unsigned_abs();
-    let stamp = uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds);
-    RunId(Uuid::new_v7(stamp))
-}
-
 /// Ends a run that is open; one that has ended stays as it is.
 async fn close(
     connection: &mut SqliteConnection,
@@ -307,13 +294,7 @@ fn decode(row: &SqliteRow) -> Result<RunRecord> {
         window: decode_window(row)?,
         started_at: instant(get(row, "started_at")?)?,
         ended_at,
-        end: ended_at.map(|_| match reason {
-            None => RunEnd::Complete,
-            Some(reason) => RunEnd::Failed {
-                reason,
-                message: message.unwrap_or_default(),
-            },
-        }),
+        end: ended_at.map(|_| end_of(reason, message)),
         totals: decode_totals(row)?,
         slices: (count("done_slices")?, count("planned_slices")?),
         progress: get(row, "part")?,

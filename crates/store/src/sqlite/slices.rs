@@ -1,14 +1,15 @@
 //! Slices of an open run: its plan, the place reached, and what is left.
 
 use domain::storage::{Page, PageOutcome, PendingSlice, Result, RunId, SliceAdvance};
-use domain::sync::{RunTotals, Slice, SliceCursor};
+use domain::sync::{Slice, SliceCursor};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::errors::{not_found, sql};
 use super::rows::{Parameters, batches, values_sql};
 use super::runs;
-use super::values::{from_json, get, instant, micros, signed, to_json};
+use super::values::{from_json, get, instant, limit, micros, signed, to_json};
+use crate::run_rows::{moves, totals_of};
 
 const ROWS: usize = 256;
 
@@ -59,17 +60,10 @@ pub(super) async fn advance(
     page: &Page,
     outcome: &PageOutcome,
 ) -> Result<()> {
-    let moves = !from.done
-        && match (page.advance, from.cursor) {
-            (SliceAdvance::Done, _) | (SliceAdvance::To(_), None) => true,
-            (SliceAdvance::To(to), Some(cursor)) => {
-                (to.timestamp, to.uuid) > (cursor.timestamp, cursor.uuid)
-            }
-        };
+    let moves = moves(from.done, from.cursor, page.advance);
     if !moves && outcome.stored == 0 && outcome.updated == 0 {
         return Ok(());
     }
-    let read = page.events.len() as u64;
     if moves {
         let (timestamp, uuid) = match page.advance {
             SliceAdvance::To(cursor) => (Some(micros(cursor.timestamp)), Some(cursor.uuid)),
@@ -84,23 +78,14 @@ pub(super) async fn advance(
         .bind(from.run)
         .bind(from.slice)
         .bind(matches!(page.advance, SliceAdvance::Done))
-        .bind(signed(read))
+        .bind(limit(page.events.len()))
         .bind(timestamp)
         .bind(uuid)
         .execute(&mut *connection)
         .await
         .map_err(sql)?;
     }
-    let totals = RunTotals {
-        events_read: read,
-        events_stored: outcome.stored,
-        events_updated: outcome.updated,
-        duplicates: outcome.duplicates,
-        late_events: outcome.late,
-        events_removed: 0,
-        ..page.cost
-    };
-    runs::add_totals(connection, from.run, &totals).await
+    runs::add_totals(connection, from.run, &totals_of(page, outcome)).await
 }
 
 /// Writes the plan of a new run.

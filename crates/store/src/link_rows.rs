@@ -1,0 +1,139 @@
+//! Identity links as rows, in every store alike: their order, their places in it, and what a
+//! row of either table says.
+
+use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey, IdentityLink};
+use domain::storage::{LinkKey, Result};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::fact_rows::OWN_FORM;
+use crate::values::{instant, instant_or_none, not_found, to_json};
+
+/// What a link leads to, as a number: the order of [`IdentityKey`]'s variants.
+pub(crate) mod kind {
+    pub(crate) const PERSON: i64 = 1;
+    pub(crate) const CUSTOMER: i64 = 2;
+    pub(crate) const ANONYMOUS: i64 = 3;
+    pub(crate) const EMAIL: i64 = 4;
+}
+
+/// Where a link stands in the order of all; what a [`LinkKey`] holds as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) distinct_id: String,
+    pub(crate) kind: i64,
+    /// The value linked to; a person as 32 hexadecimal digits, which sort as its bytes do.
+    pub(crate) value: String,
+    pub(crate) property: String,
+    /// Tells person links of one person apart: they are numbered as they began.
+    pub(crate) link: i64,
+}
+
+/// A link with its place.
+pub(crate) type Placed = (Place, IdentityLink);
+
+impl Place {
+    /// The key that names this place to the outside.
+    pub(crate) fn key(&self) -> Result<LinkKey> {
+        to_json(self).map(LinkKey)
+    }
+
+    /// The place that a key names.
+    pub(crate) fn of(key: &LinkKey) -> Result<Self> {
+        serde_json::from_str(&key.0).map_err(|_| not_found("that place in the list of links"))
+    }
+}
+
+/// What each property names, by name; the distinct id's own form among them. One property may
+/// name both a customer and an anonymous visitor.
+pub(crate) fn kinds_of(properties: Vec<IdProperty>) -> Vec<(String, i64)> {
+    let mut kinds: Vec<(String, i64)> = properties
+        .into_iter()
+        .map(|IdProperty { kind, property }| match kind {
+            IdPropertyKind::Customer => (property, kind::CUSTOMER),
+            IdPropertyKind::Anonymous => (property, kind::ANONYMOUS),
+        })
+        .collect();
+    kinds.push((OWN_FORM.to_owned(), kind::EMAIL));
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+/// A row of person links.
+pub(crate) struct PersonRow {
+    pub(crate) link: i64,
+    pub(crate) distinct_id: String,
+    pub(crate) person_id: Uuid,
+    pub(crate) valid_from: i64,
+    pub(crate) valid_to: Option<i64>,
+    pub(crate) last_seen: i64,
+}
+
+impl PersonRow {
+    /// The link it is. A current one was last seen when all mappings were last read.
+    pub(crate) fn placed(self, persons_read_at: Option<i64>) -> Result<Placed> {
+        let last_seen = match self.valid_to {
+            None => self
+                .last_seen
+                .max(persons_read_at.unwrap_or(self.last_seen)),
+            Some(_) => self.last_seen,
+        };
+        let place = Place {
+            distinct_id: self.distinct_id.clone(),
+            kind: kind::PERSON,
+            value: self.person_id.simple().to_string(),
+            property: String::new(),
+            link: self.link,
+        };
+        let link = IdentityLink {
+            distinct_id: self.distinct_id,
+            to: IdentityKey::Person(self.person_id),
+            evidence: Evidence::PersonMapping,
+            valid_from: instant(self.valid_from)?,
+            valid_to: instant_or_none(self.valid_to)?,
+            last_seen: instant(last_seen)?,
+        };
+        Ok((place, link))
+    }
+}
+
+/// A row of identity facts, joined with what its property names.
+pub(crate) struct FactRow {
+    pub(crate) distinct_id: String,
+    pub(crate) kind: i64,
+    pub(crate) value: String,
+    pub(crate) property: String,
+    pub(crate) first_seen: i64,
+    pub(crate) last_seen: i64,
+}
+
+impl FactRow {
+    /// The link it is.
+    pub(crate) fn placed(self) -> Result<Placed> {
+        let link = IdentityLink {
+            distinct_id: self.distinct_id.clone(),
+            to: match self.kind {
+                kind::CUSTOMER => IdentityKey::CustomerId(self.value.clone()),
+                kind::ANONYMOUS => IdentityKey::AnonymousId(self.value.clone()),
+                _ => IdentityKey::Email(self.value.clone()),
+            },
+            evidence: if self.property == OWN_FORM {
+                Evidence::DistinctIdForm
+            } else {
+                Evidence::EventProperty(self.property.clone())
+            },
+            valid_from: instant(self.first_seen)?,
+            valid_to: None,
+            last_seen: instant(self.last_seen)?,
+        };
+        let place = Place {
+            distinct_id: self.distinct_id,
+            kind: self.kind,
+            value: self.value,
+            property: self.property,
+            link: 0,
+        };
+        Ok((place, link))
+    }
+}

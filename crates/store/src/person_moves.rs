@@ -1,0 +1,60 @@
+//! How person links move when mappings are observed, in every store alike.
+
+use std::collections::BTreeMap;
+
+use domain::storage::PersonMapping;
+use uuid::Uuid;
+
+/// The person of each distinct id that was answered.
+pub(crate) type Observed<'a> = BTreeMap<&'a str, Uuid>;
+
+/// A link that has not ended.
+pub(crate) struct Current {
+    /// Its number.
+    pub(crate) link: i64,
+    /// Where it leads.
+    pub(crate) person_id: Uuid,
+}
+
+/// The difference between what is stored and what was read.
+#[derive(Default)]
+pub(crate) struct Difference<'a> {
+    /// Links that end.
+    pub(crate) ended: Vec<i64>,
+    /// Links that begin.
+    pub(crate) begun: Vec<(&'a str, Uuid)>,
+    /// Distinct ids whose link changed.
+    pub(crate) changed: u64,
+}
+
+/// Mappings by distinct id; of several for one id the last counts.
+pub(crate) fn observed(mappings: &[PersonMapping]) -> Observed<'_> {
+    mappings
+        .iter()
+        .map(|mapping| (mapping.distinct_id.as_str(), mapping.person_id))
+        .collect()
+}
+
+/// Compares what was answered with the `current` links of every id that the read covered.
+pub(crate) fn compare<'a>(
+    observed: &Observed<'a>,
+    current: &BTreeMap<String, Current>,
+) -> Difference<'a> {
+    let mut difference = Difference::default();
+    for (distinct_id, person_id) in observed {
+        match current.get(*distinct_id) {
+            Some(link) if link.person_id == *person_id => continue,
+            Some(link) => difference.ended.push(link.link),
+            None => {}
+        }
+        difference.begun.push((distinct_id, *person_id));
+        difference.changed += 1;
+    }
+    for (distinct_id, link) in current {
+        if !observed.contains_key(distinct_id.as_str()) {
+            difference.ended.push(link.link);
+            difference.changed += 1;
+        }
+    }
+    difference
+}
