@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod connections;
 mod exit;
+mod holder;
 mod logging;
 mod metrics;
 mod progress;

@@ -163,6 +163,12 @@ pub trait SyncStore: Send + Sync {
     /// Gives the connection back; a lost lease is no error.
     async fn release_lease(&self, lease: &Lease) -> Result<()>;
 
+    /// Gives back what `holder`, of whom the caller knows that it is dead, has left behind: its
+    /// leases, and places in budgets. Whose a place is, is not kept: all are given back, and where
+    /// that lets a request too many out, PostHog refuses it without harm. Returns how many leases
+    /// there were.
+    async fn release_all_of(&self, holder: &str) -> Result<u64>;
+
     /// Begins a run and keeps its plan. Other open runs of the connection are closed as failed
     /// with reason `Superseded`.
     async fn begin_run(&self, lease: &Lease, run: &NewRun) -> Result<RunId>;

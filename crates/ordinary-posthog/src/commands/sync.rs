@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sync::{Context, RetryPolicy, Scheduled, SystemClock};
 
 use crate::exit::{Exit, Failure};
+use crate::holder::Holder;
 use crate::settings::{DocumentSettings, PostHogSettings, StoreSettings};
 use crate::{connections, progress, signals, terminal};
 
@@ -46,7 +47,9 @@ impl Args {
         )?;
         sync::admit(&connection.settings.desired)?;
         let http = connections::http(&self.posthog)?;
-        let store = store::open(&self.store.url()?, store::OpenOptions::default()).await?;
+        let url = self.store.url()?;
+        let store = store::open(&url, store::OpenOptions::default()).await?;
+        let holder = Holder::new(&url, &*store).await?;
         let cancel =
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
         store
@@ -58,7 +61,7 @@ impl Args {
             clock: Arc::new(SystemClock),
             progress: progress::watcher(),
             cancel,
-            holder: holder(),
+            holder: holder.name(),
             patience: PATIENCE,
             retry: RetryPolicy::default(),
         };
@@ -72,11 +75,6 @@ impl Args {
         terminal::print(&format!("{line}\n"));
         Ok(())
     }
-}
-
-/// Who holds leases: this process, and no other before or after it.
-pub(crate) fn holder() -> Arc<str> {
-    uuid::Uuid::now_v7().to_string().into()
 }
 
 fn choose(connections: Vec<Scheduled>, wanted: Option<&str>) -> Result<Scheduled, Failure> {

@@ -8,8 +8,8 @@ use prometheus_client::registry::Registry;
 use sync::{DEFAULT_CONCURRENT_SYNCS, RetryPolicy, Scheduler, SchedulerConfig, SystemClock};
 use tokio_util::sync::CancellationToken;
 
-use super::sync::holder;
 use crate::exit::{Exit, Failure};
+use crate::holder::Holder;
 use crate::metrics::Metered;
 use crate::settings::{DocumentSettings, ListenSettings, PostHogSettings, StoreSettings};
 use crate::{connections, progress, server, signals};
@@ -37,7 +37,9 @@ impl Args {
         let documents = loader.load().map_err(connections::refused)?;
         let wanted = connections::scheduled(documents, self.documents.default_plan);
         let http = connections::http(&self.posthog)?;
-        let store = store::open(&self.store.url()?, store::OpenOptions::default()).await?;
+        let url = self.store.url()?;
+        let store = store::open(&url, store::OpenOptions::default()).await?;
+        let holder = Holder::new(&url, &*store).await?;
         let shutdown =
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
         let mut metrics = Registry::default();
@@ -50,7 +52,7 @@ impl Args {
             http,
             clock: Arc::new(SystemClock),
             progress,
-            holder: holder(),
+            holder: holder.name(),
             max_concurrent: self.max_concurrent_syncs,
             region_probe: !self.posthog.no_region_probe,
             retry: RetryPolicy::default(),

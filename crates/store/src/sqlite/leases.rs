@@ -98,6 +98,21 @@ impl SqliteStore {
         .map_err(sql)?;
         tx.commit().await.map_err(sql)
     }
+
+    pub(super) async fn bury(&self, holder: &str) -> Result<u64> {
+        let mut tx = self.write().await?;
+        sqlx::query("DELETE FROM budget_slots")
+            .execute(&mut *tx)
+            .await
+            .map_err(sql)?;
+        let dropped = sqlx::query("DELETE FROM leases WHERE holder = ?")
+            .bind(holder)
+            .execute(&mut *tx)
+            .await
+            .map_err(sql)?;
+        tx.commit().await.map_err(sql)?;
+        Ok(dropped.rows_affected())
+    }
 }
 
 /// Checks within a transaction that writes that the lease is still its holder's, and renews it.

@@ -34,6 +34,10 @@ impl SyncStore for SqliteStore {
         self.drop_lease(lease).await
     }
 
+    async fn release_all_of(&self, holder: &str) -> Result<u64> {
+        self.bury(holder).await
+    }
+
     async fn begin_run(&self, lease: &Lease, run: &NewRun) -> Result<RunId> {
         self.start_run(lease, run).await
     }

@@ -82,6 +82,15 @@ pub(crate) async fn a_slot_given_back_or_expired_is_free_again(database: &dyn Da
     assert_ne!(granted(take(&*store, limits, seconds(61)).await), held);
 }
 
+pub(crate) async fn slots_that_a_dead_process_left_are_free_again(database: &dyn Database) {
+    let store = database.open().await;
+    let limits = limits(1, 100, 100);
+    granted(take(&*store, limits, start()).await);
+    wait(take(&*store, limits, seconds(1)).await);
+    database.open().await.release_all_of("dead").await.unwrap();
+    granted(take(&*store, limits, seconds(1)).await);
+}
+
 pub(crate) async fn the_minute_and_the_hour_roll(database: &dyn Database) {
     let store = database.open().await;
     let limits = limits(10, 2, 5);

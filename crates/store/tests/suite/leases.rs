@@ -28,6 +28,18 @@ pub(crate) async fn one_holder_at_a_time(database: &dyn Database) {
     other.renew_lease(&taken, MINUTE).await.unwrap();
 }
 
+pub(crate) async fn a_dead_holders_leases_are_given_back_and_nobody_elses(database: &dyn Database) {
+    let site = Site::new(database).await;
+    let other = database.open().await;
+    assert_eq!(other.release_all_of("nobody").await.unwrap(), 0);
+    let held = other.acquire_lease(site.id, "other", MINUTE).await;
+    assert!(matches!(held, Err(StoreError::LeaseHeld { .. })));
+    assert_eq!(other.release_all_of("test").await.unwrap(), 1);
+    other.acquire_lease(site.id, "other", MINUTE).await.unwrap();
+    let refused = site.store.renew_lease(&site.lease, MINUTE).await;
+    assert!(matches!(refused, Err(StoreError::FenceLost)));
+}
+
 pub(crate) async fn an_expired_lease_is_taken_and_its_holder_is_stopped(database: &dyn Database) {
     let mut site = Site::new(database).await;
     site.store.release_lease(&site.lease).await.unwrap();

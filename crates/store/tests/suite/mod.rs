@@ -36,6 +36,7 @@ macro_rules! store_suite {
             budget: {
                 no_more_requests_run_at_once_than_allowed,
                 a_slot_given_back_or_expired_is_free_again,
+                slots_that_a_dead_process_left_are_free_again,
                 the_minute_and_the_hour_roll,
                 a_pause_holds_everybody_and_the_longest_one_wins,
                 projects_have_budgets_of_their_own,
@@ -73,6 +74,7 @@ macro_rules! store_suite {
             }
             leases: {
                 one_holder_at_a_time,
+                a_dead_holders_leases_are_given_back_and_nobody_elses,
                 an_expired_lease_is_taken_and_its_holder_is_stopped,
                 every_write_of_a_lost_holder_is_refused,
                 an_expired_lease_that_nobody_took_still_holds,

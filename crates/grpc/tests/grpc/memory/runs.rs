@@ -50,6 +50,10 @@ impl SyncStore for Memory {
         read_only()
     }
 
+    async fn release_all_of(&self, _: &str) -> Result<u64> {
+        read_only()
+    }
+
     async fn begin_run(&self, _: &Lease, _: &NewRun) -> Result<RunId> {
         read_only()
     }

@@ -16,8 +16,8 @@ use sync::{
 };
 use tokio::sync::Notify;
 
-use super::sync::holder;
 use crate::exit::{Exit, Failure};
+use crate::holder::Holder;
 use crate::progress::{self, Notifying};
 use crate::settings::{ListenSettings, PostHogSettings};
 use crate::{connections, server, signals, terminal};
@@ -55,6 +55,7 @@ impl Args {
         let folder = Folder::new()?;
         let url = format!("sqlite://{}", folder.0.join("demo.db").display());
         let store = store::open(&url, store::OpenOptions::default()).await?;
+        let holder = Holder::new(&url, &*store).await?;
         let shutdown =
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
         let server = server::start(
@@ -76,7 +77,7 @@ impl Args {
             })?,
             clock: Arc::new(SystemClock),
             progress: Arc::new(Notifying::new(progress::watcher(), Arc::clone(&synced))),
-            holder: holder(),
+            holder: holder.name(),
             max_concurrent: DEFAULT_CONCURRENT_SYNCS,
             region_probe: false,
             retry: RetryPolicy::default(),
