@@ -36,7 +36,8 @@ pub async fn run(
     mode: SyncMode,
 ) -> Result<RunSummary, SyncError> {
     let name = &settings.desired.name;
-    let span = tracing::info_span!("sync", connection = %name, %mode, run = tracing::field::Empty);
+    // A root of its own: it names the connection itself, so that no line names it twice.
+    let span = tracing::info_span!(parent: None, "sync", connection = %name, %mode, run = tracing::field::Empty);
     let outcome = Box::pin(leased(ctx, settings, mode).instrument(span)).await;
     record(ctx, settings, &outcome).await;
     outcome

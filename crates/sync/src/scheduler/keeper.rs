@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::{Class, Setback};
 use super::{Scheduled, SchedulerConfig};
-use crate::check::{CheckError, RegionProbe, check};
+use crate::check::{CheckError, CheckWarning, RegionProbe, check};
 use crate::context::Context;
 use crate::error::SyncError;
 use crate::gate::{Share, StoreGate};
@@ -154,7 +154,13 @@ impl Keeper {
             }
         };
         for warning in &report.warnings {
-            tracing::warn!(reason = <&str>::from(warning), "{warning}");
+            let reason: &str = warning.into();
+            // A scope that nobody has to grant is no cause for alarm at every start.
+            if matches!(warning, CheckWarning::MissingOptionalScope { .. }) {
+                tracing::info!(reason, "{warning}");
+            } else {
+                tracing::warn!(reason, "{warning}");
+            }
         }
         self.ctx
             .store
