@@ -17,7 +17,7 @@ pub(crate) enum LogFormat {
 /// crates otherwise.
 pub(crate) fn install(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,h2=warn,hyper=warn"));
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=error,h2=warn,hyper=warn"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(crate::terminal::LogWriter::default)

@@ -25,7 +25,7 @@ use tonic::transport::Channel;
 use crate::exit::{Exit, Failure};
 
 /// How many names are shown.
-const TOP: usize = 8;
+const TOP: usize = 12;
 /// How many customers are shown.
 const CUSTOMERS: usize = 4;
 
@@ -70,7 +70,7 @@ impl Asked {
         let connection = self.connection().await?;
         let zone = TimeZone::get(&connection.time_zone).unwrap_or(TimeZone::UTC);
         let end = zone.to_datetime(Timestamp::now()).date() + 1.day();
-        let start = end - 31.days();
+        let start = end - 30.days();
         let mut text = format!("\n{} synced in {:.1} s.\n", self.parent, took.as_secs_f64());
         write_funnel(&mut text, &self.funnel(start, end).await?);
         write_top(&mut text, &self.counts(start, end).await?);
