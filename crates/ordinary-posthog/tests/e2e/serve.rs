@@ -1,14 +1,17 @@
 //! `serve`: gRPC alone, on a store that others fill.
 
+use grpc::proto::v1;
 use jiff::{SignedDuration, Timestamp};
 use posthog_stub::{Event, StubHandle};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic::{Code, Streaming};
 
 use crate::support::api::Api;
 use crate::support::certificates::Authority;
-use crate::support::documents::Document;
+use crate::support::documents::{CONNECTION, Document};
 use crate::support::home::{Home, free_address};
 use crate::support::shop::{self, ADDED_TO_CART, CHECKOUTS, PRODUCT_VIEWS, PROJECT};
+use crate::support::wait::PATIENCE;
 
 /// A home with a store that holds the small shop.
 async fn with_store() -> (StubHandle, Home) {
@@ -36,18 +39,89 @@ async fn an_existing_store_is_served_and_followed() {
     );
 
     // Another process fills the store meanwhile.
-    let at = Timestamp::now() - SignedDuration::from_mins(10);
     stub.edit(|world| {
-        world
-            .project_mut(PROJECT)
-            .unwrap()
-            .capture(Event::new("Product Added", "anon-1", at))
+        let project = world.project_mut(PROJECT).unwrap();
+        project.capture(added_to_cart_lately());
     });
     let file = home.write("connection.yaml", Document::of(&stub).yaml());
     home.sync(&file, "refresh").run().await.with_code(0);
     assert_eq!(api.stage_totals().await[1], Some(ADDED_TO_CART + 1));
     serve.interrupt();
     serve.ended().await.with_code(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_tells_what_is_stored_then_what_changes_and_can_be_resumed() {
+    let (stub, home) = with_store().await;
+    let (program, at) = home.serve();
+    let mut serve = program.start();
+    let mut api = Api::of(&mut serve, at.grpc).await;
+    let request = v1::StreamEventsRequest {
+        parent: CONNECTION.to_owned(),
+        event_names: vec!["Product Added".to_owned()],
+        ..Default::default()
+    };
+    let stream = api.events.stream_events(request.clone()).await.unwrap();
+    let mut stream = stream.into_inner();
+    let (told, _) = until_caught_up(&mut stream).await;
+    assert_eq!(told.len() as u64, ADDED_TO_CART);
+
+    let new = added_to_cart_lately();
+    let uuid = new.uuid.to_string();
+    stub.edit(|world| world.project_mut(PROJECT).unwrap().capture(new));
+    let file = home.write("connection.yaml", Document::of(&stub).yaml());
+    let sync = home.sync(&file, "refresh").run().await;
+    sync.with_code(0);
+    let resume_token = loop {
+        let (told, token) = until_caught_up(&mut stream).await;
+        if told.iter().any(|change| change.uuid == uuid) {
+            break token;
+        }
+    };
+
+    serve.interrupt();
+    let ended = loop {
+        match stream.message().await {
+            Ok(Some(_)) => {}
+            other => break other,
+        }
+    };
+    assert_eq!(ended.unwrap_err().code(), Code::Unavailable);
+    serve.ended().await.with_code(0);
+
+    // Another server goes on where the first one ended: there is nothing left to tell.
+    let (program, at) = home.serve();
+    let mut serve = program.start();
+    let mut api = Api::of(&mut serve, at.grpc).await;
+    let resumed = v1::StreamEventsRequest {
+        resume_token,
+        ..request
+    };
+    let stream = api.events.stream_events(resumed).await.unwrap();
+    let (told, _) = until_caught_up(&mut stream.into_inner()).await;
+    assert_eq!(told, []);
+    serve.interrupt();
+    serve.ended().await.with_code(0);
+}
+
+/// The changes up to what is stored now, and where to resume after them.
+async fn until_caught_up(
+    stream: &mut Streaming<v1::StreamEventsResponse>,
+) -> (Vec<v1::EventChange>, String) {
+    let mut changes = Vec::new();
+    loop {
+        let told = tokio::time::timeout(PATIENCE, stream.message()).await;
+        let told = told.unwrap().unwrap().unwrap();
+        changes.extend(told.changes);
+        if told.caught_up {
+            return (changes, told.resume_token);
+        }
+    }
+}
+
+fn added_to_cart_lately() -> Event {
+    let at = Timestamp::now() - SignedDuration::from_mins(10);
+    Event::new("Product Added", "anon-1", at)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,7 @@
 //! Answers that are not PostHog's, or not whole.
+//!
+//! That an answer which stands still is given up on is tested in the `posthog` crate, where the time
+//! for it can be made short: a person would wait half a minute here, and so would the test.
 
 use std::time::Duration;
 
@@ -39,12 +42,12 @@ async fn what_is_not_even_http_is_not_taken_for_posthog() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn json_that_is_not_posthogs_is_not_understood() {
-    for body in ["{}", "[]", "null", "{\"results\": 7", ""] {
-        let fault = Fault::Status {
-            status: 200,
-            body: body.to_owned(),
-        };
-        for endpoint in [Endpoint::CurrentKey, Endpoint::Project, Endpoint::Query] {
+    for endpoint in [Endpoint::CurrentKey, Endpoint::Project, Endpoint::Query] {
+        for body in ["{}", "[7]", "nonsense"] {
+            let fault = Fault::Status {
+                status: 200,
+                body: body.to_owned(),
+            };
             check_with(endpoint, fault.clone()).await.with_code(18);
         }
     }

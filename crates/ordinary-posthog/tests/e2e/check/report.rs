@@ -1,10 +1,12 @@
 //! What `check` prints when all is well.
 
+use jiff::{SignedDuration, Timestamp};
 use posthog_stub::{Key, Project, Stub, World};
 
 use super::{check, check_yaml};
 use crate::support::documents::{Document, KEY};
 use crate::support::home::Home;
+use crate::support::host::dated;
 use crate::support::shop::{self, PROJECT};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,6 +29,24 @@ async fn a_project_without_events_is_a_warning_and_no_failure() {
         .await
         .with_code(0)
         .says(&["none yet", "snippet"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_differs_from_posthogs_is_a_warning() {
+    let stub = shop::small_shop().await;
+    let now = Timestamp::now();
+    for (theirs, ours) in [
+        (now + SignedDuration::from_mins(10), "behind PostHog's"),
+        (now - SignedDuration::from_mins(10), "ahead of PostHog's"),
+    ] {
+        let front = dated(theirs, stub.address()).await;
+        let ended = check(&Document::at(&format!("http://{front}"))).await;
+        ended
+            .with_code(0)
+            .says(&["This machine's clock is ", ours, "NTP"]);
+    }
+    let ended = check(&Document::of(&stub)).await;
+    ended.with_code(0).does_not_say(&["clock"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

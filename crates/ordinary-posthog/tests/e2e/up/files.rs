@@ -1,9 +1,10 @@
 //! Files that change while `up` runs.
 
+use grpc::proto::v1;
 use tonic::Code;
 
 use crate::support::api::{Api, reason};
-use crate::support::documents::{Document, KEY};
+use crate::support::documents::{CONNECTION, Document, KEY};
 use crate::support::home::Home;
 use crate::support::program::Running;
 use crate::support::shop::{self, ADDED_TO_CART, CHECKOUTS, PRODUCT_VIEWS, SIGN_UPS};
@@ -29,6 +30,13 @@ async fn a_changed_mapping_is_applied_to_what_is_stored_without_pulling_it_again
     let mut up = program.start();
     let mut api = Api::of(&mut up, at.grpc).await;
     api.synced(&mut up).await;
+    let page = v1::ListMappedEventsRequest {
+        parent: CONNECTION.to_owned(),
+        page_size: 5,
+        ..Default::default()
+    };
+    let first = api.events.list_mapped_events(page.clone()).await.unwrap();
+    let page_token = first.into_inner().next_page_token;
     stub.clear_requests();
 
     home.write(
@@ -40,6 +48,12 @@ async fn a_changed_mapping_is_applied_to_what_is_stored_without_pulling_it_again
         api.stage_totals().await,
         [Some(PRODUCT_VIEWS), Some(SIGN_UPS), Some(CHECKOUTS), None]
     );
+
+    // A page of one mapping is never continued under another.
+    let next = v1::ListMappedEventsRequest { page_token, ..page };
+    let refused = api.events.list_mapped_events(next).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert_eq!(reason(&refused), "TOKEN_STALE");
 
     home.write("connection.yaml", document.yaml());
     added_to_cart(&mut api, &mut up, ADDED_TO_CART).await;
