@@ -73,6 +73,7 @@ fn one(loaded: LoadedConnection, default_plan: Plan) -> Scheduled {
             desired: valid.into_desired(plan),
         },
         key: loaded.key,
+        refresh_requested: loaded.refresh_requested,
     }
 }
 

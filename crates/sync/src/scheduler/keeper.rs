@@ -35,6 +35,8 @@ pub(crate) struct Keeper {
     places: Arc<Semaphore>,
     checked_at: Option<Timestamp>,
     failures: u32,
+    /// Somebody asked for a run that is not due.
+    asked_now: bool,
 }
 
 /// Why a turn brought nothing.
@@ -48,6 +50,7 @@ impl Keeper {
         config: &SchedulerConfig,
         places: Arc<Semaphore>,
         connection: Scheduled,
+        asked_now: bool,
         cancel: CancellationToken,
     ) -> Self {
         let client = |share| client(config, &connection, share);
@@ -69,6 +72,7 @@ impl Keeper {
             connection,
             checked_at: None,
             failures: 0,
+            asked_now,
         }
     }
 
@@ -117,12 +121,13 @@ impl Keeper {
         let due = history::next_run(&self.ctx, &self.connection.settings)
             .await
             .map_err(Trouble::Run)?;
-        if due > self.ctx.clock.now() {
+        if due > self.ctx.clock.now() && !self.asked_now {
             return Ok(due);
         }
         let ran = run(&self.ctx, &self.connection.settings, SyncMode::Refresh).await;
         ran.map_err(Trouble::Run)?;
         self.failures = 0;
+        self.asked_now = false;
         history::next_run(&self.ctx, &self.connection.settings)
             .await
             .map_err(Trouble::Run)

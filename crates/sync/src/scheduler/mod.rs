@@ -52,6 +52,8 @@ pub struct Scheduled {
     pub settings: Settings,
     /// As whom.
     pub key: ApiKey,
+    /// A new value asks for a refresh now; what it says is not looked at.
+    pub refresh_requested: Option<String>,
 }
 
 /// Keeps connections pulled, one task each.
@@ -71,6 +73,7 @@ impl Scheduled {
     fn is_same(&self, other: &Self) -> bool {
         self.settings == other.settings
             && self.key.secret().expose_secret() == other.key.secret().expose_secret()
+            && self.refresh_requested == other.refresh_requested
     }
 }
 
@@ -126,10 +129,16 @@ impl Scheduler {
             before => before,
         };
         let cancel = CancellationToken::new();
+        // What stands there at the start was asked of an earlier process.
+        let asked_now = connection.refresh_requested.is_some()
+            && before
+                .as_ref()
+                .is_some_and(|kept| kept.what.refresh_requested != connection.refresh_requested);
         let keeper = keeper::Keeper::new(
             &self.config,
             Arc::clone(&self.places),
             connection.clone(),
+            asked_now,
             cancel.clone(),
         );
         let span = tracing::info_span!("connection", connection = %name);

@@ -62,6 +62,7 @@ fn scheduled(shop: &Shop) -> Scheduled {
     Scheduled {
         settings: shop.settings.clone(),
         key: key(KEY),
+        refresh_requested: None,
     }
 }
 
@@ -133,6 +134,30 @@ async fn a_bad_key_is_told_with_the_time_of_the_next_attempt_and_a_new_key_start
     kept.drain().await;
     let record = shop.store.connection(&name).await.unwrap().unwrap();
     assert_eq!(record.failure, None);
+}
+
+#[tokio::test]
+async fn a_refresh_asked_for_runs_before_its_tick_and_only_once() {
+    let shop = Shop::open(project(1, 30, at(NOW), days(30))).await;
+    let told = Arc::new(Told::default());
+    let mut kept = scheduler(&shop, &told);
+    kept.set(vec![scheduled(&shop)]).await.unwrap();
+    until("the backfill", || told.finished().len() == 1).await;
+
+    shop.pass(SignedDuration::from_mins(1));
+    let mut asking = scheduled(&shop);
+    asking.refresh_requested = Some("now".to_owned());
+    kept.set(vec![asking.clone()]).await.unwrap();
+    until("the refresh", || told.finished().len() == 2).await;
+    assert_eq!(told.finished()[1].mode, SyncMode::Refresh);
+
+    kept.set(vec![asking]).await.unwrap();
+    kept.drain().await;
+    assert_eq!(
+        told.finished().len(),
+        2,
+        "the same request asks for nothing new"
+    );
 }
 
 #[tokio::test]
