@@ -23,7 +23,7 @@ pub struct CheckReport {
 pub enum CheckWarning {
     /// The project has no event at all.
     #[error(
-        "No events yet: the project has none; they are pulled once PostHog receives some, check that its snippet runs in the shop"
+        "No events yet: PostHog shows none for this project; they are pulled once it receives some, check that its snippet runs in the shop"
     )]
     NoEventsYet,
     /// This machine's clock is wrong, or PostHog's is.

@@ -75,8 +75,9 @@ impl Client {
         })
     }
 
-    /// The newest event not after `now`; none when there is none at all. Events of the future, which
-    /// PostHog keeps up to 23 hours ahead, are not it.
+    /// The newest event not after `now`; none when there is none at all, or when none is of the last
+    /// 30 days and PostHog finds the whole history too heavy to look through. Events of the future,
+    /// which PostHog keeps up to 23 hours ahead, are not it.
     ///
     /// # Errors
     /// Any of a query's.
@@ -88,7 +89,7 @@ impl Client {
             .chain([Timestamp::UNIX_EPOCH]);
         for from in starts {
             let query = queries::latest_event(from, until);
-            let found = self
+            let asked = self
                 .transport
                 .rows(&query, |row| {
                     Ok(LatestEvent {
@@ -96,7 +97,13 @@ impl Client {
                         timestamp: row.instant()?,
                     })
                 })
-                .await?;
+                .await;
+            let found = match asked {
+                Err(error) if from == Timestamp::UNIX_EPOCH && error.wants_smaller_query() => {
+                    return Ok(None);
+                }
+                asked => asked?,
+            };
             if let Some(latest) = found.into_iter().next() {
                 return Ok(Some(latest));
             }
