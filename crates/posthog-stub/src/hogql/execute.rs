@@ -18,6 +18,7 @@ use super::reads::Touched;
 use super::source::{Column, Row, Schema, Source, Table};
 use super::tables;
 use super::value::Value;
+use crate::world::event::Event;
 use order::Sorter;
 
 /// Runs queries over one project and adds up what they would have read.
@@ -255,12 +256,15 @@ impl<'e, 'w> Executor<'e, 'w> {
     fn plain(
         &self,
         source: &Source<'_>,
-        matched: Vec<usize>,
+        mut matched: Vec<usize>,
         plan: &Plan,
         late: bool,
         limit_by: &LimitBy,
     ) -> Result<Vec<Vec<Value>>, QueryError> {
         let cap = if late { None } else { plan.limit };
+        if let (Some(cap), Source::Events(events)) = (cap, source) {
+            first_by_time(&mut matched, events, &plan.order, cap);
+        }
         let mut rows: Vec<Row<'_>> = matched.into_iter().map(|at| source.row(at)).collect();
         plan.order.sort(self.env, &mut rows, cap)?;
         if let Some(cap) = cap {
@@ -311,6 +315,31 @@ impl<'e, 'w> Executor<'e, 'w> {
 
 /// How many rows of each key, and the key.
 type LimitBy = Option<(usize, Vec<Node>)>;
+
+/// Events lie sorted by time, and matches come newest first: ordered by time, only the first `cap` of
+/// them and those that tie with the last can be among the rows.
+fn first_by_time(matched: &mut Vec<usize>, events: &[Event], order: &Sorter, cap: usize) {
+    let Some(descending) = order.by_time() else {
+        return;
+    };
+    if !descending {
+        matched.reverse();
+    }
+    let time = |at: &usize| events.get(*at).map(|event| event.timestamp);
+    let Some(last) = cap
+        .checked_sub(1)
+        .and_then(|last| matched.get(last))
+        .map(time)
+    else {
+        return;
+    };
+    let ties = matched
+        .iter()
+        .skip(cap)
+        .take_while(|at| time(at) == last)
+        .count();
+    matched.truncate(cap + ties);
+}
 
 /// `*` becomes the table's columns.
 fn expand(items: &[Item], schema: &Schema) -> Vec<Item> {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::super::Env;
+use super::super::columns::EventColumn;
 use super::super::error::QueryError;
 use super::super::node::Node;
 use super::super::source::Row;
@@ -19,15 +20,27 @@ struct Key {
     node: Node,
     descending: bool,
     nulls_first: bool,
+    /// The key is the text of a uuid: its bytes sort alike and need not be written out.
+    uuid_text: bool,
 }
 
 impl Sorter {
     pub(super) fn push(&mut self, node: Node, descending: bool, nulls_first: bool) {
+        let uuid = Node::Event(EventColumn::Uuid);
+        let uuid_text = matches!(&node, Node::Call(function, args) if function.is("toString") && *args == [uuid.clone()]);
+        let node = if uuid_text { uuid } else { node };
         self.keys.push(Key {
             node,
             descending,
             nulls_first,
+            uuid_text,
         });
+    }
+
+    /// Whether the first key is the events' own time, and if so whether it descends.
+    pub(super) fn by_time(&self) -> Option<bool> {
+        let first = self.keys.first()?;
+        (first.node == Node::Event(EventColumn::Timestamp)).then_some(first.descending)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -81,7 +94,12 @@ impl Sorter {
                     }
                 }
                 (false, false) => {
-                    let order = one.compare(two).unwrap_or(Ordering::Equal);
+                    let order = match (one, two) {
+                        (Value::Uuid(one), Value::Uuid(two)) if key.uuid_text => {
+                            one.as_bytes().cmp(two.as_bytes())
+                        }
+                        _ => one.compare(two).unwrap_or(Ordering::Equal),
+                    };
                     if key.descending {
                         order.reverse()
                     } else {
