@@ -39,8 +39,7 @@ CREATE TABLE epochs (
     persons_read_at  INTEGER
 ) STRICT;
 
--- A rowid table: rows are wide and uuids random, so a table clustered by uuid takes twice the
--- time and half as much space again to fill.
+-- A rowid table: rows are wide, and clustered by uuid they went in at four fifths of the rate.
 -- No foreign key to epochs: it is a look-up for every row, and `purge_epoch` removes all anyway.
 CREATE TABLE events (
     epoch            INTEGER NOT NULL,
