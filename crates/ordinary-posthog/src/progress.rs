@@ -7,6 +7,7 @@ use domain::ConnectionName;
 use domain::sync::SyncMode;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use sync::progress::{Progress, Reading, Update};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::terminal;
 
@@ -160,25 +161,33 @@ fn whole(rate: f64) -> u64 {
     rate as u64
 }
 
-/// Tells another, and wakes somebody at the end of the first run that is complete.
+/// How an attempt at a connection ended: complete, or why not.
+pub(crate) type Ended = Result<(), String>;
+
+/// Tells another, and lets somebody wait for the ends of attempts.
 pub(crate) struct Notifying {
     inner: Arc<dyn Progress>,
-    finished: Arc<tokio::sync::Notify>,
+    ends: UnboundedSender<Ended>,
 }
 
 impl Notifying {
-    /// Passes everything on to `inner`.
-    pub(crate) fn new(inner: Arc<dyn Progress>, finished: Arc<tokio::sync::Notify>) -> Self {
-        Self { inner, finished }
+    /// Passes everything on to `inner`, and every end to `ends`.
+    pub(crate) fn new(inner: Arc<dyn Progress>, ends: UnboundedSender<Ended>) -> Self {
+        Self { inner, ends }
     }
 }
 
 impl Progress for Notifying {
     fn report(&self, connection: &ConnectionName, update: Update) {
-        let is_finished = matches!(update, Update::Finished(_));
+        let ended = match &update {
+            Update::Finished(_) => Some(Ok(())),
+            Update::Failed { message, .. } => Some(Err(message.clone())),
+            _ => None,
+        };
         self.inner.report(connection, update);
-        if is_finished {
-            self.finished.notify_one();
+        if let Some(ended) = ended {
+            // Nobody waits any more once the first end is known.
+            let _ = self.ends.send(ended);
         }
     }
 }

@@ -25,19 +25,27 @@ impl Args {
         let loaded = connections::load(&self.documents)?;
         let http = connections::http(&self.posthog)?;
         let mut first = None;
+        let mut failures = 0;
         for connection in &loaded {
             let name = &connection.settings.desired.name;
             match connections::check(connection, &http, &self.posthog).await {
                 Ok(report) => terminal::print(&render(&name.to_string(), &report)),
                 Err(failure) => {
                     terminal::print(&format!("{name}: failed\n  {}\n", failure.message));
-                    first.get_or_insert(failure);
+                    failures += 1;
+                    first.get_or_insert(failure.exit);
                 }
             }
         }
         match first {
             None => Ok(()),
-            Some(failure) => Err(failure),
+            Some(exit) => Err(Failure::new(
+                exit,
+                format!(
+                    "{failures} of {} connections failed the check",
+                    loaded.len()
+                ),
+            )),
         }
     }
 }

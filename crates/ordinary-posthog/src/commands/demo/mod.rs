@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use sync::{
     DEFAULT_CONCURRENT_SYNCS, RetryPolicy, Scheduled, Scheduler, SchedulerConfig, SystemClock,
 };
-use tokio::sync::Notify;
+use tokio::sync::mpsc;
 
 use crate::exit::{Exit, Failure};
 use crate::holder::Holder;
@@ -67,7 +67,7 @@ impl Args {
         .await?;
 
         let name = connection.settings.desired.name.clone();
-        let synced = Arc::new(Notify::new());
+        let (ends, mut ended) = mpsc::unbounded_channel();
         let mut scheduler = Scheduler::new(SchedulerConfig {
             store,
             http: connections::http(&PostHogSettings {
@@ -76,7 +76,7 @@ impl Args {
                 no_region_probe: true,
             })?,
             clock: Arc::new(SystemClock),
-            progress: Arc::new(Notifying::new(progress::watcher(), Arc::clone(&synced))),
+            progress: Arc::new(Notifying::new(progress::watcher(), ends)),
             holder: holder.name(),
             max_concurrent: DEFAULT_CONCURRENT_SYNCS,
             region_probe: false,
@@ -85,7 +85,8 @@ impl Args {
         scheduler.set(vec![connection]).await?;
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = synced.notified() => {
+            Some(ended) = ended.recv() => {
+                ended.map_err(|message| Failure::new(Exit::NotUnderstood, message))?;
                 let report = report::report(server.grpc, &name, began.elapsed()).await?;
                 terminal::print(&report);
                 if self.exit {
