@@ -31,7 +31,9 @@ pub(crate) async fn pass(
 ) -> Result<Passed, SyncError> {
     let opened = open(session, project, mode, repull).await?;
     let (run, planned, repulled) = (opened.open.id, opened.open.run.clone(), opened.repulled);
-    tracing::Span::current().record("run", tracing::field::display(run.0));
+    let span = tracing::Span::current();
+    span.record("mode", tracing::field::display(mode));
+    span.record("run", tracing::field::display(run.0));
     session.tell(Update::Began {
         mode,
         resumed: opened.resumed,

@@ -37,7 +37,7 @@ pub async fn run(
 ) -> Result<RunSummary, SyncError> {
     let name = &settings.desired.name;
     // A root of its own: it names the connection itself, so that no line names it twice.
-    let span = tracing::info_span!(parent: None, "sync", connection = %name, %mode, run = tracing::field::Empty);
+    let span = tracing::info_span!(parent: None, "sync", connection = %name, mode = tracing::field::Empty, run = tracing::field::Empty);
     let outcome = Box::pin(leased(ctx, settings, mode).instrument(span)).await;
     record(ctx, settings, &outcome).await;
     outcome
