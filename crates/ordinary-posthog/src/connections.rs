@@ -30,7 +30,6 @@ pub(crate) fn loader(files: &[PathBuf]) -> Loader {
 }
 
 /// The failure that refused documents are; its message has one line a problem.
-#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
 pub(crate) fn refused(refused: Refused) -> Failure {
     let exit = if refused.is_only_wrong_keys() {
         Exit::WrongKindOfKey

@@ -49,7 +49,7 @@ fn log(update: &Update) {
             "Stored a page."
         ),
         Update::Waiting { reason, until } => {
-            tracing::warn!(reason, %until, "Waiting for PostHog.")
+            tracing::warn!(reason, %until, "Waiting for PostHog.");
         }
         Update::Finished(summary) => tracing::info!(
             mode = %summary.mode,

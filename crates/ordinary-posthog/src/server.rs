@@ -100,7 +100,6 @@ fn mutual_tls(settings: &ListenSettings) -> Result<Option<MutualTls>, Failure> {
     }))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
 fn failure(error: ServeError) -> Failure {
     Failure::new(Exit::Configuration, error)
 }
