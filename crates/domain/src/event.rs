@@ -1,10 +1,14 @@
 //! One PostHog event as it is kept here, and which of several rows with one uuid wins.
 
+mod nul;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use self::nul::without_nul;
 
 /// A PostHog event name, exactly as stored there: case and whitespace matter. 1 to 400 characters
 /// when written in a mapping; what PostHog sends is kept whatever its length.
@@ -51,7 +55,8 @@ pub const AUTOCAPTURE_EVENTS: [&str; 4] = [
 ];
 
 /// An event with every column that is kept; nothing else of PostHog's properties is.
-/// Text columns hold PostHog's text unchanged; absent and null are `None`.
+/// Text columns hold PostHog's text unchanged, but for NUL ([`without_nul`]); absent and null are
+/// `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// PostHog's event id; client-supplied, so only unique in intent.

@@ -2,8 +2,11 @@
 
 /// Whether an id names nobody, so that nothing may be linked through it: the ids that PostHog
 /// itself refuses to merge (POSTHOG.md 7.6) and their usual spellings. Surrounding white space,
-/// quotes and letter case do not matter.
+/// quotes and letter case do not matter. Nor does a text of more than [`MAX_ID_BYTES`] name anybody.
 pub fn is_junk_id(id: &str) -> bool {
+    if id.len() > MAX_ID_BYTES {
+        return true;
+    }
     let bare = id.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
     // All-zero ids and uuids are an unset number, never a customer.
     if bare.chars().all(|c| matches!(c, '0' | '-' | '.')) {
@@ -11,6 +14,10 @@ pub fn is_junk_id(id: &str) -> bool {
     }
     JUNK.iter().any(|junk| junk.eq_ignore_ascii_case(bare))
 }
+
+/// The longest id that may link: PostHog's capture cuts distinct ids at 200 characters
+/// (`distinct_id.chars().take(200)`), and this is short enough for the key of any index.
+pub const MAX_ID_BYTES: usize = 500;
 
 /// Texts compared without regard to case. The empty id and zeros are junk by rule.
 const JUNK: [&str; 24] = [
@@ -42,7 +49,7 @@ const JUNK: [&str; 24] = [
 
 #[cfg(test)]
 mod tests {
-    use super::is_junk_id;
+    use super::{MAX_ID_BYTES, is_junk_id};
 
     #[test]
     fn every_id_that_posthog_refuses_is_junk_in_any_case_and_quoting() {
@@ -70,6 +77,12 @@ mod tests {
         ] {
             assert!(is_junk_id(id), "{id:?}");
         }
+    }
+
+    #[test]
+    fn an_id_too_long_for_anybody_is_junk() {
+        assert!(!is_junk_id(&"a".repeat(MAX_ID_BYTES)));
+        assert!(is_junk_id(&"a".repeat(MAX_ID_BYTES + 1)));
     }
 
     #[test]

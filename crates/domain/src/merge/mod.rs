@@ -89,12 +89,14 @@ pub struct Merged {
 /// Merges a page's `events` into `stored`, the rows stored under their uuids (others are allowed
 /// and ignored). Of several rows of one uuid the greatest by [`Event::precedence`] stays; of equal
 /// ones the stored one. Events stamped before `late_before` that were not there count as late.
+/// A NUL in a text becomes U+FFFD before anything is compared.
 pub fn merge(
     stored: &[StoredRow],
-    events: Vec<Event>,
+    mut events: Vec<Event>,
     placement: &Placement<'_>,
     late_before: Timestamp,
 ) -> Merged {
+    events.iter_mut().for_each(Event::replace_nul);
     let by_uuid: HashMap<Uuid, &StoredRow> = stored.iter().map(|row| (row.uuid, row)).collect();
     let (winners, lost) = keep_winners(events);
     let mut outcome = PageOutcome {
