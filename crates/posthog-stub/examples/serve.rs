@@ -1,12 +1,12 @@
 //! Serves a generated shop and writes down what it holds, for tests that are not written in Rust:
 //!
 //! ```text
-//! cargo run -p posthog-stub --example serve -- FOLDER EVENTS
+//! cargo run -p posthog-stub --example serve -- FOLDER EVENTS DAYS
 //! ```
 //!
 //! Writes `events.jsonl`, `person_distinct_ids.jsonl` and `person_overrides.jsonl` into the folder,
-//! prints one line of JSON that says where it listens, and serves until its standard input ends. Then it
-//! writes every query that it was asked into `queries.jsonl`.
+//! prints one line of JSON that says where it listens, and serves until its standard input ends. For
+//! each line there it writes every query that it was asked so far into `queries.jsonl`, and says how many.
 
 use std::error::Error;
 use std::fs::File;
@@ -33,13 +33,16 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, events] = arguments.as_slice() else {
-        return Err("the arguments are a folder and a number of events".into());
+    let [folder, events, days] = arguments.as_slice() else {
+        return Err(
+            "the arguments are a folder, a number of events and the days they lie within".into(),
+        );
     };
     let folder = Path::new(folder);
     let now = Timestamp::now();
     let mut project = Shop {
         events: events.parse()?,
+        days: days.parse()?,
         ..Shop::new(now)
     }
     .generate();
@@ -58,8 +61,10 @@ async fn main() -> Outcome<()> {
     let stub = Stub::start(World::new().with_project(project).with_key(key)).await?;
     about["url"] = stub.url().into();
     writeln!(io::stdout(), "{about}")?;
-    tokio::task::spawn_blocking(|| io::copy(&mut io::stdin().lock(), &mut io::sink())).await??;
-    write_queries(&stub, folder)?;
+    while tokio::task::spawn_blocking(|| io::stdin().read_line(&mut String::new())).await?? > 0 {
+        let queries = write_queries(&stub, folder)?;
+        writeln!(io::stdout(), "{queries}")?;
+    }
     stub.shutdown().await;
     Ok(())
 }
@@ -156,8 +161,9 @@ fn write_links<'a>(
     Ok(out.flush()?)
 }
 
-fn write_queries(stub: &StubHandle, folder: &Path) -> Outcome<()> {
+fn write_queries(stub: &StubHandle, folder: &Path) -> Outcome<usize> {
     let mut out = BufWriter::new(File::create(folder.join("queries.jsonl"))?);
+    let mut written = 0;
     for request in stub.requests() {
         let Some(text) = request.query else { continue };
         let row = json!({
@@ -168,6 +174,8 @@ fn write_queries(stub: &StubHandle, folder: &Path) -> Outcome<()> {
             "rows": request.rows,
         });
         writeln!(out, "{row}")?;
+        written += 1;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    Ok(written)
 }

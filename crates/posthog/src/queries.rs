@@ -70,7 +70,7 @@ pub(crate) fn latest_event(from: Timestamp, until: Timestamp) -> Query {
         1,
         "select event, timestamp from events \
          where timestamp >= toDateTime({from}, 'UTC') and timestamp <= toDateTime({until}, 'UTC') \
-         order by timestamp desc limit 1"
+         order by timestamp desc, event limit 1"
             .to_owned(),
         vec![("from", bound(from).into()), ("until", bound(until).into())],
     )

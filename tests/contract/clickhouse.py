@@ -1,0 +1,144 @@
+"""PostHog's tables in a real ClickHouse, filled with what the stand-in holds."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from chdb.session import Session
+from printer import LAZY, Printer, Project
+from tree import bound, parse
+
+# Columns, sort key and engine as PostHog/posthog has them in posthog/models/event/sql.py and posthog/models/person/sql.py,
+# without those that no text reads, replication and Kafka's.
+EVENTS = """
+CREATE TABLE events (
+    uuid UUID,
+    event VARCHAR,
+    properties VARCHAR,
+    timestamp DateTime64(6, 'UTC'),
+    team_id Int64,
+    distinct_id VARCHAR,
+    elements_chain VARCHAR,
+    created_at DateTime64(6, 'UTC'),
+    person_id UUID,
+    `$session_id` VARCHAR MATERIALIZED replaceRegexpAll(JSONExtractRaw(properties, '$session_id'), '^"|"$', ''),
+    `$window_id` VARCHAR MATERIALIZED replaceRegexpAll(JSONExtractRaw(properties, '$window_id'), '^"|"$', ''),
+    _timestamp DateTime
+) ENGINE = ReplacingMergeTree(_timestamp)
+PARTITION BY toYYYYMM(timestamp)
+ORDER BY (team_id, toDate(timestamp), event, cityHash64(distinct_id), cityHash64(uuid))
+SAMPLE BY cityHash64(distinct_id)
+"""
+PERSONS = """
+CREATE TABLE {table} (
+    team_id Int64,
+    distinct_id VARCHAR,
+    person_id UUID,
+    is_deleted Int8,
+    version Int64
+) ENGINE = ReplacingMergeTree(version)
+ORDER BY (team_id, distinct_id)
+SETTINGS index_granularity = 512
+"""
+EVENTS_FILE = (
+    "uuid UUID, event String, properties String, timestamp Int64, distinct_id String, elements_chain String, "
+    "created_at Int64, person_id UUID"
+)
+# One insert makes one part a month, as PostHog's merges would in time, and keeps every row, as before those merges.
+ONE_PART = (
+    "SETTINGS max_insert_threads=1, max_threads=1, max_insert_block_size=100000000, min_insert_block_size_rows=100000000, "
+    "min_insert_block_size_bytes=100000000000, optimize_on_insert=0"
+)
+# Whoever else stores events there: every second row of the table is another team's.
+OTHER_TEAM = 1
+
+
+@dataclass
+class Answer:
+    """What ClickHouse answered and what it read for it."""
+
+    rows: list[list]
+    types: list[str]
+    bytes_read: int
+    bytes_needed: int
+
+
+class ClickHouse:
+    """One server with the tables of one folder that the stand-in wrote."""
+
+    def __init__(self, storage: Path, tables: Path, project: Project):
+        self.project = project
+        self.session = Session(str(storage))
+        self.run("CREATE DATABASE posthog ENGINE = Atomic")
+        self.run("USE posthog")
+        self.run(EVENTS)
+        self.run("SYSTEM STOP MERGES")
+        file = f"file('{tables}/events.jsonl', 'JSONEachRow', '{EVENTS_FILE}')"
+        instants = "fromUnixTimestamp64Micro(timestamp, 'UTC'), {team}, distinct_id, elements_chain, fromUnixTimestamp64Micro(created_at, 'UTC')"
+        rows = " UNION ALL ".join(
+            f"SELECT uuid, event, properties, {instants.format(team=team)}, person_id, now() FROM {file}"
+            for team in (project.team, OTHER_TEAM)
+        )
+        self.run(
+            "INSERT INTO events (uuid, event, properties, timestamp, team_id, distinct_id, elements_chain, created_at, "
+            f"person_id, _timestamp) {rows} {ONE_PART}"
+        )
+        for name, table in (("person_distinct_ids", "person_distinct_id2"), ("person_overrides", "person_distinct_id_overrides")):
+            self.persons(tables / f"{name}.jsonl", table)
+
+    def persons(self, file: Path, table: str):
+        """The links of a file, each also as an older version that leads elsewhere, beside ids that are deleted."""
+        self.run(PERSONS.format(table=table))
+        source = f"file('{file}', 'JSONEachRow', 'distinct_id String, person_id UUID, version Int64')"
+        team = self.project.team
+        self.run(
+            f"INSERT INTO {table} SELECT {team}, distinct_id, person_id, 0, version + 1 FROM {source} "
+            f"UNION ALL SELECT {team}, distinct_id, generateUUIDv4(distinct_id), 0, version FROM {source} "
+            f"UNION ALL SELECT {team}, concat(distinct_id, '-gone'), person_id, 1, version + 1 FROM {source} "
+            f"UNION ALL SELECT {team}, concat(distinct_id, '-gone'), person_id, 0, version FROM {source} "
+            f"UNION ALL SELECT {OTHER_TEAM}, distinct_id, generateUUIDv4(distinct_id), 0, version + 9 FROM {source} {ONE_PART}"
+        )
+
+    def run(self, sql: str):
+        return self.session.query(sql, "JSONCompact")
+
+    def values(self, sql: str) -> list[list]:
+        """The rows of some SQL."""
+        return json.loads(self.run(sql).bytes())["data"]
+
+    def ask(self, text: str, values: dict) -> Answer:
+        """Runs a text of HogQL as PostHog would."""
+        tree = bound(parse(text), values)
+        printer = Printer(self.project)
+        sql = printer.text(tree)
+        result = self.run(f"{sql}, date_time_output_format='iso'")
+        answer = json.loads(result.bytes())
+        return Answer(
+            rows=answer["data"],
+            types=[column["type"] for column in answer["meta"]],
+            bytes_read=result.storage_bytes_read(),
+            bytes_needed=self.needed(printer, tree),
+        )
+
+    def sort_key_used(self, text: str, values: dict) -> set[str]:
+        """Which parts of the first table's sort key narrow what ClickHouse reads for a text."""
+        sql = Printer(self.project).text(bound(parse(text), values))
+        lines = [line.strip(" │├└─") for (line,) in self.values(f"EXPLAIN indexes = 1 {sql}")]
+        at = lines.index("PrimaryKey")
+        keys = lines[lines.index("Keys:", at) + 1 :]
+        return set(keys[: next(at for at, line in enumerate(keys) if line.startswith("Condition:"))])
+
+    def needed(self, printer: Printer, tree: dict) -> int:
+        """Bytes of the columns that the text names, over the rows that its conditions match: in its order and up to its
+        limit, unless it groups or filters them further. What else is read (the rest of the granules that hold those
+        rows, the team's column, the overrides) is not needed."""
+        (read,) = printer.reads
+        whole = read.grouped or tree["select_from"]["table"]["node"] == "SelectQuery"
+        order = "" if whole else f"ORDER BY {', '.join(read.order)} LIMIT {tree['limit']['value']}"
+        sizes = ", ".join(f"{read.table}.`{column}`" for column in sorted(read.columns))
+        source = "events" if read.table == "events" else f"{LAZY[read.table]} AS {read.table}"
+        team = "" if read.table == "events" else f"{read.table}.team_id = {self.project.team} AND "
+        ((needed,),) = self.values(
+            f"SELECT sum(size) FROM (SELECT byteSize({sizes}) AS size FROM {source} WHERE {team}{read.where} {order})"
+        )
+        return int(needed or 0)

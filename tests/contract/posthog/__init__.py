@@ -1,0 +1,1 @@
+"""What `hogql_parser` imports of PostHog's own package, which is on no registry."""
