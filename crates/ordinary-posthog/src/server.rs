@@ -73,7 +73,7 @@ pub(crate) async fn start(
         shutdown.cancel();
         ended
     });
-    tracing::info!(%grpc, %admin, "Serving gRPC.");
+    tracing::info!(address = %admin, "Health and metrics are served.");
     Ok(Running { grpc, task })
 }
 
