@@ -78,6 +78,8 @@ async fn one_connection_that_fails_does_not_keep_another_from_its_turn() {
     let mut up = program.arguments(&["--max-concurrent-syncs", "1"]).start();
     let mut api = Api::of(&mut up, at.grpc).await;
     api.synced(&mut up).await;
+    // Which of the two comes first is not said.
+    up.until_it_logs("Invalid API key").await;
     up.interrupt();
-    up.ended().await.with_code(0).says(&["Invalid API key"]);
+    up.ended().await.with_code(0);
 }
