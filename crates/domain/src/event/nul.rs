@@ -44,10 +44,11 @@ impl Event {
             &mut self.currency,
             &mut self.quantity,
             &mut self.cart_id,
-        ] {
-            if let Some(text) = text {
-                replace(text);
-            }
+        ]
+        .into_iter()
+        .flatten()
+        {
+            replace(text);
         }
         let mut pairs = self.id_properties.iter();
         if pairs.any(|(name, value)| name.contains('\0') || value.contains('\0')) {

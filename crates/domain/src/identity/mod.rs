@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::facts::{IdentityFact, facts_of, folded_email};
-pub use self::junk::is_junk_id;
+pub use self::junk::{MAX_ID_BYTES, is_junk_id};
 pub use self::resolve::{
     IdentityAnswer, IdentityStatus, MOST_ASKED, MOST_CALLS, MOST_IDS, MOST_LINKS, resolve,
 };
