@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chdb.session import Session
-from printer import LAZY, Printer, Project
+from printer import LAZY, Printer, Project, constant
 from tree import bound, parse
 
 # Columns, sort key and engine as PostHog/posthog has them in posthog/models/event/sql.py and posthog/models/person/sql.py,
@@ -117,7 +117,7 @@ class ClickHouse:
             rows=answer["data"],
             types=[column["type"] for column in answer["meta"]],
             bytes_read=result.storage_bytes_read(),
-            bytes_needed=self.needed(printer, tree),
+            bytes_needed=self.needed(printer, tree, answer["data"]),
         )
 
     def sort_key_used(self, text: str, values: dict) -> set[str]:
@@ -128,17 +128,20 @@ class ClickHouse:
         keys = lines[lines.index("Keys:", at) + 1 :]
         return set(keys[: next(at for at, line in enumerate(keys) if line.startswith("Condition:"))])
 
-    def needed(self, printer: Printer, tree: dict) -> int:
+    def needed(self, printer: Printer, tree: dict, rows: list[list]) -> int:
         """Bytes of the columns that the text names, over the rows that its conditions match: in its order and up to its
-        limit, unless it groups or filters them further. What else is read (the rest of the granules that hold those
-        rows, the team's column, the overrides) is not needed."""
+        limit, unless it groups or filters them further; of distinct ids all versions, up to the last that was answered.
+        What else is read (the rest of the granules that hold those rows, the team's column, the overrides) is not needed."""
         (read,) = printer.reads
-        whole = read.grouped or tree["select_from"]["table"]["node"] == "SelectQuery"
-        order = "" if whole else f"ORDER BY {', '.join(read.order)} LIMIT {tree['limit']['value']}"
         sizes = ", ".join(f"{read.table}.`{column}`" for column in sorted(read.columns))
-        source = "events" if read.table == "events" else f"{LAZY[read.table]} AS {read.table}"
-        team = "" if read.table == "events" else f"{read.table}.team_id = {self.project.team} AND "
+        if read.table in LAZY:
+            source, last = f"{LAZY[read.table]} AS {read.table}", constant(rows[-1][0] if rows else "")
+            cut = f"AND {read.table}.team_id = {self.project.team} AND {read.table}.distinct_id <= {last}"
+        else:
+            whole = read.grouped or tree["select_from"]["table"]["node"] == "SelectQuery"
+            source = read.table
+            cut = "" if whole else f"ORDER BY {', '.join(read.order)} LIMIT {tree['limit']['value']}"
         ((needed,),) = self.values(
-            f"SELECT sum(size) FROM (SELECT byteSize({sizes}) AS size FROM {source} WHERE {team}{read.where} {order})"
+            f"SELECT sum(size) FROM (SELECT byteSize({sizes}) AS size FROM {source} WHERE {read.where} {cut})"
         )
         return int(needed or 0)
