@@ -119,9 +119,12 @@ pub(crate) async fn check(
 ) -> Result<CheckReport, Failure> {
     sync::admit(&connection.settings.desired)?;
     let client = client(connection, http, Arc::new(LocalGate::default()));
-    let probe = (!settings.no_region_probe).then_some(RegionProbe {
+    let other = posthog::region::other(client.host(), &connection.key);
+    let other = other.filter(|_| !settings.no_region_probe);
+    let probe = other.as_ref().map(|other| RegionProbe {
         http,
         key: &connection.key,
+        other,
     });
     Ok(sync::check::check(&client, probe, Timestamp::now()).await?)
 }

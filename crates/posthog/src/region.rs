@@ -10,11 +10,10 @@ use crate::exchange::Exchange;
 use crate::http::Http;
 use crate::request::Request;
 
-/// The other Cloud region's host if it knows the key. Only `phx_` keys are shown to it, and only
-/// Cloud hosts have another region; any failure to ask counts as not known.
-pub async fn probe(http: &Http, host: &ApiHost, key: &ApiKey) -> Option<ApiHost> {
-    let other = host.other_region().filter(|_| key.is_prefixed())?;
-    knows(http, &other, key).await.ok()?.then_some(other)
+/// The region to ask about a key that `host` does not know. Only Cloud hosts have another region,
+/// and only `phx_` keys are shown to it.
+pub fn other(host: &ApiHost, key: &ApiKey) -> Option<ApiHost> {
+    host.other_region().filter(|_| key.is_prefixed())
 }
 
 /// Whether a host knows a key, asked once.
@@ -44,14 +43,16 @@ pub async fn knows(http: &Http, host: &ApiHost, key: &ApiKey) -> Result<bool, Er
     }
 }
 
-/// Turns an [`Error::InvalidApiKey`] into [`Error::WrongRegion`] where the other region knows the
-/// key; returns any other error as it is.
-pub async fn explain(http: &Http, error: Error, key: &ApiKey) -> Error {
-    let Error::InvalidApiKey { host } = error else {
-        return error;
-    };
-    match probe(http, &host, key).await {
-        Some(knows) => Error::WrongRegion { host, knows },
-        None => Error::InvalidApiKey { host },
+/// Turns an [`Error::InvalidApiKey`] into [`Error::WrongRegion`] where `other` knows the key;
+/// returns any other error as it is. Any failure to ask counts as not known.
+pub async fn explain(http: &Http, error: Error, key: &ApiKey, other: &ApiHost) -> Error {
+    match error {
+        Error::InvalidApiKey { host } if knows(http, other, key).await.unwrap_or(false) => {
+            Error::WrongRegion {
+                host,
+                knows: other.clone(),
+            }
+        }
+        error => error,
     }
 }

@@ -153,12 +153,22 @@ async fn only_the_region_that_knows_a_key_says_so() -> TestResult {
     for (stub, known) in [(&here, false), (&there, true)] {
         let host = domain::ApiHost::parse(stub.url())?;
         assert_eq!(region::knows(&http, &host, &key).await?, known);
-        assert_eq!(
-            region::probe(&http, &host, &key).await,
-            None,
-            "no Cloud host, no other region"
-        );
+        assert_eq!(region::other(&host, &key), None, "no Cloud host");
     }
+    Ok(())
+}
+
+#[test]
+fn only_prefixed_keys_of_cloud_hosts_have_another_region_to_ask() -> TestResult {
+    let us = domain::ApiHost::parse("https://us.posthog.com")?;
+    let prefixed = domain::ApiKey::parse(&"phx_of_the_other_region".into())?.0;
+    let legacy = domain::ApiKey::parse(&"a".repeat(43).into())?.0;
+    let other = region::other(&us, &prefixed);
+    assert_eq!(
+        other,
+        Some(domain::ApiHost::parse("https://eu.i.posthog.com")?)
+    );
+    assert_eq!(region::other(&us, &legacy), None);
     Ok(())
 }
 

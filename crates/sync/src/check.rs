@@ -90,8 +90,10 @@ const TOLERATED_SKEW: SignedDuration = SignedDuration::from_mins(2);
 pub struct RegionProbe<'a> {
     /// The HTTP client.
     pub http: &'a Http,
-    /// The key; only one that begins with `phx_` is ever shown to the other region.
+    /// The key.
     pub key: &'a ApiKey,
+    /// Whom to ask; [`posthog::region::other`] says who may be.
+    pub other: &'a ApiHost,
 }
 
 /// Checks a connection in three requests: the key itself, the project, the latest event not
@@ -106,8 +108,10 @@ pub async fn check(
 ) -> Result<CheckReport, CheckError> {
     let key = match (client.key_info().await, probe) {
         (Ok(key), _) => key,
-        (Err(error), Some(RegionProbe { http, key })) => {
-            return Err(posthog::region::explain(http, error, key).await.into());
+        (Err(error), Some(RegionProbe { http, key, other })) => {
+            return Err(posthog::region::explain(http, error, key, other)
+                .await
+                .into());
         }
         (Err(error), None) => return Err(error.into()),
     };

@@ -136,9 +136,13 @@ impl Keeper {
     async fn check(&mut self, now: Timestamp) -> Result<(), Trouble> {
         let name = &self.connection.settings.desired.name;
         self.ctx.progress.report(name, Update::Step(Step::Checking));
-        let probe = self.region_probe.then_some(RegionProbe {
+        let key = &self.connection.key;
+        let other = posthog::region::other(self.checker.host(), key);
+        let other = other.filter(|_| self.region_probe);
+        let probe = other.as_ref().map(|other| RegionProbe {
             http: &self.http,
-            key: &self.connection.key,
+            key,
+            other,
         });
         let asked = tokio::select! {
             () = self.ctx.cancel.cancelled() => return Err(Trouble::Run(SyncError::Interrupted)),

@@ -1,9 +1,10 @@
+use domain::ApiHost;
 use domain::check::OptionalScope;
 use jiff::SignedDuration;
 use posthog::{Client, ClientConfig, LocalGate};
 use posthog_stub::{Endpoint, Event, Fault, Key, Project};
 use std::sync::Arc;
-use sync::{CheckError, CheckReport, CheckWarning, check};
+use sync::{CheckError, CheckReport, CheckWarning, RegionProbe, check};
 
 use crate::shop::{KEY, NOW, PROJECT, Shop, at, key};
 
@@ -60,6 +61,33 @@ async fn an_empty_project_is_a_warning() {
     let report = save_and_test(&shop(None, false).await).await.unwrap();
     assert!(report.warnings.contains(&CheckWarning::NoEventsYet));
     assert_eq!(report.summary.latest_event, None);
+}
+
+#[tokio::test]
+async fn a_key_of_another_region_names_the_region_that_knows_it() {
+    let (here, there) = (shop(None, true).await, shop(None, true).await);
+    here.stub.edit(|world| world.revoke_key(KEY));
+    let other = ApiHost::parse(there.stub.url()).unwrap();
+    let key = key(KEY);
+    let probe = RegionProbe {
+        http: &here.http,
+        key: &key,
+        other: &other,
+    };
+    let error = check(&here.client(), Some(probe), at(NOW))
+        .await
+        .unwrap_err();
+    assert_eq!(error.reason(), "WrongRegion");
+    assert!(
+        error.to_string().contains(&format!("set host to {other}")),
+        "{error}"
+    );
+
+    there.stub.edit(|world| world.revoke_key(KEY));
+    let error = check(&here.client(), Some(probe), at(NOW))
+        .await
+        .unwrap_err();
+    assert_eq!(error.reason(), "InvalidApiKey", "neither knows it");
 }
 
 #[tokio::test]
@@ -133,7 +161,7 @@ async fn each_thing_that_is_wrong_has_its_own_reason() {
 async fn a_host_where_nobody_listens_is_unreachable() {
     let good = shop(None, true).await;
     let client = Client::new(ClientConfig {
-        host: domain::ApiHost::parse("http://127.0.0.1:9").unwrap(),
+        host: ApiHost::parse("http://127.0.0.1:9").unwrap(),
         project: domain::ProjectId::try_from(1).unwrap(),
         key: key(KEY),
         http: good.http.clone(),
