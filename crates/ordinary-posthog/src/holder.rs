@@ -31,7 +31,7 @@ impl Holder {
         let lock = match url.parse() {
             // Without the lock nothing is wrong: a dead process's leases then end by themselves.
             Ok(DatabaseUrl::Sqlite(path)) => lock(&beside(&path)).ok(),
-            Err(_) => None,
+            _ => None,
         };
         if let Some(mut file) = lock.as_ref() {
             let mut last = String::new();

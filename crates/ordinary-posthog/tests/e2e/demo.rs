@@ -73,7 +73,7 @@ async fn the_demo_leaves_nothing_behind_after_ctrl_c() {
     let mut demo = program
         .variable("TMPDIR", temporary.to_str().unwrap())
         .start();
-    demo.until_it_logs("Serving gRPC").await;
+    demo.until_it_logs("gRPC is listening").await;
     demo.interrupt();
     demo.ended().await.with_code(0);
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
