@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Event;
+use domain::event::without_nul;
 use domain::identity::{IdProperty, IdPropertyKind};
 use domain::merge::StoredRow;
 use domain::stage::PostHogStage;
 use domain::storage::Result;
 
-use crate::values::{corrupt, from_json, to_json};
+use crate::failures::corrupt;
+use crate::values::{from_json, to_json};
 
 /// The stage of that stored number.
 pub(crate) fn stage(number: Option<i16>) -> Result<Option<PostHogStage>> {
@@ -42,7 +44,9 @@ pub(crate) fn properties_of(stored: &[StoredRow], events: &[Event]) -> Vec<IdPro
     for properties in stored.chain(sent) {
         names.extend(properties.keys().map(String::as_str));
     }
-    names.into_iter().map(any_kind).collect()
+    // As `merge` spells them.
+    let names = names.into_iter().map(without_nul);
+    names.map(|name| any_kind(&name)).collect()
 }
 
 /// A property as facts are stored: of no particular kind.

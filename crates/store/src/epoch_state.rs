@@ -7,7 +7,8 @@ use domain::storage::Result;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::values::{corrupt, from_json};
+use crate::failures::corrupt;
+use crate::values::from_json;
 
 /// The most days whose edges are worked out ahead; rows beyond are placed one by one.
 const EDGES: SignedDuration = SignedDuration::from_hours(24 * 400);

@@ -8,7 +8,8 @@ use domain::merge::FactDelta;
 use domain::storage::Result;
 
 use crate::columns::any_kind;
-use crate::values::{corrupt, micros};
+use crate::failures::corrupt;
+use crate::values::micros;
 
 /// What stands for the distinct id's own form in the column of properties: no property has an
 /// empty name.

@@ -1,13 +1,15 @@
 //! Where everything pulled from PostHog is kept: [`open`] gives the `domain::storage::Store`
-//! that a database URL names. SQLite is behind it here, one file a statement group.
+//! that a database URL names. SQLite and PostgreSQL are behind it, one file a statement group.
 
 mod columns;
 mod database_url;
 mod epoch_state;
 mod fact_rows;
+mod failures;
 mod link_rows;
 mod list_branches;
 mod person_moves;
+mod postgres;
 mod run_rows;
 mod sqlite;
 mod values;
@@ -17,7 +19,7 @@ use std::time::Duration;
 
 use domain::storage::{Result, Store, StoreError};
 
-pub use self::database_url::{DatabaseUrl, DatabaseUrlError};
+pub use self::database_url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 
 /// How a database is opened.
 #[derive(Debug, Clone)]
@@ -26,6 +28,9 @@ pub struct OpenOptions {
     pub busy_timeout: Duration,
     /// How many readers may work at once; at least 1 is taken.
     pub readers: u32,
+    /// How long a statement that reads may take before it is given up. PostgreSQL only: SQLite
+    /// reads within this process, which can stop by itself.
+    pub statement_timeout: Duration,
 }
 
 impl Default for OpenOptions {
@@ -33,6 +38,7 @@ impl Default for OpenOptions {
         Self {
             busy_timeout: Duration::from_secs(10),
             readers: 8,
+            statement_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -47,6 +53,7 @@ impl Default for OpenOptions {
 pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     match url.parse::<DatabaseUrl>() {
         Ok(DatabaseUrl::Sqlite(path)) => Ok(Arc::new(sqlite::open(&path, &options).await?)),
+        Ok(DatabaseUrl::Postgres(url)) => Ok(Arc::new(postgres::open(&url, &options).await?)),
         Err(error) => Err(StoreError::Unusable {
             detail: error.to_string(),
         }),

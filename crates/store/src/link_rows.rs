@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::fact_rows::OWN_FORM;
-use crate::values::{instant, instant_or_none, not_found, to_json};
+use crate::failures::not_found;
+use crate::values::{instant, instant_or_none, to_json};
 
 /// What a link leads to, as a number: the order of [`IdentityKey`]'s variants.
 pub(crate) mod kind {

@@ -1,12 +1,14 @@
 //! How person links move when mappings are observed, in every store alike.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::storage::PersonMapping;
+use domain::event::without_nul;
+use domain::storage::{PersonMapping, ReadRange};
 use uuid::Uuid;
 
 /// The person of each distinct id that was answered.
-pub(crate) type Observed<'a> = BTreeMap<&'a str, Uuid>;
+pub(crate) type Observed<'a> = BTreeMap<Cow<'a, str>, Uuid>;
 
 /// A link that has not ended.
 pub(crate) struct Current {
@@ -27,22 +29,31 @@ pub(crate) struct Difference<'a> {
     pub(crate) changed: u64,
 }
 
-/// Mappings by distinct id; of several for one id the last counts.
+/// Mappings by distinct id, spelled as events are stored; of several for one id the last counts.
 pub(crate) fn observed(mappings: &[PersonMapping]) -> Observed<'_> {
     mappings
         .iter()
-        .map(|mapping| (mapping.distinct_id.as_str(), mapping.person_id))
+        .map(|mapping| (without_nul(&mapping.distinct_id), mapping.person_id))
         .collect()
+}
+
+/// Each id that was answered or asked for, once; those of a span are found by its bounds.
+pub(crate) fn named<'a>(observed: &'a Observed<'_>, range: &'a ReadRange) -> Vec<Cow<'a, str>> {
+    let mut ids: BTreeSet<Cow<'a, str>> = observed.keys().map(|id| Cow::Borrowed(&**id)).collect();
+    if let ReadRange::Ids(asked) = range {
+        ids.extend(asked.iter().map(|id| without_nul(id)));
+    }
+    ids.into_iter().collect()
 }
 
 /// Compares what was answered with the `current` links of every id that the read covered.
 pub(crate) fn compare<'a>(
-    observed: &Observed<'a>,
+    observed: &'a Observed<'_>,
     current: &BTreeMap<String, Current>,
 ) -> Difference<'a> {
     let mut difference = Difference::default();
     for (distinct_id, person_id) in observed {
-        match current.get(*distinct_id) {
+        match current.get(&**distinct_id) {
             Some(link) if link.person_id == *person_id => continue,
             Some(link) => difference.ended.push(link.link),
             None => {}

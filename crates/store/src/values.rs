@@ -1,10 +1,12 @@
 //! How instants, days, numbers and structures are written in columns: the same in every store.
 
-use domain::storage::{Result, StoreError};
+use domain::storage::Result;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::failures::corrupt;
 
 /// Microseconds in a UTC day.
 pub(crate) const DAY: i64 = 86_400_000_000;
@@ -62,20 +64,6 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<String> {
 /// The structure that [`to_json`] wrote.
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(corrupt)
-}
-
-/// Stored data that cannot be read back.
-pub(crate) fn corrupt(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt {
-        detail: what.to_string(),
-    }
-}
-
-/// Something that was looked for and is not there.
-pub(crate) fn not_found(what: impl std::fmt::Display) -> StoreError {
-    StoreError::NotFound {
-        what: what.to_string(),
-    }
 }
 
 #[cfg(test)]

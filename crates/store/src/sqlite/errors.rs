@@ -2,6 +2,8 @@
 
 use domain::storage::StoreError;
 
+pub(super) use crate::failures::{corrupt, not_found, unusable};
+
 /// SQLite's primary result codes that mean something to whoever runs the program
 /// (<https://sqlite.org/rescode.html>).
 mod code {
@@ -71,23 +73,4 @@ fn of_code(code: Option<i32>, said: String) -> StoreError {
         },
         _ => StoreError::Unavailable { detail: said },
     }
-}
-
-/// Stored data that cannot be read back.
-pub(super) fn corrupt(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt {
-        detail: what.to_string(),
-    }
-}
-
-/// Something that was looked for and is not there.
-pub(super) fn not_found(what: impl std::fmt::Display) -> StoreError {
-    StoreError::NotFound {
-        what: what.to_string(),
-    }
-}
-
-/// A database that a person must do something about.
-pub(super) fn unusable(detail: String) -> StoreError {
-    StoreError::Unusable { detail }
 }

@@ -12,7 +12,7 @@ use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use super::values::{get, micros};
 use super::{SqliteStore, leases};
-use crate::person_moves::{Current, Difference, Observed, compare, observed};
+use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
 
 const ROWS: usize = 256;
 
@@ -55,32 +55,26 @@ async fn current_links(
     observed: &Observed<'_>,
     range: &ReadRange,
 ) -> Result<BTreeMap<String, Current>> {
-    let mut ids: Vec<&str> = observed.keys().copied().collect();
+    let ids = named(observed, range);
     let mut rows = Vec::new();
-    match range {
-        ReadRange::Answered => {}
-        ReadRange::Ids(covered) => ids.extend(covered.iter().map(String::as_str)),
-        ReadRange::Span { after, through } => {
-            rows = sqlx::query(
-                "SELECT link, distinct_id, person_id FROM person_links
-                 WHERE epoch = ?1 AND valid_to IS NULL
-                    AND (?2 IS NULL OR distinct_id > ?2) AND (?3 IS NULL OR distinct_id <= ?3)",
-            )
-            .bind(epoch)
-            .bind(after)
-            .bind(through)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(sql)?;
-        }
+    if let ReadRange::Span { after, through } = range {
+        rows = sqlx::query(
+            "SELECT link, distinct_id, person_id FROM person_links
+             WHERE epoch = ?1 AND valid_to IS NULL
+                AND (?2 IS NULL OR distinct_id > ?2) AND (?3 IS NULL OR distinct_id <= ?3)",
+        )
+        .bind(epoch)
+        .bind(after)
+        .bind(through)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(sql)?;
     }
-    ids.sort_unstable();
-    ids.dedup();
     for batch in batches(&ids, ROWS) {
         let mut parameters = Parameters::with_capacity(1 + batch.len());
         parameters.add(epoch)?;
         for id in batch {
-            parameters.add(*id)?;
+            parameters.add(&**id)?;
         }
         let text = list_sql(
             "SELECT link, distinct_id, person_id FROM person_links

@@ -15,6 +15,7 @@ pub(crate) mod property;
 pub(crate) mod remap;
 pub(crate) mod removal;
 pub(crate) mod runs;
+pub(crate) mod texts;
 pub(crate) mod zones;
 
 use std::sync::Arc;
@@ -117,6 +118,11 @@ macro_rules! store_suite {
                 a_complete_backfill_is_noted_in_its_epoch,
                 totals_can_be_added_outside_pages,
                 progress_is_the_share_of_rows,
+            }
+            texts: {
+                a_nul_is_stored_as_the_replacement_character,
+                texts_of_any_length_are_kept_and_found,
+                texts_are_ordered_by_their_bytes,
             }
             zones: {
                 counts_are_of_the_days_of_the_zone,

@@ -128,8 +128,8 @@ pub(crate) async fn every_column_comes_back_as_it_was_sent(database: &dyn Databa
     let mut site = Site::new(database).await;
     let text = |value: &str| Some(value.to_owned());
     let mut full = carrying(
-        event(1, "$autocapture", "d\u{0}\u{1f600}'\";--", hours(1)),
-        &[("customer_id", "7"), ("naïve \"name\"", "\u{0} \\ value")],
+        event(1, "$autocapture", "d\u{1}\u{1f600}'\";--", hours(1)),
+        &[("customer_id", "7"), ("naïve \"name\"", "\u{1} \\ value")],
     );
     full.person_id = Some(Uuid::from_u128(99));
     full.timestamp = start() + SignedDuration::from_micros(123_456);

@@ -1,0 +1,179 @@
+//! The budget of requests of one PostHog project, shared by every process on the database.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::storage::{BudgetKey, BudgetLimits, BudgetStore, Grant, Result};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::PgConnection;
+
+use super::PostgresStore;
+use super::errors::sql;
+use super::statement::{query, query_as, query_scalar};
+use super::values::micros;
+
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
+
+/// How long to wait for a slot: nobody tells when one is given back.
+const SLOT_POLL: i64 = 100_000;
+
+#[async_trait]
+impl BudgetStore for PostgresStore {
+    async fn take(
+        &self,
+        key: &BudgetKey,
+        limits: BudgetLimits,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Grant> {
+        let mut tx = self.write().await?;
+        let moment = micros(now);
+        let mut budget = Budget {
+            connection: &mut tx,
+            key,
+            now: moment,
+        };
+        if let Some(wait) = budget.wait(limits).await? {
+            return Ok(Grant::Wait(Duration::from_micros(wait.unsigned_abs())));
+        }
+        let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
+        let until = now.saturating_add(ttl).unwrap_or(Timestamp::MAX);
+        let slot = budget.grant(micros(until)).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(Grant::Granted { slot })
+    }
+
+    async fn give_back(&self, key: &BudgetKey, slot: i64) -> Result<()> {
+        let mut tx = self.write().await?;
+        query("DELETE FROM budget_slots WHERE slot = $1 AND host = $2 AND project_id = $3")
+            .bind(slot)
+            .bind(key.host.as_str())
+            .bind(key.project_id.get())
+            .execute(&mut *tx)
+            .await
+            .map_err(sql)?;
+        tx.commit().await.map_err(sql)
+    }
+
+    async fn pause(&self, key: &BudgetKey, until: Timestamp) -> Result<()> {
+        let mut tx = self.write().await?;
+        query(
+            "INSERT INTO budgets AS b (host, project_id, paused_until) VALUES ($1, $2, $3)
+             ON CONFLICT (host, project_id) DO UPDATE SET
+                paused_until = greatest(b.paused_until, $3)",
+        )
+        .bind(key.host.as_str())
+        .bind(key.project_id.get())
+        .bind(micros(until))
+        .execute(&mut *tx)
+        .await
+        .map_err(sql)?;
+        tx.commit().await.map_err(sql)
+    }
+}
+
+/// One project's budget at one moment.
+struct Budget<'a> {
+    connection: &'a mut PgConnection,
+    key: &'a BudgetKey,
+    now: i64,
+}
+
+impl Budget<'_> {
+    /// How many microseconds to wait before asking again; `None` when a request may go now.
+    async fn wait(&mut self, limits: BudgetLimits) -> Result<Option<i64>> {
+        // Whoever asks at the same time waits here until this one has been answered.
+        let paused_until: Option<i64> = query_scalar(
+            "INSERT INTO budgets (host, project_id) VALUES ($1, $2)
+             ON CONFLICT (host, project_id) DO UPDATE SET host = excluded.host
+             RETURNING paused_until",
+        )
+        .bind(self.key.host.as_str())
+        .bind(self.key.project_id.get())
+        .fetch_one(&mut *self.connection)
+        .await
+        .map_err(sql)?;
+        if let Some(until) = paused_until
+            && until > self.now
+        {
+            return Ok(Some(until - self.now));
+        }
+        let (held, first_free): (i64, Option<i64>) = query_as(
+            "SELECT count(*), min(expires_at) - $3 FROM budget_slots
+             WHERE host = $1 AND project_id = $2 AND expires_at > $3",
+        )
+        .bind(self.key.host.as_str())
+        .bind(self.key.project_id.get())
+        .bind(self.now)
+        .fetch_one(&mut *self.connection)
+        .await
+        .map_err(sql)?;
+        if held >= i64::from(limits.concurrent) {
+            return Ok(Some(first_free.unwrap_or(SLOT_POLL).min(SLOT_POLL)));
+        }
+        let minute = self.window(limits.per_minute, MINUTE).await?;
+        let hour = self.window(limits.per_hour, HOUR).await?;
+        Ok(minute.max(hour))
+    }
+
+    /// How long until fewer than `limit` requests lie within the last `length` microseconds.
+    async fn window(&mut self, limit: u32, length: i64) -> Result<Option<i64>> {
+        if limit == 0 {
+            return Ok(Some(length));
+        }
+        // The window is full as long as the limit-th latest request is in it.
+        query_scalar(
+            "SELECT at + $4 - $3 FROM (
+                SELECT at FROM budget_requests WHERE host = $1 AND project_id = $2
+                ORDER BY at DESC LIMIT 1 OFFSET $5
+             ) AS r WHERE at + $4 > $3",
+        )
+        .bind(self.key.host.as_str())
+        .bind(self.key.project_id.get())
+        .bind(self.now)
+        .bind(length)
+        .bind(i64::from(limit) - 1)
+        .fetch_optional(&mut *self.connection)
+        .await
+        .map_err(sql)
+    }
+
+    /// Notes a request and takes a slot; what no window counts any more is forgotten.
+    async fn grant(&mut self, until: i64) -> Result<i64> {
+        for (forget, before) in [
+            (
+                "DELETE FROM budget_requests WHERE host = $1 AND project_id = $2 AND at <= $3",
+                self.now - HOUR,
+            ),
+            (
+                "DELETE FROM budget_slots WHERE host = $1 AND project_id = $2 AND expires_at <= $3",
+                self.now,
+            ),
+        ] {
+            query(forget)
+                .bind(self.key.host.as_str())
+                .bind(self.key.project_id.get())
+                .bind(before)
+                .execute(&mut *self.connection)
+                .await
+                .map_err(sql)?;
+        }
+        query("INSERT INTO budget_requests (host, project_id, at) VALUES ($1, $2, $3)")
+            .bind(self.key.host.as_str())
+            .bind(self.key.project_id.get())
+            .bind(self.now)
+            .execute(&mut *self.connection)
+            .await
+            .map_err(sql)?;
+        query_scalar(
+            "INSERT INTO budget_slots (host, project_id, expires_at) VALUES ($1, $2, $3) RETURNING slot",
+        )
+        .bind(self.key.host.as_str())
+        .bind(self.key.project_id.get())
+        .bind(until)
+        .fetch_one(&mut *self.connection)
+        .await
+        .map_err(sql)
+    }
+}

@@ -1,0 +1,194 @@
+//! [`EventReader`]: lists are built in `events_list`; here are the counts and the narrow reads.
+
+use async_trait::async_trait;
+use domain::storage::{
+    Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
+    EventRow, Result,
+};
+use domain::{ConnectionId, EventName};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::errors::sql;
+use super::event_columns;
+use super::statement::{query, query_scalar};
+use super::values::{DAY, day, day_number, get, limit as rows, micros, text, texts, unsigned};
+use crate::failures::corrupt;
+
+#[async_trait]
+impl EventReader for PostgresStore {
+    async fn events(
+        &self,
+        connection: ConnectionId,
+        filter: &EventFilter,
+        after: Option<EventKey>,
+        limit: usize,
+    ) -> Result<Vec<EventRow>> {
+        self.list_events(connection, filter, after, limit).await
+    }
+
+    async fn changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<Change>> {
+        self.list_changes(connection, seq, limit).await
+    }
+
+    async fn daily_event_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+        names: &[EventName],
+    ) -> Result<Vec<DailyEventCount>> {
+        let mut tx = self.read().await?;
+        let all = names.is_empty();
+        let names = texts(names.iter().map(EventName::as_str));
+        query(
+            "SELECT c.day, c.event, c.events
+             FROM epochs AS o JOIN daily_event_counts AS c
+                ON c.epoch = o.number AND c.rollup = o.rollup
+             WHERE o.id = $1 AND c.day >= $2 AND c.day < $3 AND ($4 OR c.event = ANY($5))
+             ORDER BY c.day, c.event",
+        )
+        .bind(connection.0)
+        .bind(day_number(from))
+        .bind(day_number(to))
+        .bind(all)
+        .bind(names)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(|row| {
+            Ok(DailyEventCount {
+                day: day(get(row, "day")?)?,
+                name: EventName::new(get::<String>(row, "event")?),
+                events: unsigned(get(row, "events")?),
+            })
+        })
+        .collect()
+    }
+
+    async fn daily_stage_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<DailyStageCount>> {
+        let mut tx = self.read().await?;
+        query(
+            "SELECT c.day, c.stage, c.event, c.events
+             FROM epochs AS o JOIN daily_stage_counts AS c
+                ON c.epoch = o.number AND c.rollup = o.rollup
+             WHERE o.id = $1 AND c.day >= $2 AND c.day < $3
+             ORDER BY c.day, c.stage, c.event",
+        )
+        .bind(connection.0)
+        .bind(day_number(from))
+        .bind(day_number(to))
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(|row| {
+            Ok(DailyStageCount {
+                day: day(get(row, "day")?)?,
+                stage: event_columns::stage(get(row, "stage")?)?
+                    .ok_or_else(|| corrupt("a daily stage count has no stage"))?,
+                name: EventName::new(get::<String>(row, "event")?),
+                events: unsigned(get(row, "events")?),
+            })
+        })
+        .collect()
+    }
+
+    async fn event_definitions(
+        &self,
+        connection: ConnectionId,
+        after: Option<&EventName>,
+        limit: usize,
+    ) -> Result<Vec<EventDefinition>> {
+        self.list_definitions(connection, after, limit).await
+    }
+
+    async fn distinct_ids_since(
+        &self,
+        connection: ConnectionId,
+        since: Timestamp,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        let beyond = if after.is_some() { ">" } else { ">=" };
+        let mut tx = self.read().await?;
+        query_scalar(AssertSqlSafe(format!(
+            "SELECT distinct_id FROM (
+                SELECT DISTINCT left(distinct_id, 500) AS beginning, distinct_id FROM events
+                WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
+                    AND left(distinct_id, 500) >= left($2, 500) AND distinct_id {beyond} $2
+                    AND created_at >= $3
+             ) AS ids
+             ORDER BY beginning, distinct_id LIMIT $4"
+        )))
+        .bind(connection.0)
+        .bind(text(after.unwrap_or_default()))
+        .bind(micros(since))
+        .bind(rows(limit))
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)
+    }
+}
+
+impl PostgresStore {
+    pub(super) async fn utc_day_counts(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Date, u64)>> {
+        let mut tx = self.read().await?;
+        // PostgreSQL divides towards zero; a day before 1970 must be rounded down.
+        query(
+            "SELECT (timestamp - ((timestamp % $4) + $4) % $4) / $4 AS day, count(*) AS events
+             FROM events
+             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
+                AND timestamp >= $2 AND timestamp < $3
+             GROUP BY 1 ORDER BY 1",
+        )
+        .bind(connection.0)
+        .bind(day_number(from) * DAY)
+        .bind(day_number(to) * DAY)
+        .bind(DAY)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
+        .collect()
+    }
+
+    pub(super) async fn utc_day_uuids(
+        &self,
+        connection: ConnectionId,
+        day: Date,
+    ) -> Result<Vec<Uuid>> {
+        let mut tx = self.read().await?;
+        query_scalar(
+            "SELECT uuid FROM events
+             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
+                AND timestamp >= $2 AND timestamp < $3",
+        )
+        .bind(connection.0)
+        .bind(day_number(day) * DAY)
+        .bind((day_number(day) + 1) * DAY)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)
+    }
+}

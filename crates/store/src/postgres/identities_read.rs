@@ -1,0 +1,311 @@
+//! Reading links: person mappings and identity facts side by side, in one order.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use domain::ConnectionId;
+use domain::identity::{IdProperty, IdentityKey, IdentityLink};
+use domain::storage::{IdentityReader, LinkKey, Result};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::errors::sql;
+use super::statement::{built, query};
+use super::values::{from_json, get, limit as rows, text, texts};
+use crate::failures::corrupt;
+use crate::link_rows::{FactRow, PersonRow, Place, Placed, kind, kinds_of};
+
+#[async_trait]
+impl IdentityReader for PostgresStore {
+    async fn links_of(
+        &self,
+        connection: ConnectionId,
+        keys: &[IdentityKey],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            return Ok(Vec::new());
+        };
+        let found: BTreeSet<Placed> = owner
+            .touching(&mut tx, &Asked::of(keys), limit)
+            .await?
+            .into_iter()
+            .collect();
+        Ok(found
+            .into_iter()
+            .take(limit)
+            .map(|(_, link)| link)
+            .collect())
+    }
+
+    async fn links(
+        &self,
+        connection: ConnectionId,
+        history: bool,
+        after: Option<&LinkKey>,
+        limit: usize,
+    ) -> Result<Vec<(LinkKey, IdentityLink)>> {
+        let after = after.map(Place::of).transpose()?;
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            return Ok(Vec::new());
+        };
+        let mut found = owner
+            .persons_after(&mut tx, history, after.as_ref(), limit)
+            .await?;
+        found.extend(owner.facts_after(&mut tx, after.as_ref(), limit).await?);
+        found.sort();
+        found.truncate(limit);
+        found
+            .into_iter()
+            .map(|(place, link)| Ok((place.key()?, link)))
+            .collect()
+    }
+}
+
+/// The epoch whose links are read.
+struct Owner {
+    epoch: i64,
+    /// When every mapping was last read: the last sight of each current link.
+    persons_read_at: Option<i64>,
+    /// What each property names. One property may name both.
+    kinds: Vec<(String, i64)>,
+}
+
+/// Keys by what is looked up for them.
+#[derive(Default)]
+struct Asked<'a> {
+    distinct_ids: Vec<Cow<'a, str>>,
+    persons: Vec<Uuid>,
+    /// The values of facts and what kind each is.
+    values: Vec<Cow<'a, str>>,
+    kinds: Vec<i64>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(keys: &'a [IdentityKey]) -> Self {
+        let mut asked = Self::default();
+        for key in keys {
+            let (kind, value) = match key {
+                IdentityKey::DistinctId(id) => {
+                    asked.distinct_ids.push(text(id));
+                    continue;
+                }
+                IdentityKey::Person(id) => {
+                    asked.persons.push(*id);
+                    continue;
+                }
+                IdentityKey::CustomerId(value) => (kind::CUSTOMER, value),
+                IdentityKey::AnonymousId(value) => (kind::ANONYMOUS, value),
+                IdentityKey::Email(value) => (kind::EMAIL, value),
+            };
+            asked.kinds.push(kind);
+            asked.values.push(text(value));
+        }
+        asked
+    }
+}
+
+const PERSONS: &str =
+    "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen FROM person_links";
+
+const FACTS: &str = "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen
+    FROM identity_facts AS f JOIN unnest(";
+
+impl Owner {
+    async fn find(connection: &mut PgConnection, id: ConnectionId) -> Result<Option<Self>> {
+        let Some(row) =
+            query("SELECT number, persons_read_at, id_properties FROM epochs WHERE id = $1")
+                .bind(id.0)
+                .fetch_optional(connection)
+                .await
+                .map_err(sql)?
+        else {
+            return Ok(None);
+        };
+        let properties: Vec<IdProperty> = from_json(get(&row, "id_properties")?)?;
+        Ok(Some(Self {
+            epoch: get(&row, "number")?,
+            persons_read_at: get(&row, "persons_read_at")?,
+            kinds: kinds_of(properties),
+        }))
+    }
+
+    /// The first current links, in order, that touch what is asked for; some may come twice.
+    async fn touching(
+        &self,
+        connection: &mut PgConnection,
+        asked: &Asked<'_>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut found = Vec::new();
+        if !asked.distinct_ids.is_empty() {
+            let mut query = self.persons(false);
+            query.push(" AND left(distinct_id, 500) = ANY(ARRAY(SELECT left(i, 500) FROM unnest(");
+            query.push_bind(&asked.distinct_ids);
+            query.push("::text[]) AS i)) AND distinct_id = ANY(");
+            query.push_bind(&asked.distinct_ids).push(")");
+            found.extend(self.fetch_persons(connection, query, limit).await?);
+            let mut query = self.facts();
+            query.push(" AND f.distinct_id = ANY(");
+            query.push_bind(&asked.distinct_ids).push(")");
+            found.extend(fetch_facts(connection, query, limit).await?);
+        }
+        if !asked.persons.is_empty() {
+            let mut query = self.persons(false);
+            query.push(" AND person_id = ANY(");
+            query.push_bind(&asked.persons).push(")");
+            found.extend(self.fetch_persons(connection, query, limit).await?);
+        }
+        if !asked.values.is_empty() {
+            let mut query = self.facts();
+            query.push(" AND f.value = ANY(").push_bind(&asked.values);
+            // The condition before follows from this one, and is the one the index can seek by.
+            query.push(") AND (f.value, k.kind) IN (SELECT * FROM unnest(");
+            query.push_bind(&asked.values).push("::text[], ");
+            query.push_bind(&asked.kinds).push("::bigint[]))");
+            found.extend(fetch_facts(connection, query, limit).await?);
+        }
+        Ok(found)
+    }
+
+    async fn persons_after(
+        &self,
+        connection: &mut PgConnection,
+        history: bool,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut query = self.persons(history);
+        match after {
+            None => {}
+            // Facts of a distinct id come after its persons.
+            Some(place) if place.kind > kind::PERSON => {
+                seek(&mut query, &place.distinct_id);
+                query.push(" AND distinct_id > ");
+                query.push_bind(text(&place.distinct_id).into_owned());
+            }
+            Some(place) => {
+                let person_id = Uuid::try_parse(&place.value).map_err(corrupt)?;
+                seek(&mut query, &place.distinct_id);
+                query.push(" AND (distinct_id, person_id, link) > (");
+                query.push_bind(text(&place.distinct_id).into_owned());
+                query.push(", ").push_bind(person_id).push(", ");
+                query.push_bind(place.link).push(")");
+            }
+        }
+        self.fetch_persons(connection, query, limit).await
+    }
+
+    async fn facts_after(
+        &self,
+        connection: &mut PgConnection,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut query = self.facts();
+        if let Some(place) = after {
+            let own = |part: &str| text(part).into_owned();
+            // The first condition follows from the second, and is the one the index can seek by.
+            query.push(" AND f.distinct_id >= ");
+            query.push_bind(own(&place.distinct_id));
+            query.push(" AND (f.distinct_id, k.kind, f.value, f.property) > (");
+            query.push_bind(own(&place.distinct_id)).push(", ");
+            query.push_bind(place.kind).push(", ");
+            query.push_bind(own(&place.value)).push(", ");
+            query.push_bind(own(&place.property)).push(")");
+        }
+        fetch_facts(connection, query, limit).await
+    }
+
+    fn persons(&self, history: bool) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new(PERSONS);
+        query.push(" WHERE epoch = ").push_bind(self.epoch);
+        if !history {
+            query.push(" AND valid_to IS NULL");
+        }
+        query
+    }
+
+    fn facts(&self) -> QueryBuilder<Postgres> {
+        let (properties, kinds): (Vec<&str>, Vec<i64>) = self
+            .kinds
+            .iter()
+            .map(|(property, kind)| (property.as_str(), *kind))
+            .unzip();
+        let mut query = QueryBuilder::new(FACTS);
+        query.push_bind(texts(properties)).push("::text[], ");
+        query.push_bind(kinds);
+        query.push("::bigint[]) AS k (property, kind) ON k.property = f.property WHERE f.epoch = ");
+        query.push_bind(self.epoch);
+        query
+    }
+
+    async fn fetch_persons(
+        &self,
+        connection: &mut PgConnection,
+        mut query: QueryBuilder<Postgres>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        query.push(" ORDER BY left(distinct_id, 500), distinct_id, person_id, link LIMIT ");
+        query.push_bind(rows(limit));
+        built(&mut query)
+            .fetch_all(connection)
+            .await
+            .map_err(sql)?
+            .iter()
+            .map(|row| self.decode_person(row))
+            .collect()
+    }
+
+    fn decode_person(&self, row: &PgRow) -> Result<Placed> {
+        PersonRow {
+            link: get(row, "link")?,
+            distinct_id: get(row, "distinct_id")?,
+            person_id: get(row, "person_id")?,
+            valid_from: get(row, "valid_from")?,
+            valid_to: get(row, "valid_to")?,
+            last_seen: get(row, "last_seen")?,
+        }
+        .placed(self.persons_read_at)
+    }
+}
+
+/// Leads to the place in the index from which links of `distinct_id` and those after it lie.
+fn seek(query: &mut QueryBuilder<Postgres>, distinct_id: &str) {
+    query.push(" AND left(distinct_id, 500) >= left(");
+    query.push_bind(text(distinct_id).into_owned());
+    query.push(", 500)");
+}
+
+async fn fetch_facts(
+    connection: &mut PgConnection,
+    mut query: QueryBuilder<Postgres>,
+    limit: usize,
+) -> Result<Vec<Placed>> {
+    query.push(" ORDER BY f.distinct_id, k.kind, f.value, f.property LIMIT ");
+    query.push_bind(rows(limit));
+    built(&mut query)
+        .fetch_all(connection)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(decode_fact)
+        .collect()
+}
+
+fn decode_fact(row: &PgRow) -> Result<Placed> {
+    FactRow {
+        distinct_id: get(row, "distinct_id")?,
+        kind: get(row, "kind")?,
+        value: get(row, "value")?,
+        property: get(row, "property")?,
+        first_seen: get(row, "first_seen")?,
+        last_seen: get(row, "last_seen")?,
+    }
+    .placed()
+}

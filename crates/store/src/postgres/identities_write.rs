@@ -1,0 +1,157 @@
+//! Person mappings as PostHog has them, with the history of how they moved.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use domain::storage::{IdentityWriter, Lease, PersonMapping, ReadRange, Result};
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::errors::sql;
+use super::statement::{query, query_as};
+use super::values::{get, limit, micros, text};
+use super::{PostgresStore, leases};
+use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
+
+#[async_trait]
+impl IdentityWriter for PostgresStore {
+    async fn observe_persons(
+        &self,
+        lease: &Lease,
+        mappings: &[PersonMapping],
+        range: &ReadRange,
+        observed_at: Timestamp,
+    ) -> Result<u64> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let observed = observed(mappings);
+        let current = current_links(&mut tx, epoch, &observed, range).await?;
+        let difference = compare(&observed, &current);
+        write(&mut tx, epoch, &difference, micros(observed_at)).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(difference.changed)
+    }
+
+    async fn persons_read(&self, lease: &Lease, at: Timestamp) -> Result<()> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        query("UPDATE epochs SET persons_read_at = $1 WHERE number = $2")
+            .bind(micros(at))
+            .bind(epoch)
+            .execute(&mut *tx)
+            .await
+            .map_err(sql)?;
+        tx.commit().await.map_err(sql)
+    }
+}
+
+/// The current links of every id that was answered or that the read covered.
+async fn current_links(
+    connection: &mut PgConnection,
+    epoch: i64,
+    observed: &Observed<'_>,
+    range: &ReadRange,
+) -> Result<BTreeMap<String, Current>> {
+    let mut rows = Vec::new();
+    if let ReadRange::Span { after, through } = range {
+        rows = query(
+            "SELECT link, distinct_id, person_id FROM person_links
+             WHERE epoch = $1 AND valid_to IS NULL
+                AND ($2::text IS NULL OR distinct_id > $2)
+                AND ($3::text IS NULL OR distinct_id <= $3)",
+        )
+        .bind(epoch)
+        .bind(after.as_deref().map(text))
+        .bind(through.as_deref().map(text))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(sql)?;
+    }
+    rows.extend(
+        query(
+            "SELECT p.link, p.distinct_id, p.person_id
+             FROM unnest($2::text[]) AS u (id) JOIN person_links AS p
+                ON p.epoch = $1 AND p.valid_to IS NULL
+                    AND left(p.distinct_id, 500) = left(u.id, 500) AND p.distinct_id = u.id",
+        )
+        .bind(epoch)
+        .bind(named(observed, range))
+        .fetch_all(connection)
+        .await
+        .map_err(sql)?,
+    );
+    rows.iter().map(decode).collect()
+}
+
+fn decode(row: &PgRow) -> Result<(String, Current)> {
+    Ok((
+        get(row, "distinct_id")?,
+        Current {
+            link: get(row, "link")?,
+            person_id: get(row, "person_id")?,
+        },
+    ))
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    epoch: i64,
+    difference: &Difference<'_>,
+    at: i64,
+) -> Result<()> {
+    if difference.changed == 0 {
+        return Ok(());
+    }
+    let (mut seq, read_at): (i64, Option<i64>) =
+        query_as("SELECT link_seq, persons_read_at FROM epochs WHERE number = $1")
+            .bind(epoch)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(sql)?;
+    let mut number = |count: usize| -> Vec<i64> {
+        let first = seq + 1;
+        seq += limit(count);
+        (first..=seq).collect()
+    };
+    // Until now the last full read counted as its last sight, without writing every link.
+    // A clock that was set back must not end a link before it began.
+    query(
+        "UPDATE person_links AS p SET valid_to = greatest(p.valid_from, $3),
+            last_seen = greatest(p.last_seen, $4), change_seq = e.change_seq
+         FROM unnest($1::bigint[], $2::bigint[]) AS e (link, change_seq)
+         WHERE p.link = e.link",
+    )
+    .bind(&difference.ended)
+    .bind(number(difference.ended.len()))
+    .bind(at)
+    .bind(read_at)
+    .execute(&mut *connection)
+    .await
+    .map_err(sql)?;
+    let ids: Vec<&str> = difference.begun.iter().map(|(id, _)| *id).collect();
+    let persons: Vec<Uuid> = difference.begun.iter().map(|(_, person)| *person).collect();
+    query(
+        "INSERT INTO person_links
+            (epoch, distinct_id, person_id, valid_from, last_seen, change_seq)
+         SELECT $1, b.distinct_id, b.person_id, $5, $5, b.change_seq
+         FROM unnest($2::text[], $3::uuid[], $4::bigint[])
+            AS b (distinct_id, person_id, change_seq)",
+    )
+    .bind(epoch)
+    .bind(ids)
+    .bind(persons)
+    .bind(number(difference.begun.len()))
+    .bind(at)
+    .execute(&mut *connection)
+    .await
+    .map_err(sql)?;
+    query("UPDATE epochs SET link_seq = $1 WHERE number = $2")
+        .bind(seq)
+        .bind(epoch)
+        .execute(connection)
+        .await
+        .map_err(sql)?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The store in a PostgreSQL database, 14 or later, which any number of processes share.
+//!
+//! Every statement runs within a transaction, unnamed, and every setting is local to one: nothing
+//! is left in a session, so that a pooler may hand each transaction to another one.
+
+mod budget;
+mod completeness;
+mod connections;
+mod copy;
+mod counts;
+mod definitions;
+mod epochs;
+mod errors;
+mod event_columns;
+mod events_list;
+mod events_read;
+mod events_remove;
+mod events_write;
+mod facts;
+mod identities_read;
+mod identities_write;
+mod leases;
+mod open;
+mod purge;
+mod remap;
+mod rollups;
+mod runs;
+mod schema;
+mod server;
+mod slices;
+mod statement;
+mod sync_store;
+mod values;
+
+use std::sync::Arc;
+
+use domain::storage::Result;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+
+use self::errors::sql;
+pub(crate) use self::open::open;
+
+/// A store in a PostgreSQL database.
+#[derive(Debug, Clone)]
+pub(crate) struct PostgresStore {
+    /// Connections that write, few: a run has one page at a time.
+    writers: PgPool,
+    /// Connections that only read, apart from the others, so that neither wait for the other.
+    readers: PgPool,
+    /// How a transaction that writes begins.
+    begin_write: Arc<str>,
+    /// How a transaction that reads begins.
+    begin_read: Arc<str>,
+}
+
+/// A transaction of one of the store's pools.
+type Tx = Transaction<'static, Postgres>;
+
+impl PostgresStore {
+    /// Begins a transaction that writes.
+    async fn write(&self) -> Result<Tx> {
+        let begin = AssertSqlSafe(Arc::clone(&self.begin_write));
+        self.writers.begin_with(begin).await.map_err(sql)
+    }
+
+    /// Begins a transaction whose reads all see the same state.
+    async fn read(&self) -> Result<Tx> {
+        let begin = AssertSqlSafe(Arc::clone(&self.begin_read));
+        self.readers.begin_with(begin).await.map_err(sql)
+    }
+}

@@ -1,0 +1,341 @@
+//! Runs: begun with a plan, resumed while open, ended with what they did.
+
+use domain::ConnectionId;
+use domain::storage::{Lease, NewRun, OpenRun, Result, RunEnd, RunId, RunRecord};
+use domain::sync::{Arrivals, RunTotals, Slice, SyncMode, Window};
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+use super::errors::sql;
+use super::statement::{query, query_scalar};
+use super::values::{get, instant, instant_or_none, limit as rows, micros, signed, text, unsigned};
+use super::{PostgresStore, leases, slices};
+use crate::failures::{corrupt, not_found};
+use crate::run_rows::{end_of, id_at, superseded};
+
+/// Runs with the state of their slices: an ended run has its own, an open one that of `slices`.
+const RECORDS: &str = "SELECT r.*,
+        CASE WHEN s.planned > 0 THEN s.done ELSE r.slices_done END AS done_slices,
+        CASE WHEN s.planned > 0 THEN s.planned ELSE r.slices_planned END AS planned_slices,
+        CASE WHEN r.ended_at IS NOT NULL THEN r.progress
+             WHEN s.planned = 0 THEN 1.0
+             WHEN s.expected = 0 THEN s.done::float8 / s.planned
+             ELSE s.read::float8 / s.expected::float8 END AS part
+    FROM runs AS r CROSS JOIN LATERAL (
+        SELECT count(*) AS planned, count(*) FILTER (WHERE done) AS done,
+            sum(expected_rows) AS expected,
+            sum(CASE WHEN done THEN expected_rows ELSE least(rows_read, expected_rows) END) AS read
+        FROM slices WHERE run = r.number
+    ) AS s";
+
+impl PostgresStore {
+    pub(super) async fn start_run(&self, lease: &Lease, run: &NewRun) -> Result<RunId> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let open: Vec<Uuid> =
+            query_scalar("SELECT id FROM runs WHERE epoch = $1 AND ended_at IS NULL")
+                .bind(epoch)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(sql)?;
+        let superseded = superseded();
+        for id in open {
+            close(&mut tx, epoch, RunId(id), &superseded, run.started_at).await?;
+        }
+        let id = id_at(run.started_at);
+        let mode: &'static str = run.mode.into();
+        let number: i64 = query_scalar(
+            "INSERT INTO runs (id, epoch, mode, window_from, window_to, arrivals_from,
+                arrivals_since, started_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING number",
+        )
+        .bind(id.0)
+        .bind(epoch)
+        .bind(mode)
+        .bind(micros(run.window.from))
+        .bind(micros(run.window.to))
+        .bind(run.arrivals.map(|arrivals| micros(arrivals.from)))
+        .bind(run.arrivals.map(|arrivals| micros(arrivals.since)))
+        .bind(micros(run.started_at))
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(sql)?;
+        slices::plan(&mut tx, number, &run.slices).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(id)
+    }
+
+    pub(super) async fn find_open_run(
+        &self,
+        connection: ConnectionId,
+        mode: SyncMode,
+    ) -> Result<Option<OpenRun>> {
+        let mut tx = self.read().await?;
+        let mode: &'static str = mode.into();
+        let Some(row) = query(
+            "SELECT * FROM runs
+             WHERE epoch = (SELECT number FROM epochs WHERE id = $1) AND mode = $2
+                AND ended_at IS NULL
+             ORDER BY started_at DESC, number DESC LIMIT 1",
+        )
+        .bind(connection.0)
+        .bind(mode)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(sql)?
+        else {
+            return Ok(None);
+        };
+        let (pending, done) = slices::left(&mut tx, get(&row, "number")?).await?;
+        Ok(Some(OpenRun {
+            id: RunId(get(&row, "id")?),
+            run: NewRun {
+                mode: decode_mode(&row)?,
+                window: decode_window(&row)?,
+                arrivals: decode_arrivals(&row)?,
+                started_at: instant(get(&row, "started_at")?)?,
+                slices: Vec::new(),
+            },
+            pending,
+            done,
+            totals: decode_totals(&row)?,
+        }))
+    }
+
+    pub(super) async fn replace_slice(
+        &self,
+        lease: &Lease,
+        run: RunId,
+        number: i64,
+        parts: &[Slice],
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let whole = slices::find(&mut tx, epoch, run, number).await?;
+        slices::split(&mut tx, &whole, parts).await?;
+        tx.commit().await.map_err(sql)
+    }
+
+    pub(super) async fn add_run_totals(
+        &self,
+        lease: &Lease,
+        run: RunId,
+        more: &RunTotals,
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let number: i64 = query_scalar(
+            "SELECT number FROM runs WHERE id = $1 AND epoch = $2 AND ended_at IS NULL",
+        )
+        .bind(run.0)
+        .bind(epoch)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(sql)?
+        .ok_or_else(|| not_found(format!("an open run {}", run.0)))?;
+        add_totals(&mut tx, number, more).await?;
+        tx.commit().await.map_err(sql)
+    }
+
+    pub(super) async fn finish_run(
+        &self,
+        lease: &Lease,
+        run: RunId,
+        end: &RunEnd,
+        now: Timestamp,
+    ) -> Result<RunRecord> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let record = close(&mut tx, epoch, run, end, now).await?;
+        if record.mode == SyncMode::Backfill && record.end == Some(RunEnd::Complete) {
+            query("UPDATE epochs SET backfilled_at = $1 WHERE number = $2")
+                .bind(record.ended_at.map(micros))
+                .bind(epoch)
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?;
+        }
+        tx.commit().await.map_err(sql)?;
+        Ok(record)
+    }
+
+    pub(super) async fn find_last_complete_run(
+        &self,
+        connection: ConnectionId,
+    ) -> Result<Option<RunRecord>> {
+        let mut tx = self.read().await?;
+        query(AssertSqlSafe(format!(
+            "{RECORDS} WHERE r.epoch = (SELECT number FROM epochs WHERE id = $1)
+                AND r.ended_at IS NOT NULL AND r.failure_reason IS NULL
+             ORDER BY r.started_at DESC, r.number DESC LIMIT 1"
+        )))
+        .bind(connection.0)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(sql)?
+        .as_ref()
+        .map(decode)
+        .transpose()
+    }
+
+    pub(super) async fn latest_runs(
+        &self,
+        connection: ConnectionId,
+        mode: Option<SyncMode>,
+        limit: usize,
+    ) -> Result<Vec<RunRecord>> {
+        let mode: Option<&'static str> = mode.map(Into::into);
+        let mut tx = self.read().await?;
+        query(AssertSqlSafe(format!(
+            "{RECORDS} WHERE r.epoch = (SELECT number FROM epochs WHERE id = $1)
+                AND ($2::text IS NULL OR r.mode = $2)
+             ORDER BY r.started_at DESC, r.number DESC LIMIT $3"
+        )))
+        .bind(connection.0)
+        .bind(mode)
+        .bind(rows(limit))
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(decode)
+        .collect()
+    }
+}
+
+/// Ends a run that is open; one that has ended stays as it is.
+async fn close(
+    connection: &mut PgConnection,
+    epoch: i64,
+    run: RunId,
+    end: &RunEnd,
+    now: Timestamp,
+) -> Result<RunRecord> {
+    let record = find(connection, epoch, run).await?;
+    if record.ended_at.is_some() {
+        return Ok(record);
+    }
+    let (reason, message) = match end {
+        RunEnd::Complete => (None, None),
+        RunEnd::Failed { reason, message } => (Some(reason), Some(message)),
+    };
+    let (done, planned) = record.slices;
+    let number: i64 = query_scalar(
+        "UPDATE runs SET ended_at = $2, failure_reason = $3, failure_message = $4,
+            slices_done = $5, slices_planned = $6, progress = $7
+         WHERE id = $1 RETURNING number",
+    )
+    .bind(run.0)
+    .bind(micros(now))
+    .bind(reason.map(|reason| text(reason)))
+    .bind(message.map(|message| text(message)))
+    .bind(rows(done))
+    .bind(rows(planned))
+    .bind(record.progress)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(sql)?;
+    query("DELETE FROM slices WHERE run = $1")
+        .bind(number)
+        .execute(&mut *connection)
+        .await
+        .map_err(sql)?;
+    find(connection, epoch, run).await
+}
+
+async fn find(connection: &mut PgConnection, epoch: i64, run: RunId) -> Result<RunRecord> {
+    let row = query(AssertSqlSafe(format!(
+        "{RECORDS} WHERE r.id = $1 AND r.epoch = $2"
+    )))
+    .bind(run.0)
+    .bind(epoch)
+    .fetch_optional(connection)
+    .await
+    .map_err(sql)?
+    .ok_or_else(|| not_found(format!("run {}", run.0)))?;
+    decode(&row)
+}
+
+/// Adds to the totals of the run of that number.
+pub(super) async fn add_totals(
+    connection: &mut PgConnection,
+    run: i64,
+    more: &RunTotals,
+) -> Result<()> {
+    query(
+        "UPDATE runs SET events_read = events_read + $2, events_stored = events_stored + $3,
+            events_updated = events_updated + $4, duplicates = duplicates + $5,
+            late_events = late_events + $6, events_removed = events_removed + $7,
+            requests = requests + $8, bytes_received = bytes_received + $9,
+            bytes_read = bytes_read + $10
+         WHERE number = $1",
+    )
+    .bind(run)
+    .bind(signed(more.events_read))
+    .bind(signed(more.events_stored))
+    .bind(signed(more.events_updated))
+    .bind(signed(more.duplicates))
+    .bind(signed(more.late_events))
+    .bind(signed(more.events_removed))
+    .bind(signed(more.requests))
+    .bind(signed(more.bytes_received))
+    .bind(signed(more.bytes_read))
+    .execute(connection)
+    .await
+    .map_err(sql)?;
+    Ok(())
+}
+
+fn decode(row: &PgRow) -> Result<RunRecord> {
+    let ended_at = instant_or_none(get(row, "ended_at")?)?;
+    let reason: Option<String> = get(row, "failure_reason")?;
+    let message: Option<String> = get(row, "failure_message")?;
+    let count = |column| get::<i64>(row, column).map(|count| usize::try_from(count).unwrap_or(0));
+    Ok(RunRecord {
+        id: RunId(get(row, "id")?),
+        mode: decode_mode(row)?,
+        window: decode_window(row)?,
+        started_at: instant(get(row, "started_at")?)?,
+        ended_at,
+        end: ended_at.map(|_| end_of(reason, message)),
+        totals: decode_totals(row)?,
+        slices: (count("done_slices")?, count("planned_slices")?),
+        progress: get(row, "part")?,
+    })
+}
+
+fn decode_mode(row: &PgRow) -> Result<SyncMode> {
+    get::<&str>(row, "mode")?.parse().map_err(corrupt)
+}
+
+fn decode_window(row: &PgRow) -> Result<Window> {
+    Ok(Window {
+        from: instant(get(row, "window_from")?)?,
+        to: instant(get(row, "window_to")?)?,
+    })
+}
+
+fn decode_arrivals(row: &PgRow) -> Result<Option<Arrivals>> {
+    let from = instant_or_none(get(row, "arrivals_from")?)?;
+    let since = instant_or_none(get(row, "arrivals_since")?)?;
+    Ok(from
+        .zip(since)
+        .map(|(from, since)| Arrivals { from, since }))
+}
+
+fn decode_totals(row: &PgRow) -> Result<RunTotals> {
+    let count = |column| get::<i64>(row, column).map(unsigned);
+    Ok(RunTotals {
+        events_read: count("events_read")?,
+        events_stored: count("events_stored")?,
+        events_updated: count("events_updated")?,
+        duplicates: count("duplicates")?,
+        late_events: count("late_events")?,
+        events_removed: count("events_removed")?,
+        requests: count("requests")?,
+        bytes_received: count("bytes_received")?,
+        bytes_read: count("bytes_read")?,
+    })
+}
