@@ -11,8 +11,13 @@ use crate::{Error, Result};
 /// How long a server may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Who may come in: the superuser without a word, everybody else by password.
-const ACCESS: &str = "local all postgres trust\nlocal all all scram-sha-256\n";
+/// Who may come in: the superuser without a word, everybody else by password; over TCP, if a test
+/// has the server listen there, only with TLS.
+const ACCESS: &str = "local all postgres trust\nlocal all all scram-sha-256\n\
+    hostssl all postgres 127.0.0.1/32 trust\n";
+
+/// The port where no setting names another.
+const PORT: &str = "5432";
 
 /// A running server whose superuser is `postgres`. Nothing it holds outlives a crash of the
 /// machine: it does not wait for the disk.
@@ -90,12 +95,13 @@ impl Server {
     /// The URL of a database for another user.
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!(
-            "postgres:///{database}?host={}&user={user}&password={password}",
-            self.folder.path().display()
+            "postgres:///{database}?host={}&port={}&user={user}&password={password}",
+            self.folder.path().display(),
+            self.port()
         )
     }
 
-    /// The folder of the server's socket.
+    /// The folder of the server's socket; its data lies in `data`.
     pub fn socket(&self) -> &std::path::Path {
         self.folder.path()
     }
@@ -114,6 +120,7 @@ impl Server {
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
             .args(["--username=postgres", "--set=ON_ERROR_STOP=1"])
             .arg(format!("--host={}", self.folder.path().display()))
+            .arg(format!("--port={}", self.port()))
             .arg(format!("--dbname={database}"))
             .arg(format!("--command={sql}"));
         output(&mut psql)
@@ -159,6 +166,13 @@ impl Server {
         let program = self.binaries.program("postgres");
         *self.lock() = Some(self.folder.start(&program, &arguments)?);
         self.wait()
+    }
+
+    fn port(&self) -> &str {
+        let mut named = self.settings.iter();
+        named
+            .find_map(|setting| setting.strip_prefix("port="))
+            .unwrap_or(PORT)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Supervised>> {

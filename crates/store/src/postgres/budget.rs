@@ -35,12 +35,14 @@ impl BudgetStore for PostgresStore {
             now: moment,
         };
         if let Some(wait) = budget.wait(limits).await? {
+            // The project's row may be new, and nothing else was written.
+            tx.commit().await?;
             return Ok(Grant::Wait(Duration::from_micros(wait.unsigned_abs())));
         }
         let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
         let until = now.saturating_add(ttl).unwrap_or(Timestamp::MAX);
         let slot = budget.grant(micros(until)).await?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(Grant::Granted { slot })
     }
 
@@ -53,7 +55,7 @@ impl BudgetStore for PostgresStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     async fn pause(&self, key: &BudgetKey, until: Timestamp) -> Result<()> {
@@ -69,7 +71,7 @@ impl BudgetStore for PostgresStore {
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 }
 

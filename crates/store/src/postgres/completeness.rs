@@ -38,7 +38,7 @@ impl CompletenessStore for PostgresStore {
             .await
             .map_err(sql)?;
         }
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     async fn verdicts(
@@ -47,21 +47,15 @@ impl CompletenessStore for PostgresStore {
         from: Date,
         to: Date,
     ) -> Result<Vec<DayVerdict>> {
-        let mut tx = self.read().await?;
-        query(
+        let query = query(
             "SELECT * FROM day_verdicts
              WHERE epoch = (SELECT number FROM epochs WHERE id = $1) AND day >= $2 AND day < $3
              ORDER BY day",
         )
         .bind(connection.0)
         .bind(day_number(from))
-        .bind(day_number(to))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?
-        .iter()
-        .map(decode)
-        .collect()
+        .bind(day_number(to));
+        self.fetch(query).await?.iter().map(decode).collect()
     }
 }
 

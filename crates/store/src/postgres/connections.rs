@@ -10,7 +10,7 @@ use sqlx::postgres::{PgQueryResult, PgRow};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::errors::sql;
-use super::statement::{query, query_scalar};
+use super::statement::query;
 use super::values::{from_json, get, instant_or_none, limit as rows, micros, text, to_json};
 use super::{PostgresStore, epochs};
 use crate::failures::not_found;
@@ -50,13 +50,15 @@ impl ConnectionStore for PostgresStore {
         .await
         .map_err(sql)?;
         let record = find(&mut tx, &desired.name).await?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         record.ok_or_else(|| not_found(named(&desired.name)))
     }
 
     async fn connection(&self, name: &ConnectionName) -> Result<Option<ConnectionRecord>> {
-        let mut reader = self.read().await?;
-        find(&mut reader, name).await
+        let mut tx = self.read().await?;
+        let record = find(&mut tx, name).await?;
+        tx.end().await?;
+        Ok(record)
     }
 
     async fn connections(
@@ -67,8 +69,7 @@ impl ConnectionStore for PostgresStore {
     ) -> Result<Vec<ConnectionRecord>> {
         let (after_namespace, after_name) =
             after.map_or(("", ""), |name| (&name.namespace, &name.name));
-        let mut tx = self.read().await?;
-        query(
+        let query = query(
             "SELECT * FROM connections
              WHERE deleted_at IS NULL AND (namespace, name) > ($1, $2)
                 AND ($3::text IS NULL OR namespace = $3)
@@ -77,18 +78,15 @@ impl ConnectionStore for PostgresStore {
         .bind(text(after_namespace))
         .bind(text(after_name))
         .bind(namespace.map(text))
-        .bind(rows(limit))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?
-        .iter()
-        .map(decode)
-        .collect()
+        .bind(rows(limit));
+        self.fetch(query).await?.iter().map(decode).collect()
     }
 
     async fn epoch(&self, id: ConnectionId) -> Result<Option<EpochRecord>> {
-        let mut reader = self.read().await?;
-        epochs::find(&mut reader, id).await
+        let mut tx = self.read().await?;
+        let record = epochs::find(&mut tx, id).await?;
+        tx.end().await?;
+        Ok(record)
     }
 
     async fn record_check(&self, name: &ConnectionName, check: &CheckSummary) -> Result<()> {
@@ -122,7 +120,7 @@ impl ConnectionStore for PostgresStore {
                 .await
                 .map_err(sql)?;
         found(name, &changed)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     async fn mark_deleted(&self, name: &ConnectionName, now: Timestamp) -> Result<()> {
@@ -138,7 +136,7 @@ impl ConnectionStore for PostgresStore {
         .await
         .map_err(sql)?;
         found(name, &changed)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     async fn purge_epoch(&self, id: ConnectionId) -> Result<u64> {
@@ -164,7 +162,7 @@ impl ConnectionStore for PostgresStore {
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         self.kept_token_keys().await
     }
 
@@ -192,15 +190,14 @@ impl PostgresStore {
         .await
         .map_err(sql)?;
         found(name, &changed)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     async fn kept_token_keys(&self) -> Result<Vec<Vec<u8>>> {
-        let mut tx = self.read().await?;
-        query_scalar("SELECT key FROM page_token_keys ORDER BY number DESC")
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(sql)
+        self.fetch_column(query(
+            "SELECT key FROM page_token_keys ORDER BY number DESC",
+        ))
+        .await
     }
 }
 

@@ -50,7 +50,7 @@ impl PostgresStore {
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     pub(super) async fn list_definitions(
@@ -60,10 +60,10 @@ impl PostgresStore {
         limit: usize,
     ) -> Result<Vec<EventDefinition>> {
         let beyond = if after.is_some() { ">" } else { ">=" };
-        let mut tx = self.read().await?;
         // The names that events have are those that are counted: far fewer rows than events.
-        query(AssertSqlSafe(format!(
-            "WITH owner AS MATERIALIZED (SELECT number, rollup FROM epochs WHERE id = $1),
+        self.fetch(
+            query(AssertSqlSafe(format!(
+                "WITH owner AS MATERIALIZED (SELECT number, rollup FROM epochs WHERE id = $1),
                 names AS (
                     SELECT c.event AS name FROM owner AS o JOIN daily_event_counts AS c
                         ON c.epoch = o.number AND c.rollup = o.rollup
@@ -78,13 +78,12 @@ impl PostgresStore {
                 ON d.epoch = (SELECT number FROM owner)
                 AND left(d.name, 500) = left(n.name, 500) AND d.name = n.name
              ORDER BY n.name LIMIT $3"
-        )))
-        .bind(connection.0)
-        .bind(text(after.map_or("", EventName::as_str)))
-        .bind(rows(limit))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?
+            )))
+            .bind(connection.0)
+            .bind(text(after.map_or("", EventName::as_str)))
+            .bind(rows(limit)),
+        )
+        .await?
         .iter()
         .map(|row| {
             Ok(EventDefinition {

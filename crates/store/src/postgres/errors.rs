@@ -23,6 +23,15 @@ pub(super) fn sql(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// What went wrong when a transaction that writes was to begin.
+pub(super) fn begin(error: sqlx::Error) -> StoreError {
+    match code(&error).as_deref() {
+        // feature_not_supported: a standby cannot begin one.
+        Some("0A000") => read_only(),
+        _ => sql(error),
+    }
+}
+
 /// The SQLSTATE of an error that came from the server.
 pub(super) fn code(error: &sqlx::Error) -> Option<String> {
     Some(error.as_database_error()?.code()?.into_owned())
@@ -82,10 +91,10 @@ pub(super) fn of_code(code: &str, said: &str) -> StoreError {
     }
 }
 
-/// The server or database takes no writes.
-pub(super) fn read_only() -> StoreError {
+/// The server takes no writes.
+fn read_only() -> StoreError {
     unusable(
-        "the PostgreSQL database takes no writes (it is a standby, or set to read-only): name the primary in the database URL",
+        "the PostgreSQL server takes no writes, for it is a standby: name the primary in the database URL",
     )
 }
 

@@ -47,11 +47,8 @@ impl PostgresStore {
             ") AS e {JOIN_PERSON} ORDER BY e.{}",
             order.replace(", ", ", e.")
         ));
-        let mut tx = self.read().await?;
-        built(&mut query)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(sql)?
+        self.fetch(built(&mut query))
+            .await?
             .iter()
             .map(decode)
             .collect()
@@ -87,6 +84,7 @@ impl PostgresStore {
         .fetch_all(&mut *tx)
         .await
         .map_err(sql)?;
+        tx.end().await?;
         let mut changes = Vec::with_capacity(upserts.len() + deletions.len());
         for row in &upserts {
             changes.push(Change {

@@ -12,9 +12,8 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::errors::sql;
 use super::event_columns;
-use super::statement::{query, query_scalar};
+use super::statement::query;
 use super::values::{DAY, day, day_number, get, limit as rows, micros, text, texts, unsigned};
 use crate::failures::corrupt;
 
@@ -46,10 +45,9 @@ impl EventReader for PostgresStore {
         to: Date,
         names: &[EventName],
     ) -> Result<Vec<DailyEventCount>> {
-        let mut tx = self.read().await?;
         let all = names.is_empty();
         let names = texts(names.iter().map(EventName::as_str));
-        query(
+        let query = query(
             "SELECT c.day, c.event, c.events
              FROM epochs AS o JOIN daily_event_counts AS c
                 ON c.epoch = o.number AND c.rollup = o.rollup
@@ -60,19 +58,18 @@ impl EventReader for PostgresStore {
         .bind(day_number(from))
         .bind(day_number(to))
         .bind(all)
-        .bind(names)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?
-        .iter()
-        .map(|row| {
-            Ok(DailyEventCount {
-                day: day(get(row, "day")?)?,
-                name: EventName::new(get::<String>(row, "event")?),
-                events: unsigned(get(row, "events")?),
+        .bind(names);
+        self.fetch(query)
+            .await?
+            .iter()
+            .map(|row| {
+                Ok(DailyEventCount {
+                    day: day(get(row, "day")?)?,
+                    name: EventName::new(get::<String>(row, "event")?),
+                    events: unsigned(get(row, "events")?),
+                })
             })
-        })
-        .collect()
+            .collect()
     }
 
     async fn daily_stage_counts(
@@ -81,8 +78,7 @@ impl EventReader for PostgresStore {
         from: Date,
         to: Date,
     ) -> Result<Vec<DailyStageCount>> {
-        let mut tx = self.read().await?;
-        query(
+        let query = query(
             "SELECT c.day, c.stage, c.event, c.events
              FROM epochs AS o JOIN daily_stage_counts AS c
                 ON c.epoch = o.number AND c.rollup = o.rollup
@@ -91,21 +87,20 @@ impl EventReader for PostgresStore {
         )
         .bind(connection.0)
         .bind(day_number(from))
-        .bind(day_number(to))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?
-        .iter()
-        .map(|row| {
-            Ok(DailyStageCount {
-                day: day(get(row, "day")?)?,
-                stage: event_columns::stage(get(row, "stage")?)?
-                    .ok_or_else(|| corrupt("a daily stage count has no stage"))?,
-                name: EventName::new(get::<String>(row, "event")?),
-                events: unsigned(get(row, "events")?),
+        .bind(day_number(to));
+        self.fetch(query)
+            .await?
+            .iter()
+            .map(|row| {
+                Ok(DailyStageCount {
+                    day: day(get(row, "day")?)?,
+                    stage: event_columns::stage(get(row, "stage")?)?
+                        .ok_or_else(|| corrupt("a daily stage count has no stage"))?,
+                    name: EventName::new(get::<String>(row, "event")?),
+                    events: unsigned(get(row, "events")?),
+                })
             })
-        })
-        .collect()
+            .collect()
     }
 
     async fn event_definitions(
@@ -125,8 +120,7 @@ impl EventReader for PostgresStore {
         limit: usize,
     ) -> Result<Vec<String>> {
         let beyond = if after.is_some() { ">" } else { ">=" };
-        let mut tx = self.read().await?;
-        query_scalar(AssertSqlSafe(format!(
+        let query = query(AssertSqlSafe(format!(
             "SELECT distinct_id FROM (
                 SELECT DISTINCT left(distinct_id, 500) AS beginning, distinct_id FROM events
                 WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
@@ -138,10 +132,8 @@ impl EventReader for PostgresStore {
         .bind(connection.0)
         .bind(text(after.unwrap_or_default()))
         .bind(micros(since))
-        .bind(rows(limit))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)
+        .bind(rows(limit));
+        self.fetch_column(query).await
     }
 }
 
@@ -152,9 +144,8 @@ impl PostgresStore {
         from: Date,
         to: Date,
     ) -> Result<Vec<(Date, u64)>> {
-        let mut tx = self.read().await?;
         // PostgreSQL divides towards zero; a day before 1970 must be rounded down.
-        query(
+        let query = query(
             "SELECT (timestamp - ((timestamp % $4) + $4) % $4) / $4 AS day, count(*) AS events
              FROM events
              WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
@@ -164,13 +155,12 @@ impl PostgresStore {
         .bind(connection.0)
         .bind(day_number(from) * DAY)
         .bind(day_number(to) * DAY)
-        .bind(DAY)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?
-        .iter()
-        .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
-        .collect()
+        .bind(DAY);
+        self.fetch(query)
+            .await?
+            .iter()
+            .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
+            .collect()
     }
 
     pub(super) async fn utc_day_uuids(
@@ -178,17 +168,14 @@ impl PostgresStore {
         connection: ConnectionId,
         day: Date,
     ) -> Result<Vec<Uuid>> {
-        let mut tx = self.read().await?;
-        query_scalar(
+        let query = query(
             "SELECT uuid FROM events
              WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
                 AND timestamp >= $2 AND timestamp < $3",
         )
         .bind(connection.0)
         .bind(day_number(day) * DAY)
-        .bind((day_number(day) + 1) * DAY)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)
+        .bind((day_number(day) + 1) * DAY);
+        self.fetch_column(query).await
     }
 }

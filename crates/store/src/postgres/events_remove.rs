@@ -34,7 +34,7 @@ impl PostgresStore {
                 bury(&mut tx, &mut state, &doomed).await?;
                 remove(&mut tx, &state, &doomed).await?;
             }
-            tx.commit().await.map_err(sql)?;
+            tx.commit().await?;
             removed += doomed.len() as u64;
         }
         Ok(removed)
@@ -69,11 +69,11 @@ impl PostgresStore {
                     .execute(&mut *tx)
                     .await
                     .map_err(sql)?;
-                tx.commit().await.map_err(sql)?;
+                tx.commit().await?;
                 return Ok(removed);
             }
             remove(&mut tx, &state, &doomed).await?;
-            tx.commit().await.map_err(sql)?;
+            tx.commit().await?;
             removed += doomed.len() as u64;
         }
     }

@@ -37,7 +37,7 @@ impl PostgresStore {
             merged.outcome
         };
         slices::advance(&mut tx, &place, page, &outcome).await?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(outcome)
     }
 }

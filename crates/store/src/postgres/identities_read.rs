@@ -28,6 +28,7 @@ impl IdentityReader for PostgresStore {
     ) -> Result<Vec<IdentityLink>> {
         let mut tx = self.read().await?;
         let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            tx.end().await?;
             return Ok(Vec::new());
         };
         let found: BTreeSet<Placed> = owner
@@ -35,6 +36,7 @@ impl IdentityReader for PostgresStore {
             .await?
             .into_iter()
             .collect();
+        tx.end().await?;
         Ok(found
             .into_iter()
             .take(limit)
@@ -52,12 +54,14 @@ impl IdentityReader for PostgresStore {
         let after = after.map(Place::of).transpose()?;
         let mut tx = self.read().await?;
         let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            tx.end().await?;
             return Ok(Vec::new());
         };
         let mut found = owner
             .persons_after(&mut tx, history, after.as_ref(), limit)
             .await?;
         found.extend(owner.facts_after(&mut tx, after.as_ref(), limit).await?);
+        tx.end().await?;
         found.sort();
         found.truncate(limit);
         found

@@ -30,7 +30,7 @@ impl IdentityWriter for PostgresStore {
         let current = current_links(&mut tx, epoch, &observed, range).await?;
         let difference = compare(&observed, &current);
         write(&mut tx, epoch, &difference, micros(observed_at)).await?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(difference.changed)
     }
 
@@ -43,7 +43,7 @@ impl IdentityWriter for PostgresStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 }
 

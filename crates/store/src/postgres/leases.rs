@@ -55,11 +55,12 @@ impl PostgresStore {
                 .fetch_one(&mut *tx)
                 .await
                 .map_err(sql)?;
+            tx.end().await?;
             return Err(StoreError::LeaseHeld {
                 until: instant(until)?,
             });
         };
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(Lease { connection, fence })
     }
 
@@ -78,7 +79,7 @@ impl PostgresStore {
         if extended.rows_affected() == 0 {
             return Err(StoreError::FenceLost);
         }
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     pub(super) async fn drop_lease(&self, lease: &Lease) -> Result<()> {
@@ -92,7 +93,7 @@ impl PostgresStore {
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     pub(super) async fn bury(&self, holder: &str) -> Result<u64> {
@@ -106,7 +107,7 @@ impl PostgresStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(dropped.rows_affected())
     }
 }

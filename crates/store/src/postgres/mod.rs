@@ -30,14 +30,13 @@ mod server;
 mod slices;
 mod statement;
 mod sync_store;
+mod transaction;
 mod values;
 
 use std::sync::Arc;
 
-use domain::storage::Result;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use sqlx::PgPool;
 
-use self::errors::sql;
 pub(crate) use self::open::open;
 
 /// A store in a PostgreSQL database.
@@ -51,21 +50,4 @@ pub(crate) struct PostgresStore {
     begin_write: Arc<str>,
     /// How a transaction that reads begins.
     begin_read: Arc<str>,
-}
-
-/// A transaction of one of the store's pools.
-type Tx = Transaction<'static, Postgres>;
-
-impl PostgresStore {
-    /// Begins a transaction that writes.
-    async fn write(&self) -> Result<Tx> {
-        let begin = AssertSqlSafe(Arc::clone(&self.begin_write));
-        self.writers.begin_with(begin).await.map_err(sql)
-    }
-
-    /// Begins a transaction whose reads all see the same state.
-    async fn read(&self) -> Result<Tx> {
-        let begin = AssertSqlSafe(Arc::clone(&self.begin_read));
-        self.readers.begin_with(begin).await.map_err(sql)
-    }
 }

@@ -15,7 +15,10 @@ impl PostgresStore {
     pub(super) async fn purge(&self, id: ConnectionId) -> Result<u64> {
         let mut tx = self.write().await?;
         let epoch = match epochs::number(&mut tx, id).await {
-            Err(StoreError::NotFound { .. }) => return Ok(0),
+            Err(StoreError::NotFound { .. }) => {
+                tx.end().await?;
+                return Ok(0);
+            }
             other => other?,
         };
         // Whoever is still writing stops at its next page.
@@ -24,7 +27,7 @@ impl PostgresStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
 
         let mut removed = 0;
         loop {
@@ -47,11 +50,11 @@ impl PostgresStore {
                     .await
                     .map_err(sql)?;
                 remove_rest(&mut tx, epoch).await?;
-                tx.commit().await.map_err(sql)?;
+                tx.commit().await?;
                 tracing::info!(connection = %id, events = removed, "purged a connection's rows");
                 return Ok(removed);
             }
-            tx.commit().await.map_err(sql)?;
+            tx.commit().await?;
             removed += events;
         }
     }

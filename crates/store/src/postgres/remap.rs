@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::errors::sql;
 use super::statement::{query, query_scalar};
+use super::transaction::Tx;
 use super::values::{from_json, get, instant, limit, text, to_json};
-use super::{PostgresStore, Tx, counts, epochs, event_columns, leases};
+use super::{PostgresStore, counts, epochs, event_columns, leases};
 use crate::epoch_state::EpochState;
 
 /// Events looked at in one transaction: the epoch's row is held that long.
@@ -79,6 +80,7 @@ impl PostgresStore {
         };
         let (in_force, pending) = (parse("mapping")?, parse("pending_mapping")?);
         if pending.is_none() && in_force.as_ref() == Some(mapping) {
+            tx.end().await?;
             return Ok(None);
         }
         let mut names = staged_names(&mut tx, epoch).await?;
@@ -105,7 +107,7 @@ impl PostgresStore {
             .await
             .map_err(sql)?;
         }
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(Some((names.into_iter().collect(), reached)))
     }
 
@@ -135,7 +137,7 @@ impl PostgresStore {
             .await
             .map_err(sql)?;
         }
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok((moved.len() as u64, reached))
     }
 
@@ -152,7 +154,7 @@ impl PostgresStore {
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 }
 

@@ -54,12 +54,13 @@ impl PostgresStore {
             .await
             .map_err(sql)?;
         if get::<Option<&str>>(&row, "time_zone")? == Some(name) {
+            tx.end().await?;
             return Ok(None);
         }
         // An interrupted call may have left some, counted before later pages came.
         let in_force: i64 = get(&row, "rollup")?;
         remove_others(&mut tx, epoch, in_force).await?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(Some(Rollup {
             epoch,
             number: in_force + 1,
@@ -84,6 +85,7 @@ impl PostgresStore {
                 .await
                 .map_err(sql)?;
         let Some(first) = first else {
+            tx.end().await?;
             return Ok(None);
         };
         let day = day_of(instant(first)?, zone);
@@ -99,16 +101,18 @@ impl PostgresStore {
         .bind(end)
         .fetch_all(&mut *tx)
         .await
-        .map_err(sql)?
-        .iter()
-        .map(|row| {
-            Ok(Group {
-                event: row.try_get(0).map_err(sql)?,
-                stage: row.try_get(1).map_err(sql)?,
-                events: row.try_get(2).map_err(sql)?,
+        .map_err(sql)?;
+        tx.end().await?;
+        let groups = groups
+            .iter()
+            .map(|row| {
+                Ok(Group {
+                    event: row.try_get(0).map_err(sql)?,
+                    stage: row.try_get(1).map_err(sql)?,
+                    events: row.try_get(2).map_err(sql)?,
+                })
             })
-        })
-        .collect::<Result<_>>()?;
+            .collect::<Result<_>>()?;
         Ok(Some((day_number(day), end, groups)))
     }
 
@@ -136,7 +140,7 @@ impl PostgresStore {
         }
         counts::add_to_events(&mut tx, rollup.epoch, rollup.number, &events).await?;
         counts::add_to_stages(&mut tx, rollup.epoch, rollup.number, &stages).await?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     async fn switch(&self, lease: &Lease, rollup: &Rollup, name: &str) -> Result<()> {
@@ -153,7 +157,7 @@ impl PostgresStore {
         .await
         .map_err(sql)?;
         remove_others(&mut tx, rollup.epoch, rollup.number).await?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 }
 

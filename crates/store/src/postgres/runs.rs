@@ -63,7 +63,7 @@ impl PostgresStore {
         .await
         .map_err(sql)?;
         slices::plan(&mut tx, number, &run.slices).await?;
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(id)
     }
 
@@ -86,9 +86,11 @@ impl PostgresStore {
         .await
         .map_err(sql)?
         else {
+            tx.end().await?;
             return Ok(None);
         };
         let (pending, done) = slices::left(&mut tx, get(&row, "number")?).await?;
+        tx.end().await?;
         Ok(Some(OpenRun {
             id: RunId(get(&row, "id")?),
             run: NewRun {
@@ -115,7 +117,7 @@ impl PostgresStore {
         let epoch = leases::hold(&mut tx, lease).await?;
         let whole = slices::find(&mut tx, epoch, run, number).await?;
         slices::split(&mut tx, &whole, parts).await?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     pub(super) async fn add_run_totals(
@@ -136,7 +138,7 @@ impl PostgresStore {
         .map_err(sql)?
         .ok_or_else(|| not_found(format!("an open run {}", run.0)))?;
         add_totals(&mut tx, number, more).await?;
-        tx.commit().await.map_err(sql)
+        tx.commit().await
     }
 
     pub(super) async fn finish_run(
@@ -157,7 +159,7 @@ impl PostgresStore {
                 .await
                 .map_err(sql)?;
         }
-        tx.commit().await.map_err(sql)?;
+        tx.commit().await?;
         Ok(record)
     }
 
@@ -165,19 +167,13 @@ impl PostgresStore {
         &self,
         connection: ConnectionId,
     ) -> Result<Option<RunRecord>> {
-        let mut tx = self.read().await?;
-        query(AssertSqlSafe(format!(
+        let query = query(AssertSqlSafe(format!(
             "{RECORDS} WHERE r.epoch = (SELECT number FROM epochs WHERE id = $1)
                 AND r.ended_at IS NOT NULL AND r.failure_reason IS NULL
              ORDER BY r.started_at DESC, r.number DESC LIMIT 1"
         )))
-        .bind(connection.0)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(sql)?
-        .as_ref()
-        .map(decode)
-        .transpose()
+        .bind(connection.0);
+        self.fetch(query).await?.first().map(decode).transpose()
     }
 
     pub(super) async fn latest_runs(
@@ -187,18 +183,17 @@ impl PostgresStore {
         limit: usize,
     ) -> Result<Vec<RunRecord>> {
         let mode: Option<&'static str> = mode.map(Into::into);
-        let mut tx = self.read().await?;
-        query(AssertSqlSafe(format!(
-            "{RECORDS} WHERE r.epoch = (SELECT number FROM epochs WHERE id = $1)
+        self.fetch(
+            query(AssertSqlSafe(format!(
+                "{RECORDS} WHERE r.epoch = (SELECT number FROM epochs WHERE id = $1)
                 AND ($2::text IS NULL OR r.mode = $2)
              ORDER BY r.started_at DESC, r.number DESC LIMIT $3"
-        )))
-        .bind(connection.0)
-        .bind(mode)
-        .bind(rows(limit))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?
+            )))
+            .bind(connection.0)
+            .bind(mode)
+            .bind(rows(limit)),
+        )
+        .await?
         .iter()
         .map(decode)
         .collect()

@@ -9,8 +9,9 @@ use domain::storage::{Result, StoreError};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 
-use super::errors::{code, sql};
+use super::errors::{self, code, sql};
 use super::statement::{query, query_as, query_scalar};
+use super::values::get;
 use super::{PostgresStore, server};
 use crate::failures::unusable;
 
@@ -25,12 +26,12 @@ const OURS: [&str; 5] = ["connections", "epochs", "events", "runs", "leases"];
 impl PostgresStore {
     /// Whether the database answers and has this program's schema.
     pub(super) async fn check_schema(&self) -> Result<()> {
-        let mut tx = self.read().await?;
-        let found: Option<i64> =
-            query_scalar("SELECT max(version) FROM ordinary_posthog_migrations")
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(sql)?;
+        let newest_here = query("SELECT max(version) AS version FROM ordinary_posthog_migrations");
+        let rows = self.fetch(newest_here).await?;
+        let found: Option<i64> = match rows.first() {
+            Some(row) => get(row, "version")?,
+            None => None,
+        };
         match found {
             Some(found) if found == newest() => Ok(()),
             Some(found) if found > newest() => Err(newer(found)),
@@ -47,7 +48,7 @@ pub(super) async fn bring_up_to_date(connection: &mut PgConnection, begin: &str)
     let mut tx = connection
         .begin_with(sqlx::AssertSqlSafe(begin))
         .await
-        .map_err(sql)?;
+        .map_err(errors::begin)?;
     server::check(&mut tx).await?;
     if up_to_date(&applied(&mut tx).await?)? {
         return Ok(());
@@ -62,6 +63,9 @@ pub(super) async fn bring_up_to_date(connection: &mut PgConnection, begin: &str)
     if up_to_date(&applied)? {
         return Ok(());
     }
+    if applied.is_empty() {
+        refuse_foreign(&mut tx).await?;
+    }
     migrate(&mut tx, &applied).await?;
     tx.commit().await.map_err(sql)
 }
@@ -70,26 +74,17 @@ type Applied = BTreeMap<i64, Vec<u8>>;
 
 /// The migrations that were applied, with their checksums.
 async fn applied(connection: &mut PgConnection) -> Result<Applied> {
-    let known: bool = query_scalar("SELECT to_regclass('ordinary_posthog_migrations') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(sql)?;
+    // Not by to_regclass: it may remember that there was no such table when it waited.
+    let known: bool = query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c
+            WHERE c.relnamespace = current_schema()::regnamespace
+                AND c.relname = 'ordinary_posthog_migrations')",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(sql)?;
     if !known {
-        let foreign: Option<String> = query_scalar(
-            "SELECT c.relname::text FROM pg_catalog.pg_class AS c
-             WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1)
-             ORDER BY 1 LIMIT 1",
-        )
-        .bind(OURS)
-        .fetch_optional(connection)
-        .await
-        .map_err(sql)?;
-        return match foreign {
-            None => Ok(Applied::new()),
-            Some(table) => Err(unusable(format!(
-                "the PostgreSQL database holds another program's tables ({table}): name one of ordinary-posthog's own, which may be a new one"
-            ))),
-        };
+        return Ok(Applied::new());
     }
     let rows: Vec<(i64, Vec<u8>)> =
         query_as("SELECT version, checksum FROM ordinary_posthog_migrations")
@@ -97,6 +92,25 @@ async fn applied(connection: &mut PgConnection) -> Result<Applied> {
             .await
             .map_err(sql)?;
     Ok(rows.into_iter().collect())
+}
+
+/// Refuses a database that has tables of ours which this program did not make.
+async fn refuse_foreign(connection: &mut PgConnection) -> Result<()> {
+    let foreign: Option<String> = query_scalar(
+        "SELECT c.relname::text FROM pg_catalog.pg_class AS c
+         WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1)
+         ORDER BY 1 LIMIT 1",
+    )
+    .bind(OURS)
+    .fetch_optional(connection)
+    .await
+    .map_err(sql)?;
+    match foreign {
+        None => Ok(()),
+        Some(table) => Err(unusable(format!(
+            "the PostgreSQL database holds another program's tables ({table}): name one of ordinary-posthog's own, which may be a new one"
+        ))),
+    }
 }
 
 /// Whether nothing is missing of what this program knows.

@@ -1,12 +1,13 @@
 //! Connecting: what answers at the named place, and whether it is a database to use.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use domain::storage::{Result, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
-use super::errors::{self, code, read_only, sql};
+use super::errors::{self, code, sql};
 use super::statement::query;
 use super::values::get;
 use crate::failures::{unavailable, unusable};
@@ -44,15 +45,18 @@ fn refused(error: sqlx::Error, settings: &PgConnectOptions, place: &str) -> Stor
     let user = settings.get_username();
     let database = settings.get_database().unwrap_or(user);
     match &error {
+        sqlx::Error::Io(io) if io.kind() == ErrorKind::UnexpectedEof => unavailable(format!(
+            "what answers at {place} breaks off: it is stopping or starting, or it is not PostgreSQL, and the host or port of the database URL is wrong"
+        )),
+        // How a handshake that failed comes through the socket.
+        sqlx::Error::Io(io) if io.kind() == ErrorKind::InvalidData => no_tls(place, io),
         sqlx::Error::Io(io) => unavailable(format!(
             "PostgreSQL at {place} does not answer ({io}): check that it runs and that the database URL names its host and port"
         )),
         sqlx::Error::Protocol(_) => unusable(format!(
             "what answers at {place} is not PostgreSQL: check the host and port of the database URL"
         )),
-        sqlx::Error::Tls(tls) => unusable(format!(
-            "no TLS with PostgreSQL at {place} ({tls}): name its authority with sslrootcert, or set sslmode in the database URL to what the server offers"
-        )),
+        sqlx::Error::Tls(why) => no_tls(place, why),
         sqlx::Error::Configuration(why) => unusable(format!(
             "the settings of the database URL cannot be used ({why}): correct them"
         )),
@@ -81,14 +85,19 @@ fn refused(error: sqlx::Error, settings: &PgConnectOptions, place: &str) -> Stor
     }
 }
 
+fn no_tls(place: &str, why: &dyn std::fmt::Display) -> StoreError {
+    unusable(format!(
+        "no TLS with PostgreSQL at {place} ({why}): name its authority with sslrootcert, or set sslmode in the database URL to what the server offers"
+    ))
+}
+
 /// What a server says of itself and of the database.
 pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
     let row = query(
         "SELECT version() AS version,
             current_setting('server_version_num')::integer AS number,
             current_setting('server_version') AS short,
-            current_setting('server_encoding') AS encoding,
-            current_setting('transaction_read_only') = 'on' AS read_only",
+            current_setting('server_encoding') AS encoding",
     )
     .fetch_one(connection)
     .await
@@ -98,11 +107,10 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
         get(&row, "number")?,
         get(&row, "short")?,
         get(&row, "encoding")?,
-        get(&row, "read_only")?,
     )
 }
 
-fn judge(version: &str, number: i32, short: &str, encoding: &str, writes_not: bool) -> Result<()> {
+fn judge(version: &str, number: i32, short: &str, encoding: &str) -> Result<()> {
     if !version.starts_with("PostgreSQL") {
         let what = version
             .split_whitespace()
@@ -122,9 +130,6 @@ fn judge(version: &str, number: i32, short: &str, encoding: &str, writes_not: bo
             "the database's encoding is {encoding}, which cannot hold every text: create one with ENCODING 'UTF8'"
         )));
     }
-    if writes_not {
-        return Err(read_only());
-    }
     Ok(())
 }
 
@@ -133,21 +138,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_writable_postgresql_14_or_later_in_utf8_will_do() {
+    fn only_postgresql_14_or_later_in_utf8_will_do() {
         let full = "PostgreSQL 14.0 on x86_64-pc-linux-gnu";
-        assert!(judge(full, 140_000, "14.0", "UTF8", false).is_ok());
-        assert!(judge("PostgreSQL 18.1", 180_001, "18.1", "UTF8", false).is_ok());
+        assert!(judge(full, 140_000, "14.0", "UTF8").is_ok());
+        assert!(judge("PostgreSQL 18.1", 180_001, "18.1", "UTF8").is_ok());
         for (said, refusal) in [
             (
-                judge("PostgreSQL 13.14", 130_014, "13.14", "UTF8", false),
+                judge("PostgreSQL 13.14", 130_014, "13.14", "UTF8"),
                 "PostgreSQL 13.14, and 14 or later is needed",
             ),
             (
-                judge("CockroachDB CCL v25", 150_000, "15", "UTF8", false),
+                judge("CockroachDB CCL v25", 150_000, "15", "UTF8"),
                 "not PostgreSQL but CockroachDB",
             ),
-            (judge(full, 140_000, "14.0", "LATIN1", false), "LATIN1"),
-            (judge(full, 140_000, "14.0", "UTF8", true), "no writes"),
+            (judge(full, 140_000, "14.0", "LATIN1"), "LATIN1"),
         ] {
             let said = said.unwrap_err().to_string();
             assert!(said.contains(refusal), "{said}");

@@ -1,0 +1,116 @@
+//! Transactions. A connection goes back to its pool only after one that ended in order: when a
+//! caller drops a store's future midway, answers to what it had sent are still to come, and
+//! whoever used the connection next would take them for its own (sqlx 0.9 counts them wrong after
+//! a COPY). Such a connection is closed, which also ends the transaction.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use domain::storage::Result;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Decode, PgConnection, PgPool, Postgres, Row, Type};
+
+use super::PostgresStore;
+use super::errors::{self, sql};
+
+/// A transaction. Dropped before its end it changes nothing, and its connection is closed.
+pub(super) struct Tx {
+    connection: PoolConnection<Postgres>,
+    ended: bool,
+}
+
+impl Tx {
+    async fn begin(pool: &PgPool, begin: &Arc<str>) -> std::result::Result<Self, sqlx::Error> {
+        let mut tx = Self {
+            connection: pool.acquire().await?,
+            ended: false,
+        };
+        tx.simple(AssertSqlSafe(Arc::clone(begin))).await?;
+        Ok(tx)
+    }
+
+    /// Makes what was written last, and visible to others.
+    pub(super) async fn commit(mut self) -> Result<()> {
+        self.simple("COMMIT").await.map_err(sql)?;
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Ends it without a change.
+    pub(super) async fn end(mut self) -> Result<()> {
+        self.simple("ROLLBACK").await.map_err(sql)?;
+        self.ended = true;
+        Ok(())
+    }
+
+    async fn simple(
+        &mut self,
+        text: impl sqlx::SqlSafeStr,
+    ) -> std::result::Result<(), sqlx::Error> {
+        sqlx::raw_sql(text).execute(&mut *self.connection).await?;
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl PostgresStore {
+    /// Begins a transaction that writes.
+    pub(super) async fn write(&self) -> Result<Tx> {
+        Tx::begin(&self.writers, &self.begin_write)
+            .await
+            .map_err(errors::begin)
+    }
+
+    /// Begins a transaction whose reads all see the same state.
+    pub(super) async fn read(&self) -> Result<Tx> {
+        Tx::begin(&self.readers, &self.begin_read)
+            .await
+            .map_err(sql)
+    }
+
+    /// Reads with one statement.
+    pub(super) async fn fetch(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>> {
+        let mut tx = self.read().await?;
+        let rows = query.fetch_all(&mut *tx).await.map_err(sql)?;
+        tx.end().await?;
+        Ok(rows)
+    }
+
+    /// Reads one column with one statement.
+    pub(super) async fn fetch_column<T>(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<T>>
+    where
+        T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let rows = self.fetch(query).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(sql)).collect()
+    }
+}
