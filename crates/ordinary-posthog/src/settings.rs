@@ -27,7 +27,7 @@ pub(crate) struct LogSettings {
 /// Where rows are kept.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StoreSettings {
-    /// The database: sqlite:///absolute/path or postgres://user@host/name.
+    /// The database: sqlite:///absolute/path or postgres://user:password@host/name.
     /// Default: a SQLite file in the user's data folder.
     #[arg(long, env = "ORDINARY_POSTHOG_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
