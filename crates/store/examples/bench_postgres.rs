@@ -8,9 +8,11 @@ mod shop;
 
 use std::time::{Duration, Instant};
 
-use domain::storage::{Page, SliceAdvance};
+use domain::stage::PostHogStage;
+use domain::storage::{EventFilter, Page, SliceAdvance};
 use domain::sync::RunTotals;
-use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::{SignedDuration, Timestamp};
 use shop::{Outcome, PAGE, World, desired, mapping, plan};
 use store::{OpenOptions, open};
 use test_postgres::Server;
@@ -88,5 +90,47 @@ async fn main() -> Outcome<()> {
         println!("{what:<36} {:>9.0} rows/s", rate(spent));
     }
     println!("ratio to \\copy: {:.2}", rate(through_pages) / rate(copied));
+
+    server.run("pages", "VACUUM ANALYZE")?;
+    let connection = record.target;
+    let (from, to) = (date(2026, 10, 1), date(2026, 10, 31));
+    let mapped = EventFilter {
+        stages: PostHogStage::ALL.to_vec(),
+        from: Some(start + SignedDuration::from_hours(24 * 15)),
+        ..EventFilter::default()
+    };
+    let seq = i64::try_from(rows / 2)?;
+    let since = start + SignedDuration::from_hours(24 * 30 - 6);
+    let counts = median(async || {
+        let counts = store.daily_event_counts(connection, from, to, &[]);
+        Ok(counts.await?.len())
+    });
+    let listed = median(async || Ok(store.events(connection, &mapped, None, 1000).await?.len()));
+    let followed = median(async || Ok(store.changes(connection, seq, 1000).await?.len()));
+    let arrived = median(async || {
+        let ids = store.distinct_ids_since(connection, since, None, 1000);
+        Ok(ids.await?.len())
+    });
+    for (what, (spent, found)) in [
+        ("daily counts of 30 days", counts.await?),
+        ("a page of mapped events", listed.await?),
+        ("a page of changes", followed.await?),
+        ("the distinct ids of 6 hours", arrived.await?),
+    ] {
+        println!("{what:<36} {spent:>9.2?} at the median, {found} rows");
+    }
     Ok(())
+}
+
+/// The median time of a read, and how many rows it finds.
+async fn median(read: impl AsyncFn() -> Outcome<usize>) -> Outcome<(Duration, usize)> {
+    let mut spent = Vec::new();
+    let mut found = 0;
+    for _ in 0..101 {
+        let begun = Instant::now();
+        found = read().await?;
+        spent.push(begun.elapsed());
+    }
+    spent.sort_unstable();
+    Ok((spent[spent.len() / 2], found))
 }
