@@ -47,9 +47,11 @@ impl Default for OpenOptions {
 /// needed.
 ///
 /// # Errors
-/// [`StoreError::Unusable`], one sentence with the fix: the URL is not one, the database is of a
-/// kind this build cannot use, the file cannot be created or written, is not a SQLite database,
-/// has a newer schema, lies on a network file system, or another process keeps it locked.
+/// One sentence with the fix. [`StoreError::Unusable`]: the URL is not one; the file cannot be
+/// created or written, is not a SQLite database, lies on a network file system, or another process
+/// keeps it locked; the server is not PostgreSQL 14 or later, is a standby, has no such database,
+/// or does not let the user in; the schema is a newer one or another program's.
+/// [`StoreError::Unavailable`]: the server does not answer, or not now.
 pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     match url.parse::<DatabaseUrl>() {
         Ok(DatabaseUrl::Sqlite(path)) => Ok(Arc::new(sqlite::open(&path, &options).await?)),
