@@ -57,7 +57,7 @@ fn any_world_without_conflicts() -> impl Strategy<Value = Vec<IdentityLink>> {
                 (&mut link.to, owner_of(&owned, &link.distinct_id))
             {
                 let customer = customers[usize::try_from(owner.as_u128()).unwrap()];
-                *of = format!("c{}", customer);
+                *of = format!("c{customer}");
             }
         }
         links
