@@ -14,6 +14,10 @@ use crate::settings::Settings;
 
 /// Backfills looked at: more than one only after `backfill.days` grew.
 const BACKFILLS: usize = 50;
+/// Runs looked at for one that lies before now.
+const RUNS: usize = 50;
+/// By so much a clock may be set back without any doubt about the last run.
+const TOLERATED: SignedDuration = SignedDuration::from_mins(10);
 
 /// The mode in which the next run must read, whatever was asked: a refresh needs a complete
 /// backfill of the days that are wanted and a last run that is not too long ago.
@@ -41,12 +45,24 @@ pub(crate) async fn mode_due(
     )
 }
 
-/// The last complete run, of either mode.
+/// The last complete run, of either mode. Runs of a clock that was ahead are passed over: until
+/// real time had caught up with them nothing would be pulled.
 pub(crate) async fn last_run(
     ctx: &Context,
     id: ConnectionId,
 ) -> Result<Option<LastRun>, SyncError> {
-    let last = ctx.store.last_complete_run(id).await?;
+    let latest = ctx.clock.now() + TOLERATED;
+    let is_past = |run: &RunRecord| run.window.to <= latest;
+    let last = match ctx.store.last_complete_run(id).await? {
+        Some(run) if !is_past(&run) => {
+            let earlier = ctx.store.runs(id, None, RUNS).await?;
+            let mut complete = earlier
+                .into_iter()
+                .filter(|run| run.end == Some(RunEnd::Complete));
+            complete.find(is_past)
+        }
+        last => last,
+    };
     Ok(last.map(|run| LastRun {
         to: run.window.to,
         started_at: run.started_at,

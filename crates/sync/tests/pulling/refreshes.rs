@@ -121,3 +121,15 @@ async fn a_long_pause_is_caught_up_and_a_longer_one_is_a_backfill() {
     let stored = crate::oracle::stored(&shop).await;
     assert!(wanted.iter().all(|fact| stored.contains(fact)));
 }
+
+#[tokio::test]
+async fn a_run_of_a_clock_that_was_ahead_keeps_nobody_waiting() {
+    let shop = Shop::open(project(3, 100, at(NOW), days(30))).await;
+    shop.pass(days(20));
+    shop.run(SyncMode::Backfill).await.unwrap();
+
+    shop.pass(days(-20));
+    let summary = shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(summary.mode, SyncMode::Backfill, "no run lies before now");
+    assert_eq!(summary.to, shop.clock_now());
+}
