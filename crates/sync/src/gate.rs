@@ -19,6 +19,9 @@ const PLACE_TTL: Duration = Duration::from_secs(60);
 const UNNAMED_RATE: Duration = Duration::from_secs(60);
 /// How long nobody asks after a used-up byte budget that named no time; it refills by the hour.
 const UNNAMED_BUDGET: Duration = Duration::from_secs(15 * 60);
+/// Nobody is kept from asking for longer than this, whatever an answer says: PostHog's budgets refill
+/// by the hour, and a request that comes too early renews the pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 60 * 60);
 /// So many rate limits within [`LONG`] mean that the published figures do not hold here.
 const LONG_COUNT: usize = 3;
 /// What "throttled for long" looks back on.
@@ -140,7 +143,7 @@ impl Gate for StoreGate {
             }
             ThrottleKind::Budget => retry_after.unwrap_or(UNNAMED_BUDGET),
         };
-        let until = SignedDuration::try_from(pause)
+        let until = SignedDuration::try_from(pause.min(LONGEST_PAUSE))
             .ok()
             .and_then(|pause| now.checked_add(pause).ok())
             .unwrap_or(Timestamp::MAX);

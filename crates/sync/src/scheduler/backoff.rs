@@ -92,7 +92,9 @@ impl Setback {
             Class::Passing => doubled(5 * SECOND, 10 * MINUTE),
             Class::Store => doubled(2 * SECOND, MINUTE),
         };
-        self.retry_after.map_or(pause, |said| said.max(SECOND))
+        // An answer that names years is a mistake somewhere; asking again renews what is meant.
+        self.retry_after
+            .map_or(pause, |said| said.clamp(SECOND, 2 * HOUR))
     }
 }
 
