@@ -121,9 +121,17 @@ async fn follow(session: &Session<'_>, project: &Project, run: &NewRun) -> Resul
     let now = session.ctx.clock.now();
     let epoch = session.ctx.store.epoch(session.id).await?;
     let daily = epoch.is_none_or(|epoch| persons::is_whole_read_due(&epoch, now));
-    match run.arrivals {
-        Some(arrivals) if !daily => persons::read_recent(session, arrivals.since).await?,
-        _ => persons::read_all(session).await?,
+    let read = match run.arrivals {
+        Some(arrivals) if !daily => persons::read_recent(session, arrivals.since).await,
+        _ => persons::read_all(session).await,
+    };
+    match read {
+        // It would be too heavy in every further attempt too, and no event would ever be pulled
+        // again; the next daily read makes it good once it fits.
+        Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
+            tracing::warn!(%error, "persons are not read now: events go on without");
+        }
+        read => read?,
     }
     if daily && project.definitions_readable {
         definitions::read(session).await?;

@@ -70,6 +70,9 @@ impl Recount<'_> {
         session.begin(Step::Recounting)?;
         for chunk in chunks(&due) {
             match self.count(session, chunk, &earlier, &mut found).await {
+                Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
+                    tracing::warn!(%error, "a day is too heavy for PostHog to count");
+                }
                 Err(SyncError::PostHog(error)) => {
                     tracing::warn!(%error, "some days are not counted now");
                     break;
@@ -106,8 +109,9 @@ impl Recount<'_> {
             Ok(counts) => counts.into_iter().collect::<BTreeMap<_, _>>(),
             Err(SyncError::PostHog(error)) if error.wants_smaller_query() && days.len() > 1 => {
                 let (left, right) = days.split_at(days.len() / 2);
-                Box::pin(self.count(session, left, earlier, found)).await?;
-                return Box::pin(self.count(session, right, earlier, found)).await;
+                let left = Box::pin(self.count(session, left, earlier, found)).await;
+                let right = Box::pin(self.count(session, right, earlier, found)).await;
+                return left.and(right);
             }
             Err(error) => return Err(error),
         };
@@ -125,7 +129,14 @@ impl Recount<'_> {
             let (mut verdict, mut call) =
                 rules::judge(*day, counts, before, self.repulled.contains(day), now);
             if call == Call::Removal {
-                let removed = removal::remove_deleted(session, *day, counts.0).await?;
+                let removed = match removal::remove_deleted(session, *day, counts.0).await {
+                    // The other days' verdicts stand; this one stays as it was judged.
+                    Err(SyncError::PostHog(error)) => {
+                        tracing::warn!(%day, %error, "the day's events could not be compared now");
+                        0
+                    }
+                    removed => removed?,
+                };
                 found.removed += removed;
                 let rest = (counts.0, counts.1 - removed.min(counts.1));
                 (verdict, call) = rules::judge(*day, rest, before, false, now);
