@@ -1,6 +1,7 @@
 //! `up`: everything on one machine, without a cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use documents::Loader;
 use domain::Plan;
@@ -13,6 +14,9 @@ use crate::holder::Holder;
 use crate::metrics::Metered;
 use crate::settings::{DocumentSettings, ListenSettings, PostHogSettings, StoreSettings};
 use crate::{connections, progress, server, signals};
+
+/// When a disconnection that the store did not take is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// The arguments of `up`.
 #[derive(Debug, clap::Args)]
@@ -77,12 +81,15 @@ async fn follow_files(
     default_plan: Plan,
     shutdown: &CancellationToken,
 ) {
+    let mut is_unfinished = false;
     loop {
         let mut watcher = loader.watch();
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = watcher.changed() => {}
+            () = tokio::time::sleep(TRY_AGAIN), if is_unfinished => {}
         }
+        is_unfinished = false;
         match loader.load() {
             Ok(documents) => {
                 tracing::info!("The files have changed; taking them up.");
@@ -90,7 +97,8 @@ async fn follow_files(
                     .set(connections::scheduled(documents, default_plan))
                     .await
                 {
-                    tracing::error!(%error, "A removed connection could not be disconnected.");
+                    tracing::error!(%error, "A removed connection could not be disconnected; trying again.");
+                    is_unfinished = true;
                 }
             }
             Err(refused) => {

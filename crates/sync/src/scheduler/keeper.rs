@@ -82,6 +82,7 @@ impl Keeper {
         loop {
             // Not raced with the turn itself: a run drains by its own means.
             let place = tokio::select! {
+                biased;
                 () = cancel.cancelled() => return,
                 place = Arc::clone(&self.places).acquire_owned() => place,
             };
@@ -107,6 +108,10 @@ impl Keeper {
         let run_error = |error: StoreError| Trouble::Run(error.into());
         let now = self.ctx.clock.now();
         let store = &self.ctx.store;
+        // Writing it down revives a connection, and it may have been disconnected by now.
+        if self.ctx.cancel.is_cancelled() {
+            return Err(Trouble::Run(SyncError::Interrupted));
+        }
         store
             .put_connection(&settings.desired, now)
             .await

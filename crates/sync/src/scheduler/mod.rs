@@ -89,11 +89,11 @@ impl Scheduler {
 
     /// Makes `wanted` the connections that are kept: new ones start, changed ones drain and start
     /// again, unchanged ones go on. Those kept so far and no longer wanted are disconnected: their
-    /// reads stop at once, their rows stay. Returns without waiting for any of it.
+    /// reads stop at once, their rows stay. Waits for no run but those of connections that go.
     ///
     /// # Errors
-    /// [`StoreError`] when a disconnection could not be recorded; that connection stays kept, so
-    /// that asking again disconnects it.
+    /// [`StoreError`] when a disconnection could not be recorded; that connection is pulled no more,
+    /// and asking again disconnects it.
     pub async fn set(&mut self, wanted: Vec<Scheduled>) -> Result<(), StoreError> {
         let names: BTreeSet<ConnectionName> = wanted
             .iter()
@@ -108,14 +108,27 @@ impl Scheduler {
             .filter(|name| !names.contains(*name))
             .cloned()
             .collect();
+        let mut outcome = Ok(());
         for name in gone {
-            let now = self.config.clock.now();
-            self.config.store.mark_deleted(&name, now).await?;
-            if let Some(kept) = self.kept.remove(&name) {
-                kept.cancel.cancel();
+            if let Err(error) = self.disconnect(&name).await {
+                outcome = Err(error);
             }
-            tracing::info!(connection = %name, "The connection is disconnected; its rows stay.");
         }
+        outcome
+    }
+
+    async fn disconnect(&mut self, name: &ConnectionName) -> Result<(), StoreError> {
+        if let Some(kept) = self.kept.get(name) {
+            kept.cancel.cancel();
+        }
+        let store = &self.config.store;
+        store.mark_deleted(name, self.config.clock.now()).await?;
+        if let Some(kept) = self.kept.remove(name) {
+            drain(kept.task).await;
+            // The last thing it wrote may have been that the connection lives.
+            store.mark_deleted(name, self.config.clock.now()).await?;
+        }
+        tracing::info!(connection = %name, "The connection is disconnected; its rows stay.");
         Ok(())
     }
 
