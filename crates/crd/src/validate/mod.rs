@@ -21,6 +21,7 @@ pub use self::names::{is_dns_label, is_dns_subdomain, is_secret_key};
 use crate::quoted::{looks_like_key, quoted};
 use crate::spec::{
     ApiKeySecretRef, BackfillVia, CohortSelection, DeletionPolicy, PostHogConnection,
+    PostHogConnectionSpec,
 };
 
 /// A field that cannot stay as it is.
@@ -182,8 +183,33 @@ pub fn validate(
             policy: spec.deletion_policy,
             grace,
         },
-        notes: retention_note(days, retention_days).into_iter().collect(),
+        notes: retention_note(days, retention_days)
+            .into_iter()
+            .chain(unserved(spec))
+            .collect(),
     })
+}
+
+/// Choices that a cluster's later version will serve, and that this one must not pass over in silence.
+fn unserved(spec: &PostHogConnectionSpec) -> Vec<FieldError> {
+    let note = |path: &str, message: &str| FieldError {
+        path: path.to_owned(),
+        message: message.to_owned(),
+    };
+    let mut notes = Vec::new();
+    if spec.backfill.via == BackfillVia::FileExport {
+        notes.push(note(
+            "spec.backfill.via",
+            "is FileExport, which this version does not know yet: it reads by the query API",
+        ));
+    }
+    if !spec.autocapture.enabled {
+        notes.push(note(
+            "spec.autocapture.enabled",
+            "is false, which this version does not heed yet: it reads autocapture's events all the same",
+        ));
+    }
+    notes
 }
 
 /// Problems in the order found.

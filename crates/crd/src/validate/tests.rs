@@ -245,6 +245,14 @@ fn a_retention_shorter_than_the_backfill_shortens_it_and_says_so() {
 }
 
 #[test]
+fn a_choice_that_is_not_served_yet_is_said() {
+    let spec = json!({"backfill": {"via": "FileExport"}, "autocapture": {"enabled": false}});
+    let valid = validate(&written(spec), "acme").unwrap();
+    let paths: Vec<_> = valid.notes.iter().map(|note| note.path.as_str()).collect();
+    assert_eq!(paths, ["spec.backfill.via", "spec.autocapture.enabled"]);
+}
+
+#[test]
 fn the_generated_definition_reads_back_the_same_and_is_small() {
     use kube::CustomResourceExt;
     let yaml = generate_crd();
