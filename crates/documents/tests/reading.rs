@@ -1,4 +1,6 @@
 //! What is loaded from documents, and in which words documents are refused.
+//!
+//! Long, for each thing that can be wrong with a document is one short test, and all share the writers below.
 
 #![allow(
     clippy::unwrap_used,
