@@ -68,8 +68,9 @@ impl HeldLease {
 
     /// Gives the connection back; when that fails it comes free by itself after [`LEASE_TTL`].
     pub(crate) async fn release(mut self) {
-        self.released = true;
         release(&*self.store, &self.lease).await;
+        // Only now: dropped while waiting, it is given back by `drop`.
+        self.released = true;
     }
 }
 
