@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, demo, serve, sync, up};
+use crate::commands::{check, crds, demo, serve, sync, up};
 use crate::settings::LogSettings;
 use crate::{logging, terminal};
 
@@ -24,6 +24,8 @@ enum Command {
     Up(up::Args),
     /// Save and test: say what a connection's key and project allow, without storing anything.
     Check(check::Args),
+    /// Print the CustomResourceDefinition of PostHogConnection, for kubectl apply.
+    Crds(crds::Args),
     /// Show the whole product on a made-up shop: needs no PostHog, no key and no file.
     Demo(demo::Args),
     /// Serve gRPC alone, on an existing store.
@@ -39,6 +41,7 @@ impl Cli {
         let ended = match self.command {
             Command::Up(args) => args.run().await,
             Command::Check(args) => args.run().await,
+            Command::Crds(args) => args.run(),
             Command::Demo(args) => args.run().await,
             Command::Serve(args) => args.run().await,
             Command::Sync(args) => args.run().await,

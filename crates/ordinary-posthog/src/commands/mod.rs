@@ -1,6 +1,7 @@
 //! One file a command: its arguments and what it does.
 
 pub(crate) mod check;
+pub(crate) mod crds;
 pub(crate) mod demo;
 pub(crate) mod serve;
 pub(crate) mod sync;

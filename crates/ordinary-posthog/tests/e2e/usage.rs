@@ -49,3 +49,25 @@ async fn help_lists_every_command_and_variable() {
         "ORDINARY_POSTHOG_DEFAULT_PLAN",
     ]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_definition_is_printed_and_written_alike() {
+    let home = Home::new();
+    let printed = home.program(&["crds"]).run().await;
+    printed.with_code(0).says(&[
+        "kind: CustomResourceDefinition",
+        "name: posthogconnections.integrations.ordinary.dev",
+    ]);
+    let file = home.path().join("crd.yaml");
+    let path = file.to_str().unwrap();
+    let written = home.program(&["crds", "--out", path]).run().await;
+    written.with_code(0);
+    assert_eq!(written.stdout, "");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), printed.stdout);
+    let nowhere = home.path().join("missing").join("crd.yaml");
+    home.program(&["crds", "--out", nowhere.to_str().unwrap()])
+        .run()
+        .await
+        .with_code(10)
+        .says(&["--out", "missing"]);
+}
