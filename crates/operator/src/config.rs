@@ -1,0 +1,141 @@
+//! How the operator was installed: read from the file that the chart writes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Affinity, ConfigMapKeySelector, LocalObjectReference};
+use k8s_openapi::api::core::v1::{ResourceRequirements, SecretKeySelector, Toleration};
+use serde::Deserialize;
+
+/// How the operator was installed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperatorConfig {
+    /// The operator's own namespace, where all Jobs run.
+    pub namespace: String,
+    /// Who the operator is among its replicas: the pod's name.
+    pub identity: String,
+    /// How the pods of Jobs look.
+    pub job: JobConfig,
+    /// Jobs at once, over all connections; at least 1.
+    #[serde(default = "default_syncs")]
+    pub max_concurrent_syncs: usize,
+    /// Reconciliations at once; at least 1.
+    #[serde(default = "default_reconciles")]
+    pub max_concurrent_reconciles: u16,
+    /// Host names or addresses that tenants may use although they are plain http or not public.
+    #[serde(default)]
+    pub allow_insecure_hosts: Vec<String>,
+    /// Whether the other Cloud region may be asked about a key that the configured one does not know.
+    #[serde(default = "yes")]
+    pub region_probe: bool,
+    /// Whether the operator may take its key out of tenants' Secrets when they disconnect.
+    #[serde(default)]
+    pub may_forget_secrets: bool,
+    /// Waits, which tests shorten.
+    #[serde(skip)]
+    pub intervals: Intervals,
+}
+
+/// How the pods of Jobs look.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JobConfig {
+    /// The image with the `ordinary-posthog` program.
+    pub image: String,
+    /// When the image is pulled.
+    #[serde(default)]
+    pub image_pull_policy: Option<String>,
+    /// With which credentials it is pulled.
+    #[serde(default)]
+    pub image_pull_secrets: Vec<LocalObjectReference>,
+    /// Where in the operator's namespace the database's URL is.
+    pub database: DatabaseSecret,
+    /// As whom the pods run; they get no token.
+    #[serde(default)]
+    pub service_account_name: Option<String>,
+    /// What a pod may use.
+    #[serde(default)]
+    pub resources: ResourceRequirements,
+    /// Where pods may run.
+    #[serde(default)]
+    pub node_selector: BTreeMap<String, String>,
+    /// Which taints they bear.
+    #[serde(default)]
+    pub tolerations: Vec<Toleration>,
+    /// Where pods would rather run.
+    #[serde(default)]
+    pub affinity: Option<Affinity>,
+    /// Further labels of the pods.
+    #[serde(default)]
+    pub pod_labels: BTreeMap<String, String>,
+    /// Further annotations of the pods.
+    #[serde(default)]
+    pub pod_annotations: BTreeMap<String, String>,
+    /// How important they are.
+    #[serde(default)]
+    pub priority_class_name: Option<String>,
+    /// A ConfigMap's key with further certificate authorities for PostHog's host.
+    #[serde(default)]
+    pub ca_bundle: Option<ConfigMapKeySelector>,
+    /// Seconds after which a backfill is stopped; its next attempt goes on from there.
+    #[serde(default = "default_backfill_deadline")]
+    pub backfill_deadline_seconds: i64,
+    /// Seconds after which any other run is stopped.
+    #[serde(default = "default_refresh_deadline")]
+    pub refresh_deadline_seconds: i64,
+    /// Seconds for which a Job stays after its outcome is recorded.
+    #[serde(default = "default_ttl")]
+    pub ttl_seconds: i32,
+}
+
+/// The entry of a Secret that holds the database's URL.
+pub type DatabaseSecret = SecretKeySelector;
+
+/// Waits of the operator.
+#[derive(Debug, Clone)]
+pub struct Intervals {
+    /// From one look at the Secret to the next while credentials are bad.
+    pub secret_poll: Duration,
+    /// From one check of a connection that works to the next.
+    pub check: Duration,
+    /// From one report of a backfill's progress to the next.
+    pub progress: Duration,
+    /// How long one check may take.
+    pub check_timeout: Duration,
+}
+
+impl Default for Intervals {
+    fn default() -> Self {
+        Self {
+            secret_poll: Duration::from_secs(30),
+            check: Duration::from_secs(24 * 3600),
+            progress: Duration::from_secs(60),
+            check_timeout: Duration::from_secs(90),
+        }
+    }
+}
+
+fn default_syncs() -> usize {
+    20
+}
+
+fn default_reconciles() -> u16 {
+    32
+}
+
+fn default_backfill_deadline() -> i64 {
+    24 * 3600
+}
+
+fn default_refresh_deadline() -> i64 {
+    2 * 3600
+}
+
+fn default_ttl() -> i32 {
+    600
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,46 @@
+//! What every reconciliation works with.
+
+use std::sync::Arc;
+
+use crd::PostHogConnection;
+use domain::storage::Store;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector;
+use sync::Clock;
+
+use crate::config::OperatorConfig;
+use crate::controller::Wake;
+use crate::events::Events;
+use crate::jobs::Jobs;
+use crate::metrics::Metrics;
+use crate::namespaces::Namespaces;
+
+/// A connection as the API server sent it, or why it cannot be read.
+pub(crate) type Guarded = DeserializeGuard<PostHogConnection>;
+
+/// What every reconciliation works with. Nothing important lives here alone: what must survive the
+/// process is in status, in the store, or a Job.
+pub(crate) struct Context {
+    /// How the operator was installed.
+    pub(crate) config: OperatorConfig,
+    /// The cluster.
+    pub(crate) client: kube::Client,
+    /// Where connections and runs are kept.
+    pub(crate) store: Arc<dyn Store>,
+    /// The process's HTTP client for PostHog.
+    pub(crate) http: posthog::Http,
+    /// Decides what is due.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The connections as last seen.
+    pub(crate) connections: reflector::Store<Guarded>,
+    /// Namespaces as last seen: labels and deletion alone.
+    pub(crate) namespaces: Arc<Namespaces>,
+    /// The Jobs of the operator's own namespace.
+    pub(crate) jobs: Arc<Jobs>,
+    /// Has connections reconciled.
+    pub(crate) wake: Wake,
+    /// What is told on objects.
+    pub(crate) events: Events,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+}

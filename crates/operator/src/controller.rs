@@ -1,0 +1,149 @@
+//! Watches connections, the Jobs of the operator's namespace and the labels of Namespaces, and has
+//! whatever they concern reconciled, a bounded number at once.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::controller::{Config, Controller, Error as ControllerError};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Resource, ResourceExt};
+use sync::SystemClock;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::Parts;
+use crate::annotations::{FIELD_MANAGER, labels};
+use crate::context::{Context, Guarded};
+use crate::error::Error;
+use crate::events::Events;
+use crate::jobs::{self, Jobs, RunJob};
+use crate::namespaces::{self, Namespaces, Workspace};
+use crate::reconcile::{error_policy, reconcile};
+
+/// Asks for connections to be reconciled.
+pub(crate) type Wake = mpsc::UnboundedSender<ObjectRef<Guarded>>;
+
+/// Reconciles until `cancel`; then starts nothing new and lets what is under way end.
+pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), Error> {
+    let (reader, writer) = reflector::store::<Guarded>();
+    let (wake, woken) = mpsc::unbounded_channel();
+    let ctx = Arc::new(Context {
+        events: Events::new(parts.client.clone(), &parts.config),
+        config: parts.config,
+        client: parts.client,
+        store: parts.store,
+        http: parts.http,
+        metrics: parts.metrics,
+        clock: Arc::new(SystemClock),
+        connections: reader.clone(),
+        namespaces: Arc::new(Namespaces::default()),
+        jobs: Arc::new(Jobs::default()),
+        wake,
+    });
+    let watches = [
+        tokio::spawn(watch_namespaces(Arc::clone(&ctx))),
+        tokio::spawn(watch_jobs(Arc::clone(&ctx))),
+    ];
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = both_ready(&ctx) => {
+            let connections = watcher(Api::<Guarded>::all(ctx.client.clone()), watcher::Config::default())
+                .default_backoff()
+                .modify(slim)
+                .reflect(writer)
+                .applied_objects()
+                .predicate_filter(what_matters, kube::runtime::PredicateConfig::default());
+            Controller::for_stream(connections, reader)
+                .with_config(Config::default().concurrency(ctx.config.max_concurrent_reconciles.max(1)))
+                .reconcile_on(UnboundedReceiverStream::new(woken))
+                .graceful_shutdown_on(cancel.clone().cancelled_owned())
+                .run(reconcile, error_policy, Arc::clone(&ctx))
+                .for_each(|outcome| {
+                    log(outcome);
+                    std::future::ready(())
+                })
+                .await;
+        }
+    }
+    for watch in watches {
+        watch.abort();
+    }
+    Ok(())
+}
+
+/// Decisions without the Jobs and plan labels that exist would be wrong.
+async fn both_ready(ctx: &Context) {
+    ctx.namespaces.ready().await;
+    ctx.jobs.ready().await;
+}
+
+async fn watch_namespaces(ctx: Arc<Context>) {
+    let api: Api<PartialObjectMeta<Namespace>> = Api::all(ctx.client.clone());
+    let events = watcher(api, watcher::Config::default()).default_backoff();
+    let changed = |old: Option<&Workspace>, new: Option<&Workspace>| {
+        // At the start every connection is reconciled anyway.
+        if let (Some(_), Some(new)) = (old, new) {
+            let within = |object: &Guarded| object.meta().namespace.as_ref() == Some(&new.name);
+            for connection in ctx.connections.state_filter(within) {
+                let _ = ctx.wake.send(ObjectRef::from_obj(&*connection));
+            }
+        }
+    };
+    ctx.namespaces
+        .follow(events, namespaces::reduce, changed, "Namespaces")
+        .await;
+}
+
+async fn watch_jobs(ctx: Arc<Context>) {
+    let api: Api<Job> = Api::namespaced(ctx.client.clone(), &ctx.config.namespace);
+    let ours = format!("{}={FIELD_MANAGER}", labels::MANAGED_BY);
+    let config = watcher::Config::default().labels(&ours);
+    let events = watcher(api, config).default_backoff();
+    let changed = |old: Option<&RunJob>, new: Option<&RunJob>| {
+        if let Some(job) = new.or(old) {
+            let (namespace, name) = &job.connection;
+            let _ = ctx.wake.send(ObjectRef::new(name).within(namespace));
+        }
+    };
+    ctx.jobs.follow(events, jobs::reduce, changed, "Jobs").await;
+}
+
+/// Takes off what nobody here reads, so that thousands of connections stay small.
+fn slim(connection: &mut Guarded) {
+    connection.meta_mut().managed_fields = None;
+    if let Some(annotations) = connection.meta_mut().annotations.as_mut() {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+}
+
+/// Changes of anything else, such as the status that we write, are no reason to reconcile.
+fn what_matters(connection: &Guarded) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    let meta = connection.meta();
+    (&meta.uid, meta.generation, &meta.finalizers).hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    connection
+        .annotations()
+        .get(crd::REFRESH_REQUESTED_ANNOTATION)
+        .hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+fn log<T>(outcome: Result<T, ControllerError<Error, watcher::Error>>) {
+    match outcome {
+        Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
+        Err(ControllerError::ReconcilerFailed(error, connection)) => {
+            tracing::warn!(%connection, reason = error.reason(), %error, "A connection could not be reconciled; trying again.");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "The watch of connections broke off; starting it again.");
+        }
+    }
+}
