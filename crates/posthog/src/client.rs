@@ -137,6 +137,12 @@ impl Client {
         self.transport.cost.budget_left()
     }
 
+    /// Waits, but not for long, until the gate has back every place that requests of this client held:
+    /// those that were dropped midway leave theirs a moment later.
+    pub async fn settled(&self) {
+        self.transport.config.gate.settled().await;
+    }
+
     /// How far this machine's clock is ahead of PostHog's (negative: behind), to the second, by the
     /// latest answer.
     pub fn clock_skew(&self) -> Option<SignedDuration> {

@@ -21,6 +21,11 @@ pub trait Gate: Send + Sync {
 
     /// Takes note that PostHog throttled a request of this project.
     async fn throttled(&self, retry_after: Option<Duration>, kind: ThrottleKind);
+
+    /// Waits, but not for long, until every pass is dropped and its place given back. For whoever
+    /// lets go of all requests, since tasks that are aborted drop theirs a moment later, and may end
+    /// the process, after which nobody gives back a place.
+    async fn settled(&self);
 }
 
 /// The right to have one request under way; given back when dropped.
@@ -28,7 +33,7 @@ pub struct GatePass(Option<Box<dyn FnOnce() + Send>>);
 
 impl GatePass {
     /// A pass whose place is given back by `give_back`. It runs in a destructor, so it must not
-    /// block: spawn what has to wait.
+    /// block: spawn what has to wait, and have [`Gate::settled`] wait for it.
     pub fn new(give_back: impl FnOnce() + Send + 'static) -> Self {
         Self(Some(Box::new(give_back)))
     }

@@ -9,12 +9,17 @@ use async_trait::async_trait;
 use domain::storage::{BudgetKey, BudgetLimits, Grant, Store};
 use jiff::{SignedDuration, Timestamp};
 use posthog::{Error, Gate, GatePass, ThrottleKind};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 
 /// Longer waits than this are told to the caller instead of being slept through.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// After this a killed process's place is free again. A request that takes longer may let a
 /// fourth one in, which PostHog itself then refuses without harm.
 const PLACE_TTL: Duration = Duration::from_secs(60);
+/// How long an ending run waits until its places are given back to a store that is slow to answer.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
 /// How long nobody asks after a rate limit that named no time.
 const UNNAMED_RATE: Duration = Duration::from_secs(60);
 /// How long nobody asks after a used-up byte budget that named no time; it refills by the hour.
@@ -45,12 +50,20 @@ pub struct StoreGate {
     key: BudgetKey,
     share: Share,
     throttles: Arc<Mutex<Throttles>>,
+    /// Places that are being taken, held or given back.
+    moves: TaskTracker,
 }
 
 #[derive(Debug, Default)]
 struct Throttles {
     recent: VecDeque<Timestamp>,
     legacy_until: Option<Timestamp>,
+}
+
+/// What became of asking for a place.
+enum Taken {
+    Place(GatePass),
+    Wait(Duration),
 }
 
 impl StoreGate {
@@ -61,7 +74,45 @@ impl StoreGate {
             key,
             share,
             throttles: Arc::default(),
+            moves: TaskTracker::new(),
         }
+    }
+
+    /// Asks the store for a place. Not on the caller's task: a caller that goes away just then would
+    /// leave behind a place that nobody knows of.
+    async fn take(&self, now: Timestamp) -> Result<Taken, Error> {
+        let (gate, limits) = (self.clone(), self.limits(now));
+        let (answer, answered) = oneshot::channel();
+        self.moves.spawn(async move {
+            let taken = gate.store.take(&gate.key, limits, now, PLACE_TTL).await;
+            // Nobody may be there any more to hear it: the pass is dropped then, still within this task.
+            let _ = answer.send(taken.map(|grant| match grant {
+                Grant::Granted { slot } => Taken::Place(gate.pass(slot)),
+                Grant::Wait(wait) => Taken::Wait(wait),
+            }));
+        });
+        match answered.await {
+            Ok(Ok(taken)) => Ok(taken),
+            Ok(Err(error)) => Err(Error::Gate(Box::new(error))),
+            Err(ended) => Err(Error::Gate(Box::new(ended))),
+        }
+    }
+
+    fn pass(&self, slot: i64) -> GatePass {
+        let (store, key) = (Arc::clone(&self.store), self.key.clone());
+        let unsettled = self.moves.token();
+        GatePass::new(move || {
+            let give_back = async move {
+                if let Err(error) = store.give_back(&key, slot).await {
+                    tracing::debug!(%error, "a place in the budget stays taken until it expires");
+                }
+                drop(unsettled);
+            };
+            // Outside a runtime the process is ending, and the place comes free by its ttl.
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(give_back);
+            }
+        })
     }
 
     fn limits(&self, now: Timestamp) -> BudgetLimits {
@@ -114,20 +165,15 @@ impl Gate for StoreGate {
         loop {
             // The machine's clock, whatever clock decides windows: limits are about real time.
             let now = Timestamp::now();
-            let grant = self
-                .store
-                .take(&self.key, self.limits(now), now, PLACE_TTL)
-                .await
-                .map_err(|error| Error::Gate(Box::new(error)))?;
-            match grant {
-                Grant::Granted { slot } => return Ok(pass(&self.store, &self.key, slot)),
-                Grant::Wait(wait) if wait > LONGEST_WAIT => {
+            match self.take(now).await? {
+                Taken::Place(pass) => return Ok(pass),
+                Taken::Wait(wait) if wait > LONGEST_WAIT => {
                     return Err(Error::Throttled {
                         retry_after: Some(wait),
                         kind: ThrottleKind::Rate,
                     });
                 }
-                Grant::Wait(wait) => tokio::time::sleep(wait).await,
+                Taken::Wait(wait) => tokio::time::sleep(wait).await,
             }
         }
     }
@@ -151,18 +197,15 @@ impl Gate for StoreGate {
             tracing::warn!(%error, "the pause that PostHog asked for could not be shared");
         }
     }
-}
 
-fn pass(store: &Arc<dyn Store>, key: &BudgetKey, slot: i64) -> GatePass {
-    let (store, key) = (Arc::clone(store), key.clone());
-    GatePass::new(move || {
-        // Outside a runtime the process is ending, and the place comes free by its ttl.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = store.give_back(&key, slot).await {
-                    tracing::debug!(%error, "a place in the budget stays taken until it expires");
-                }
-            });
+    async fn settled(&self) {
+        // A closed tracker still takes tasks; it only has to be closed to become empty.
+        self.moves.close();
+        if tokio::time::timeout(LONGEST_FAREWELL, self.moves.wait())
+            .await
+            .is_err()
+        {
+            tracing::debug!("a place in the budget stays taken until it expires");
         }
-    })
+    }
 }

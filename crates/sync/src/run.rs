@@ -40,6 +40,8 @@ pub async fn run(
     let span = tracing::info_span!(parent: None, "sync", connection = %name, mode = tracing::field::Empty, run = tracing::field::Empty);
     let outcome = Box::pin(leased(ctx, settings, mode).instrument(span)).await;
     record(ctx, settings, &outcome).await;
+    // The process may end now, and with it whoever would give back the places of dropped requests.
+    ctx.client.settled().await;
     outcome
 }
 

@@ -107,6 +107,9 @@ impl Gate for LocalGate {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         past.paused_until = past.paused_until.max(Some(until));
     }
+
+    /// A dropped pass is given back at once.
+    async fn settled(&self) {}
 }
 
 #[cfg(test)]

@@ -150,9 +150,11 @@ impl Keeper {
             other,
         });
         let asked = tokio::select! {
-            () = self.ctx.cancel.cancelled() => return Err(Trouble::Run(SyncError::Interrupted)),
-            asked = check(&self.checker, probe, now) => asked,
+            () = self.ctx.cancel.cancelled() => Err(Trouble::Run(SyncError::Interrupted)),
+            asked = check(&self.checker, probe, now) => Ok(asked),
         };
+        self.checker.settled().await;
+        let asked = asked?;
         let report = match asked {
             Ok(report) => report,
             Err(error) => {

@@ -4,6 +4,7 @@
 
 mod backfills;
 mod checks;
+mod gates;
 mod identities;
 mod interruptions;
 mod mappings;

@@ -55,7 +55,7 @@ pub(crate) struct Shop {
     _dir: tempfile::TempDir,
 }
 
-const UNLIMITED: BudgetLimits = BudgetLimits {
+pub(crate) const UNLIMITED: BudgetLimits = BudgetLimits {
     concurrent: 3,
     per_minute: u32::MAX,
     per_hour: u32::MAX,
