@@ -2,7 +2,8 @@
 //!
 //! Tonic 0.14 races every call against `grpc-timeout` itself and answers CANCELLED, which
 //! callers take for their own doing and do not retry. Its timer cannot be turned off, so this
-//! layer, which lies within it, is a little earlier. Dropping the call drops its database query.
+//! layer, which lies within it, is a little earlier. Dropping the call drops its database query, and
+//! with that the statement ends in the database too (docs/decisions/0010).
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

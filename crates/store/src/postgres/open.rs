@@ -22,6 +22,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
 /// not stop the next one for longer than its lease.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How often the server looks whether a statement's connection is still there: a caller that hung
+/// up or ran out of time drops its connection, and the statement ends with it.
+const CLIENT_CHECK: Duration = Duration::from_millis(250);
+
 /// Opens the database that `url` names and brings its schema up to date.
 pub(crate) async fn open(url: &PostgresUrl, options: &OpenOptions) -> Result<PostgresStore> {
     let settings = url
@@ -34,8 +38,11 @@ pub(crate) async fn open(url: &PostgresUrl, options: &OpenOptions) -> Result<Pos
         Some(_) => settings,
         None => settings.application_name("ordinary-posthog"),
     };
+    let mut connection = server::connect(&settings, options.busy_timeout).await?;
+    server::check(&mut connection).await?;
+    let watch_client = server::watch_client(&mut connection, CLIENT_CHECK).await?;
     let begin_write = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {watch_client}
          SET LOCAL statement_timeout = {};
          SET LOCAL lock_timeout = {};
          SET LOCAL idle_in_transaction_session_timeout = {};
@@ -45,10 +52,10 @@ pub(crate) async fn open(url: &PostgresUrl, options: &OpenOptions) -> Result<Pos
         SILENCE.as_millis(),
     );
     let begin_read = format!(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {}",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {watch_client}
+         SET LOCAL statement_timeout = {}",
         options.statement_timeout.as_millis().max(1),
     );
-    let mut connection = server::connect(&settings, options.busy_timeout).await?;
     schema::bring_up_to_date(&mut connection, &begin_write).await?;
     // Nothing of worth is lost when the server does not hear the farewell.
     let _ = connection.close().await;

@@ -9,10 +9,10 @@ use domain::storage::{Result, StoreError};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 
+use super::PostgresStore;
 use super::errors::{self, code, sql};
 use super::statement::{query, query_as, query_scalar};
 use super::values::get;
-use super::{PostgresStore, server};
 use crate::failures::unusable;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -42,14 +42,12 @@ impl PostgresStore {
     }
 }
 
-/// Checks the server and applies what migrations are missing. `begin` begins a transaction that
-/// writes.
+/// Applies what migrations are missing. `begin` begins a transaction that writes.
 pub(super) async fn bring_up_to_date(connection: &mut PgConnection, begin: &str) -> Result<()> {
     let mut tx = connection
         .begin_with(sqlx::AssertSqlSafe(begin))
         .await
         .map_err(errors::begin)?;
-    server::check(&mut tx).await?;
     if up_to_date(&applied(&mut tx).await?)? {
         return Ok(());
     }

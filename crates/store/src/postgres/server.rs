@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::storage::{Result, StoreError};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use super::errors::{self, code, sql};
 use super::statement::query;
@@ -91,17 +91,42 @@ fn no_tls(place: &str, why: &dyn std::fmt::Display) -> StoreError {
     ))
 }
 
-/// What a server says of itself and of the database.
+/// How a transaction looks around. It may be one of a standby's.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+
+/// The setting by which the server looks every so often, within a transaction that begins with it,
+/// whether its client is still there, where the server's system can tell
+/// (<https://www.postgresql.org/docs/14/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL>).
+pub(super) async fn watch_client(connection: &mut PgConnection, every: Duration) -> Result<String> {
+    let setting = format!(
+        "SET LOCAL client_connection_check_interval = {};",
+        every.as_millis()
+    );
+    let mut tx = connection.begin_with(BEGIN).await.map_err(sql)?;
+    let set = sqlx::raw_sql(AssertSqlSafe(setting.clone()));
+    match set.execute(&mut *tx).await {
+        Ok(_) => {}
+        // invalid_parameter_value: only 0 is possible there.
+        Err(error) if code(&error).as_deref() == Some("22023") => return Ok(String::new()),
+        Err(error) => return Err(sql(error)),
+    }
+    tx.rollback().await.map_err(sql)?;
+    Ok(setting)
+}
+
+/// Refuses a server or a database that cannot keep the promises.
 pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
+    let mut tx = connection.begin_with(BEGIN).await.map_err(sql)?;
     let row = query(
         "SELECT version() AS version,
             current_setting('server_version_num')::integer AS number,
             current_setting('server_version') AS short,
             current_setting('server_encoding') AS encoding",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *tx)
     .await
     .map_err(sql)?;
+    tx.rollback().await.map_err(sql)?;
     judge(
         get(&row, "version")?,
         get(&row, "number")?,

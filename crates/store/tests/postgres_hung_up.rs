@@ -1,0 +1,125 @@
+//! A statement whose caller hung up or ran out of time ends in PostgreSQL too, and soon: nobody
+//! reads its answer, and it would keep its connection, its locks and a processor until then.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, unused_macros, unused_imports)]
+mod suite;
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use domain::storage::Store;
+use store::{OpenOptions, open};
+use test_postgres::{Pooler, Server};
+
+use suite::Database;
+use suite::fixtures::Site;
+
+/// Longer than the server takes to look whether its client is there, far shorter than any timeout
+/// of the store.
+const SOON: Duration = Duration::from_secs(3);
+
+fn server() -> &'static Server {
+    Server::shared().unwrap()
+}
+
+struct At(String);
+
+#[async_trait]
+impl Database for At {
+    async fn open(&self) -> Arc<dyn Store> {
+        open(&self.0, OpenOptions::default()).await.unwrap()
+    }
+}
+
+/// Whoever keeps two tables locked, until dropped.
+struct Blocker {
+    database: &'static str,
+    psql: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Blocker {
+    async fn start(database: &'static str) -> Self {
+        let psql = std::thread::spawn(move || {
+            // Ended from outside, which psql tells as a failure.
+            let _ = server().run(
+                database,
+                "BEGIN; LOCK TABLE runs, leases IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)",
+            );
+        });
+        let blocker = Self {
+            database,
+            psql: Some(psql),
+        };
+        until("the tables are locked", || {
+            activity(database, "wait_event = 'PgSleep'") == 1
+        })
+        .await;
+        blocker
+    }
+}
+
+impl Drop for Blocker {
+    fn drop(&mut self) {
+        let end =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        let _ = server().run(self.database, end);
+        if let Some(psql) = self.psql.take() {
+            let _ = psql.join();
+        }
+    }
+}
+
+/// How many sessions of the database are so.
+fn activity(database: &str, how: &str) -> usize {
+    let count =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND {how}");
+    server().run("postgres", &count).unwrap().parse().unwrap()
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < SOON, "it took too long until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A read and a write that wait for a lock, dropped by their callers.
+async fn assert_ended_with_their_callers(database: &'static str, url: String) {
+    let site = Arc::new(Site::new(&At(url)).await);
+    let blocker = Blocker::start(database).await;
+    let waiting = || activity(database, "wait_event_type = 'Lock'");
+    let (reading, writing) = (Arc::clone(&site), Arc::clone(&site));
+    let callers = [
+        tokio::spawn(async move {
+            let _ = reading.store.runs(reading.id, None, 1).await;
+        }),
+        tokio::spawn(async move {
+            let _ = writing.store.renew_lease(&writing.lease, SOON).await;
+        }),
+    ];
+    until("both statements wait", || waiting() == 2).await;
+    for caller in &callers {
+        caller.abort();
+    }
+    until("both statements have ended", || waiting() == 0).await;
+    drop(blocker);
+    site.store.runs(site.id, None, 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_ends_when_its_caller_hangs_up() {
+    server().create_database("direct", "template0").unwrap();
+    assert_ended_with_their_callers("direct", server().url("direct")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_behind_a_pooler_ends_when_its_caller_hangs_up() {
+    server().create_database("pooled", "template0").unwrap();
+    // It goes with the process: told to end earlier, it would wait for the store's connections.
+    static POOLER: OnceLock<Pooler> = OnceLock::new();
+    let pooler = POOLER.get_or_init(|| Pooler::start(server()).unwrap());
+    assert_ended_with_their_callers("pooled", pooler.url("pooled")).await;
+}
