@@ -143,6 +143,38 @@ async fn a_standby_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_says_it_is_older_than_14_is_refused() {
+    let name = database();
+    // What PostgreSQL 13 says, by a function that is found before the server's own.
+    server()
+        .run(
+            &name,
+            "CREATE FUNCTION current_setting(name text) RETURNS text LANGUAGE sql AS
+                $$ SELECT CASE name WHEN 'server_version_num' THEN '130023' WHEN 'server_version'
+                    THEN '13.23' ELSE pg_catalog.current_setting(name) END $$",
+        )
+        .unwrap();
+    let first = "options=-csearch_path%3Dpublic,pg_catalog";
+    let said = unusable(&format!("{}&{first}", server().url(&name))).await;
+    assert!(
+        said.contains("PostgreSQL 13.23, and 14 or later is needed: upgrade the server"),
+        "{said}"
+    );
+}
+
+/// `tools/test postgres` names the programs of a PostgreSQL 13.
+#[tokio::test]
+#[ignore = "needs PostgreSQL 13: tools/test postgres has it"]
+async fn postgresql_13_is_refused_and_left_alone() {
+    assert_eq!(server().binaries().major().unwrap(), 13);
+    let name = database();
+    let said = unusable(&server().url(&name)).await;
+    assert!(said.contains("and 14 or later is needed"), "{said}");
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(server().run(&name, tables).unwrap(), "0");
+}
+
+#[tokio::test]
 async fn a_newer_schema_says_to_upgrade_the_program() {
     let name = database();
     let store = Named(name.clone()).open().await;

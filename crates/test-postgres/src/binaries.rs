@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::{Error, Result};
 
-/// Names the folder of the programs, to test against another version than the newest.
+/// Names the folder of the server's programs, to test against another version than the newest.
 const CHOICE: &str = "TEST_POSTGRES_BIN";
 
 /// Where Debian and its kin put each version's programs.
@@ -35,9 +35,16 @@ impl Binaries {
             })
     }
 
-    /// The path of one program.
+    /// The path of one program. A client that the folder lacks, as npm's have only the server's
+    /// programs, is the installed one: it speaks with any version of the server.
     pub fn program(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        let own = self.0.join(name);
+        if own.exists() {
+            return own;
+        }
+        newest_of_debian()
+            .or_else(|| on_path(name))
+            .map_or(own, |folder| folder.join(name))
     }
 
     /// The major version.
