@@ -48,7 +48,7 @@ impl Database for Named {
 
 fn impatient() -> OpenOptions {
     OpenOptions {
-        busy_timeout: Duration::from_millis(500),
+        busy_timeout: Duration::from_secs(2),
         ..OpenOptions::default()
     }
 }

@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod interruption;
 mod serve;
+mod stores;
 mod support;
 mod sync;
 mod up;

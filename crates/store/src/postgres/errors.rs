@@ -1,5 +1,7 @@
 //! From what PostgreSQL and its driver say to what the product says.
 
+use std::io::ErrorKind;
+
 use domain::storage::StoreError;
 
 use crate::failures::{corrupt, unavailable, unusable};
@@ -14,13 +16,24 @@ pub(super) fn sql(error: sqlx::Error) -> StoreError {
         sqlx::Error::PoolTimedOut => unavailable(
             "no connection to PostgreSQL came free in time: the server is down, or every connection is busy",
         ),
-        sqlx::Error::Io(io) => unavailable(format!("the connection to PostgreSQL was lost ({io})")),
+        sqlx::Error::Io(io) => unavailable(lost(io)),
         sqlx::Error::Database(said) => match said.code() {
             Some(code) => of_code(&code, said.message()),
             None => unavailable(said.message()),
         },
         _ => unavailable(error.to_string()),
     }
+}
+
+/// What is said of a connection that broke. Its transaction is undone by the server.
+fn lost(io: &std::io::Error) -> String {
+    let how = match io.kind() {
+        ErrorKind::UnexpectedEof => "the server or something on the way to it closed it".to_owned(),
+        _ => io.to_string(),
+    };
+    format!(
+        "the connection to PostgreSQL was lost ({how}): nothing is half-done, try again when the server answers"
+    )
 }
 
 /// What went wrong when a transaction that writes was to begin.

@@ -77,9 +77,15 @@ impl Home {
 
     /// `serve` on [`Home::database`], and where it listens.
     pub(crate) fn serve(&self) -> (Program, Listening) {
+        self.serve_from(&self.database_url())
+    }
+
+    /// `serve` on this database, and where it listens.
+    pub(crate) fn serve_from(&self, database_url: &str) -> (Program, Listening) {
         let listening = Listening::free();
         let program = self
-            .program(&["serve", "--database-url", &self.database_url()])
+            .program(&["serve"])
+            .variable("ORDINARY_POSTHOG_DATABASE_URL", database_url)
             .listening(listening);
         (program, listening)
     }
