@@ -1,6 +1,5 @@
 //! The store's budget as the client's gate: no place stays taken, whenever whoever asked goes away.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
