@@ -3,11 +3,17 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::host::ApiHost;
+
 /// The outcome of a successful check, as status, reports and gRPC show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckSummary {
     /// When PostHog was asked.
     pub checked_at: Timestamp,
+    /// Which PostHog was asked: project numbers mean nothing on another host. Absent in checks kept
+    /// from before this was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<ApiHost>,
     /// The project as PostHog describes it.
     pub project: ProjectSummary,
     /// The key as PostHog describes it; never its value.

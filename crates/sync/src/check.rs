@@ -148,6 +148,7 @@ pub async fn check(
         host: client.host().clone(),
         summary: CheckSummary {
             checked_at: now,
+            host: Some(client.host().clone()),
             project,
             key: KeySummary {
                 masked_value: key.masked_value,

@@ -12,17 +12,15 @@ pub(crate) struct Project {
     pub(crate) definitions_readable: bool,
 }
 
-/// Takes the project from the last successful check of this epoch's project, else asks PostHog.
+/// Takes the project from the last successful check of this epoch, else asks PostHog.
 pub(crate) async fn project(
     session: &Session<'_>,
     record: &ConnectionRecord,
 ) -> Result<Project, SyncError> {
-    let wanted = session.settings.desired.epoch.project_id.get();
-    if let Some(check) = record
-        .check
-        .as_ref()
-        .filter(|check| check.project.id == wanted)
-    {
+    let wanted = &session.settings.desired.epoch;
+    if let Some(check) = record.check.as_ref().filter(|check| {
+        check.host.as_ref() == Some(&wanted.host) && check.project.id == wanted.project_id.get()
+    }) {
         let missing = &check.key.missing_scopes;
         return Ok(Project {
             summary: check.project.clone(),

@@ -80,3 +80,13 @@ fn every_optional_scope_has_its_own_name_and_loss() {
             .all(|(name, loss)| name.contains(':') && !loss.is_empty())
     );
 }
+
+#[test]
+fn a_check_kept_from_before_hosts_were_noted_is_still_read() {
+    let kept = r#"{"checked_at":"2026-03-20T10:30:00Z",
+        "project":{"id":7,"name":"Shop","time_zone":"UTC","event_retention_months":null},
+        "key":{"masked_value":"phx_...","label":"","scopes":[],"missing_scopes":[],"too_broad":[]},
+        "latest_event":null}"#;
+    let check: CheckSummary = serde_json::from_str(kept).unwrap();
+    assert_eq!(check.host, None);
+}

@@ -75,6 +75,7 @@ async fn a_connection_tells_its_check_failure_runs_and_proof() {
         let record = state.connections.get_mut(&shop::name()).unwrap();
         record.check = Some(CheckSummary {
             checked_at: at(1),
+            host: None,
             project: ProjectSummary {
                 id: 4242,
                 name: "Shop".into(),

@@ -1,5 +1,6 @@
 //! Connections and epochs: what is wanted, what answers, what a purge leaves.
 
+use domain::ApiHost;
 use domain::check::{CheckSummary, KeySummary, LatestEvent, ProjectSummary};
 use domain::connection::{ConnectionId, ConnectionName};
 use domain::storage::{ConnectionFailure, StoreError};
@@ -12,6 +13,7 @@ use super::oracle::{Follower, Oracle};
 fn summary() -> CheckSummary {
     CheckSummary {
         checked_at: hours(1),
+        host: Some(ApiHost::parse("https://eu.posthog.com").unwrap()),
         project: ProjectSummary {
             id: 7,
             name: "Shop".to_owned(),

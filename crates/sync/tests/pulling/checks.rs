@@ -1,5 +1,6 @@
 use domain::ApiHost;
 use domain::check::OptionalScope;
+use domain::sync::SyncMode;
 use jiff::SignedDuration;
 use posthog::{Client, ClientConfig, LocalGate};
 use posthog_stub::{Endpoint, Event, Fault, Key, Project};
@@ -170,4 +171,23 @@ async fn a_host_where_nobody_listens_is_unreachable() {
     });
     let error = check(&client, None, at(NOW)).await.unwrap_err();
     assert_eq!(error.reason(), "Unreachable");
+}
+
+#[tokio::test]
+async fn a_check_of_the_same_project_number_on_another_host_is_not_trusted() {
+    let shop = shop(None, true).await;
+    let mut checked = save_and_test(&shop).await.unwrap().summary;
+    checked.project.time_zone = "Asia/Kathmandu".to_owned();
+    let (store, name) = (&shop.store, &shop.settings.desired.name);
+    for (host, zone) in [
+        (None, "Europe/Berlin"),
+        (Some("https://eu.posthog.com"), "Europe/Berlin"),
+        (Some(shop.stub.url()), "Asia/Kathmandu"),
+    ] {
+        checked.host = host.map(|host| ApiHost::parse(host).unwrap());
+        store.record_check(name, &checked).await.unwrap();
+        shop.run(SyncMode::Refresh).await.unwrap();
+        let epoch = store.epoch(shop.id()).await.unwrap().unwrap();
+        assert_eq!(epoch.time_zone.as_deref(), Some(zone), "{host:?}");
+    }
 }
