@@ -1,8 +1,7 @@
 //! The gate in front of a project's PostHog: one budget in the store that every process shares,
 //! of which checks may use all and runs nine tenths.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,12 +26,6 @@ const UNNAMED_BUDGET: Duration = Duration::from_secs(15 * 60);
 /// Nobody is kept from asking for longer than this, whatever an answer says: PostHog's budgets refill
 /// by the hour, and a request that comes too early renews the pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 60 * 60);
-/// So many rate limits within [`LONG`] mean that the published figures do not hold here.
-const LONG_COUNT: usize = 3;
-/// What "throttled for long" looks back on.
-const LONG: SignedDuration = SignedDuration::from_mins(30);
-/// How long the older figures are kept to before the published ones are tried again.
-const LEGACY_FOR: SignedDuration = SignedDuration::from_hours(6);
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +42,8 @@ pub struct StoreGate {
     store: Arc<dyn Store>,
     key: BudgetKey,
     share: Share,
-    throttles: Arc<Mutex<Throttles>>,
     /// Places that are being taken, held or given back.
     moves: TaskTracker,
-}
-
-#[derive(Debug, Default)]
-struct Throttles {
-    recent: VecDeque<Timestamp>,
-    legacy_until: Option<Timestamp>,
 }
 
 /// What became of asking for a place.
@@ -73,7 +59,6 @@ impl StoreGate {
             store,
             key,
             share,
-            throttles: Arc::default(),
             moves: TaskTracker::new(),
         }
     }
@@ -81,7 +66,7 @@ impl StoreGate {
     /// Asks the store for a place. Not on the caller's task: a caller that goes away just then would
     /// leave behind a place that nobody knows of.
     async fn take(&self, now: Timestamp) -> Result<Taken, Error> {
-        let (gate, limits) = (self.clone(), self.limits(now));
+        let (gate, limits) = (self.clone(), self.limits());
         let (answer, answered) = oneshot::channel();
         self.moves.spawn(async move {
             let taken = gate.store.take(&gate.key, limits, now, PLACE_TTL).await;
@@ -115,15 +100,8 @@ impl StoreGate {
         })
     }
 
-    fn limits(&self, now: Timestamp) -> BudgetLimits {
-        let throttles = self
-            .throttles
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let whole = match throttles.legacy_until {
-            Some(until) if now < until => BudgetLimits::LEGACY,
-            _ => BudgetLimits::PUBLISHED,
-        };
+    fn limits(&self) -> BudgetLimits {
+        let whole = BudgetLimits::PUBLISHED;
         match self.share {
             Share::Check => whole,
             Share::Run => BudgetLimits {
@@ -135,26 +113,16 @@ impl StoreGate {
     }
 
     /// Takes note of a rate limit; several within half an hour bring the older figures.
-    fn note(&self, now: Timestamp) {
-        let mut throttles = self
-            .throttles
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        while throttles
-            .recent
-            .front()
-            .is_some_and(|at| now.duration_since(*at) > LONG)
-        {
-            throttles.recent.pop_front();
-        }
-        throttles.recent.push_back(now);
-        if throttles.recent.len() >= LONG_COUNT {
-            throttles.legacy_until = Some(now + LEGACY_FOR);
-            throttles.recent.clear();
-            tracing::warn!(
+    async fn note(&self, now: Timestamp) {
+        match self.store.note_throttle(&self.key, now).await {
+            Ok(true) => tracing::warn!(
                 host = %self.key.host, project = %self.key.project_id,
                 "PostHog keeps throttling: keeping to its older limit of 120 queries an hour for 6 hours"
-            );
+            ),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%error, "that PostHog throttled could not be shared");
+            }
         }
     }
 }
@@ -184,7 +152,7 @@ impl Gate for StoreGate {
             // Too many at once says nothing of the next request; the client backs off a little.
             ThrottleKind::Concurrency => return,
             ThrottleKind::Rate => {
-                self.note(now);
+                self.note(now).await;
                 retry_after.unwrap_or(UNNAMED_RATE)
             }
             ThrottleKind::Budget => retry_after.unwrap_or(UNNAMED_BUDGET),

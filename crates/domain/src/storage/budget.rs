@@ -52,7 +52,9 @@ pub enum Grant {
 /// Storage of budgets.
 #[async_trait]
 pub trait BudgetStore: Send + Sync {
-    /// Takes one request out of the budget. A holder that dies gives its slot back after `ttl`.
+    /// Takes one request out of the budget, which holds `limits` or, when PostHog has throttled the
+    /// project for long, what [`super::Throttles::limit`] leaves of them. A holder that dies gives its
+    /// slot back after `ttl`.
     async fn take(
         &self,
         key: &BudgetKey,
@@ -63,6 +65,10 @@ pub trait BudgetStore: Send + Sync {
 
     /// Gives a slot back.
     async fn give_back(&self, key: &BudgetKey, slot: i64) -> Result<()>;
+
+    /// Takes note that PostHog refused a request for its rate ([`super::Throttles::note`]); whether the
+    /// older figures hold from now on.
+    async fn note_throttle(&self, key: &BudgetKey, now: Timestamp) -> Result<bool>;
 
     /// Nobody asks before `until`: PostHog said so.
     async fn pause(&self, key: &BudgetKey, until: Timestamp) -> Result<()>;

@@ -39,6 +39,16 @@ pub enum ReadRange {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LinkKey(pub String);
 
+/// A change of one person mapping, in the order in which followers must apply them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonChange {
+    /// The change's number: strictly ascending within an epoch, gaps allowed. A sequence of its own,
+    /// not that of events.
+    pub seq: i64,
+    /// The link as it is now: one that ended has `valid_to`.
+    pub link: IdentityLink,
+}
+
 /// Writing person mappings. Links that events carry are kept by
 /// [`super::SyncStore::apply_page`] itself.
 #[async_trait]
@@ -78,4 +88,15 @@ pub trait IdentityReader: Send + Sync {
         after: Option<&LinkKey>,
         limit: usize,
     ) -> Result<Vec<(LinkKey, IdentityLink)>>;
+
+    /// Changes of person mappings after `seq` in ascending order, `limit` at most. Each link is told
+    /// once, at the number of its last change, so that a moved id is told as a link that ended and then
+    /// as one that began. Links that events carry follow from the events' own changes
+    /// ([`super::EventReader::changes`]).
+    async fn person_changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<PersonChange>>;
 }

@@ -7,6 +7,7 @@ mod connections;
 mod events;
 mod identities;
 mod runs;
+mod throttles;
 
 pub use self::budget::{BudgetKey, BudgetLimits, BudgetStore, Grant};
 pub use self::completeness::{CompletenessStore, DayVerdict, Verdict};
@@ -17,11 +18,14 @@ pub use self::events::{
     Change, ChangeKind, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey,
     EventReader, EventRow,
 };
-pub use self::identities::{IdentityReader, IdentityWriter, LinkKey, PersonMapping, ReadRange};
+pub use self::identities::{
+    IdentityReader, IdentityWriter, LinkKey, PersonChange, PersonMapping, ReadRange,
+};
 pub use self::runs::{
     Lease, NewRun, OpenRun, Page, PageOutcome, PendingSlice, RunEnd, RunId, RunRecord,
     SliceAdvance, SyncStore,
 };
+pub use self::throttles::Throttles;
 
 /// Everything at once: what a whole store implements.
 pub trait Store:

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::storage::{BudgetKey, BudgetLimits, BudgetStore, Grant, Result};
+use domain::storage::{BudgetKey, BudgetLimits, BudgetStore, Grant, Result, Throttles};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
 use super::PostgresStore;
 use super::errors::sql;
 use super::statement::{query, query_as, query_scalar};
-use super::values::micros;
+use super::values::{from_json, get, micros, to_json};
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -34,7 +34,9 @@ impl BudgetStore for PostgresStore {
             key,
             now: moment,
         };
-        if let Some(wait) = budget.wait(limits).await? {
+        let row = budget.row().await?;
+        let limits = row.throttles.limit(limits, now);
+        if let Some(wait) = budget.wait(&row, limits).await? {
             // The project's row may be new, and nothing else was written.
             tx.commit().await?;
             return Ok(Grant::Wait(Duration::from_micros(wait.unsigned_abs())));
@@ -56,6 +58,26 @@ impl BudgetStore for PostgresStore {
             .await
             .map_err(sql)?;
         tx.commit().await
+    }
+
+    async fn note_throttle(&self, key: &BudgetKey, now: Timestamp) -> Result<bool> {
+        let mut tx = self.write().await?;
+        let mut budget = Budget {
+            connection: &mut tx,
+            key,
+            now: micros(now),
+        };
+        let mut throttles = budget.row().await?.throttles;
+        let is_long = throttles.note(now);
+        query("UPDATE budgets SET throttles = $3 WHERE host = $1 AND project_id = $2")
+            .bind(key.host.as_str())
+            .bind(key.project_id.get())
+            .bind(to_json(&throttles)?)
+            .execute(&mut *tx)
+            .await
+            .map_err(sql)?;
+        tx.commit().await?;
+        Ok(is_long)
     }
 
     async fn pause(&self, key: &BudgetKey, until: Timestamp) -> Result<()> {
@@ -82,21 +104,36 @@ struct Budget<'a> {
     now: i64,
 }
 
+/// What is kept of a project beside its requests.
+struct Row {
+    paused_until: Option<i64>,
+    throttles: Throttles,
+}
+
 impl Budget<'_> {
-    /// How many microseconds to wait before asking again; `None` when a request may go now.
-    async fn wait(&mut self, limits: BudgetLimits) -> Result<Option<i64>> {
-        // Whoever asks at the same time waits here until this one has been answered.
-        let paused_until: Option<i64> = query_scalar(
+    /// The project's row. Whoever asks at the same time waits here until this one has been answered.
+    async fn row(&mut self) -> Result<Row> {
+        let row = query(
             "INSERT INTO budgets (host, project_id) VALUES ($1, $2)
              ON CONFLICT (host, project_id) DO UPDATE SET host = excluded.host
-             RETURNING paused_until",
+             RETURNING paused_until, throttles",
         )
         .bind(self.key.host.as_str())
         .bind(self.key.project_id.get())
         .fetch_one(&mut *self.connection)
         .await
         .map_err(sql)?;
-        if let Some(until) = paused_until
+        let throttles: Option<String> = get(&row, "throttles")?;
+        Ok(Row {
+            paused_until: get(&row, "paused_until")?,
+            throttles: throttles
+                .map_or_else(|| Ok(Throttles::default()), |text| from_json(&text))?,
+        })
+    }
+
+    /// How many microseconds to wait before asking again; `None` when a request may go now.
+    async fn wait(&mut self, row: &Row, limits: BudgetLimits) -> Result<Option<i64>> {
+        if let Some(until) = row.paused_until
             && until > self.now
         {
             return Ok(Some(until - self.now));

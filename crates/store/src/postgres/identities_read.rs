@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::identity::{IdProperty, IdentityKey, IdentityLink};
-use domain::storage::{IdentityReader, LinkKey, Result};
+use domain::storage::{IdentityReader, LinkKey, PersonChange, Result};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -69,6 +69,21 @@ impl IdentityReader for PostgresStore {
             .map(|(place, link)| Ok((place.key()?, link)))
             .collect()
     }
+
+    async fn person_changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<PersonChange>> {
+        let mut tx = self.read().await?;
+        let found = match Owner::find(&mut tx, connection).await? {
+            Some(owner) => owner.changes_after(&mut tx, seq, limit).await?,
+            None => Vec::new(),
+        };
+        tx.end().await?;
+        Ok(found)
+    }
 }
 
 /// The epoch whose links are read.
@@ -114,8 +129,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-const PERSONS: &str =
-    "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen FROM person_links";
+const PERSONS: &str = "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen, change_seq FROM person_links";
 
 const FACTS: &str = "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen
     FROM identity_facts AS f JOIN unnest(";
@@ -224,6 +238,29 @@ impl Owner {
             query.push_bind(own(&place.property)).push(")");
         }
         fetch_facts(connection, query, limit).await
+    }
+
+    async fn changes_after(
+        &self,
+        connection: &mut PgConnection,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<PersonChange>> {
+        let mut query = self.persons(true);
+        query.push(" AND change_seq > ").push_bind(seq);
+        query.push(" ORDER BY change_seq LIMIT ");
+        query.push_bind(rows(limit));
+        built(&mut query)
+            .fetch_all(connection)
+            .await
+            .map_err(sql)?
+            .iter()
+            .map(|row| {
+                let (_, link) = self.decode_person(row)?;
+                let seq = get(row, "change_seq")?;
+                Ok(PersonChange { seq, link })
+            })
+            .collect()
     }
 
     fn persons(&self, history: bool) -> QueryBuilder<Postgres> {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::storage::{BudgetKey, BudgetLimits, BudgetStore, Grant, Result};
+use domain::storage::{BudgetKey, BudgetLimits, BudgetStore, Grant, Result, Throttles};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
 use super::errors::sql;
-use super::values::micros;
+use super::values::{from_json, micros, to_json};
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -33,6 +33,7 @@ impl BudgetStore for SqliteStore {
             key,
             now: moment,
         };
+        let limits = budget.throttles().await?.limit(limits, now);
         if let Some(wait) = budget.wait(limits).await? {
             return Ok(Grant::Wait(Duration::from_micros(wait.unsigned_abs())));
         }
@@ -53,6 +54,29 @@ impl BudgetStore for SqliteStore {
             .await
             .map_err(sql)?;
         tx.commit().await.map_err(sql)
+    }
+
+    async fn note_throttle(&self, key: &BudgetKey, now: Timestamp) -> Result<bool> {
+        let mut tx = self.write().await?;
+        let mut budget = Budget {
+            connection: &mut tx,
+            key,
+            now: micros(now),
+        };
+        let mut throttles = budget.throttles().await?;
+        let is_long = throttles.note(now);
+        sqlx::query(
+            "INSERT INTO budget_throttles (host, project_id, throttles) VALUES (?1, ?2, ?3)
+             ON CONFLICT (host, project_id) DO UPDATE SET throttles = ?3",
+        )
+        .bind(key.host.as_str())
+        .bind(key.project_id.get())
+        .bind(to_json(&throttles)?)
+        .execute(&mut *tx)
+        .await
+        .map_err(sql)?;
+        tx.commit().await.map_err(sql)?;
+        Ok(is_long)
     }
 
     async fn pause(&self, key: &BudgetKey, until: Timestamp) -> Result<()> {
@@ -79,6 +103,18 @@ struct Budget<'a> {
 }
 
 impl Budget<'_> {
+    async fn throttles(&mut self) -> Result<Throttles> {
+        let kept: Option<String> = sqlx::query_scalar(
+            "SELECT throttles FROM budget_throttles WHERE host = ?1 AND project_id = ?2",
+        )
+        .bind(self.key.host.as_str())
+        .bind(self.key.project_id.get())
+        .fetch_optional(&mut *self.connection)
+        .await
+        .map_err(sql)?;
+        kept.map_or_else(|| Ok(Throttles::default()), |text| from_json(&text))
+    }
+
     /// How many microseconds to wait before asking again; `None` when a request may go now.
     async fn wait(&mut self, limits: BudgetLimits) -> Result<Option<i64>> {
         let paused: Option<i64> = sqlx::query_scalar(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::identity::{IdProperty, IdentityKey, IdentityLink};
-use domain::storage::{IdentityReader, LinkKey, Result};
+use domain::storage::{IdentityReader, LinkKey, PersonChange, Result};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
@@ -61,6 +61,19 @@ impl IdentityReader for SqliteStore {
             .map(|(place, link)| Ok((place.key()?, link)))
             .collect()
     }
+
+    async fn person_changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<PersonChange>> {
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            return Ok(Vec::new());
+        };
+        owner.changes_after(&mut tx, seq, limit).await
+    }
 }
 
 /// The epoch whose links are read.
@@ -72,8 +85,7 @@ struct Owner {
     kinds: Vec<(String, i64)>,
 }
 
-const PERSONS: &str =
-    "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen FROM person_links";
+const PERSONS: &str = "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen, change_seq FROM person_links";
 
 const FACTS: &str = "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen
     FROM identity_facts AS f CROSS JOIN kinds AS k ON k.property = f.property";
@@ -190,6 +202,30 @@ impl Owner {
             query.push_bind(&place.property).push(")");
         }
         fetch_facts(connection, query, limit).await
+    }
+
+    async fn changes_after(
+        &self,
+        connection: &mut SqliteConnection,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<PersonChange>> {
+        let mut query = self.persons(true);
+        query.push(" AND change_seq > ").push_bind(seq);
+        query.push(" ORDER BY change_seq LIMIT ");
+        query.push_bind(rows(limit));
+        query
+            .build()
+            .fetch_all(connection)
+            .await
+            .map_err(sql)?
+            .iter()
+            .map(|row| {
+                let (_, link) = self.decode_person(row)?;
+                let seq = get(row, "change_seq")?;
+                Ok(PersonChange { seq, link })
+            })
+            .collect()
     }
 
     fn persons(&self, history: bool) -> QueryBuilder<Sqlite> {

@@ -144,6 +144,29 @@ pub(crate) async fn a_pause_holds_everybody_and_the_longest_one_wins(database: &
     granted(take(&*other, limits, seconds(30)).await);
 }
 
+pub(crate) async fn a_project_throttled_for_long_is_asked_less_by_every_process(
+    database: &dyn Database,
+) {
+    let key = key(1);
+    for second in 0..3 {
+        // Each refusal is met by another process.
+        let store = database.open().await;
+        let is_long = store.note_throttle(&key, seconds(second)).await.unwrap();
+        assert_eq!(is_long, second == 2);
+    }
+    let store = database.open().await;
+    let limits = limits(10, 1000, 40);
+    granted(request(&*store, limits, seconds(3)).await);
+    granted(request(&*store, limits, seconds(4)).await);
+    // Forty of 2,400 an hour are two of 120.
+    wait(request(&*store, limits, seconds(5)).await);
+    let later = seconds(6 * 3600 + 3);
+    for _ in 0..40 {
+        granted(request(&*store, limits, later).await);
+    }
+    wait(request(&*store, limits, later).await);
+}
+
 pub(crate) async fn projects_have_budgets_of_their_own(database: &dyn Database) {
     let store = database.open().await;
     let limits = limits(1, 1, 1);

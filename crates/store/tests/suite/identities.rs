@@ -1,7 +1,10 @@
 //! Links: from events exactly as long as they are carried, from persons with their history.
 
+use std::collections::BTreeMap;
+
+use domain::ConnectionId;
 use domain::identity::{Evidence, IdPropertyKind, IdentityKey, IdentityLink};
-use domain::storage::{PersonMapping, ReadRange};
+use domain::storage::{PersonChange, PersonMapping, ReadRange, Store};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -125,6 +128,72 @@ pub(crate) async fn a_moved_id_ends_one_link_and_begins_another(database: &dyn D
     assert_eq!(site.current().await, pairs(&[("d1", 1), ("d2", 2)]));
     let epoch = site.store.epoch(site.id).await.unwrap().unwrap();
     assert_eq!(epoch.persons_read_at, Some(hours(2)));
+}
+
+pub(crate) async fn a_follower_of_changes_knows_every_persons_ids(database: &dyn Database) {
+    let site = Site::new(database).await;
+    let span = ReadRange::Span {
+        after: None,
+        through: None,
+    };
+    let ids = |ids: &[&str]| ReadRange::Ids(ids.iter().map(|id| (*id).to_owned()).collect());
+    let mut follower = PersonFollower::default();
+    let steps: [(&[(&str, u128)], ReadRange); 6] = [
+        (&[("d1", 1), ("d2", 2), ("d3", 3)], span.clone()),
+        (&[("d1", 2)], ReadRange::Answered),
+        (&[], ids(&["d3"])),
+        // There and back between two looks of the follower, at one instant.
+        (&[("d1", 1), ("d3", 3)], ReadRange::Answered),
+        (&[("d1", 2)], ReadRange::Answered),
+        (&[("d1", 1), ("d2", 1)], span),
+    ];
+    for (step, (mappings, range)) in steps.iter().enumerate() {
+        let at = hours(i64::try_from(step / 2).unwrap());
+        site.observe(mappings, range, at).await;
+        if step != 3 {
+            follower.catch_up(&*site.store, site.id).await;
+            assert_eq!(follower.known(), site.current().await);
+        }
+    }
+    let mut late = PersonFollower::default();
+    late.catch_up(&*site.store, site.id).await;
+    assert_eq!(late.known(), pairs(&[("d1", 1), ("d2", 1)]));
+    let none = site.store.person_changes(site.id, late.seq, 10).await;
+    assert_eq!(none.unwrap(), []);
+}
+
+/// Somebody who knows only what changes of persons told.
+#[derive(Default)]
+struct PersonFollower {
+    seq: i64,
+    persons: BTreeMap<String, Uuid>,
+}
+
+impl PersonFollower {
+    async fn catch_up(&mut self, store: &dyn Store, id: ConnectionId) {
+        loop {
+            let changes = store.person_changes(id, self.seq, 2).await.unwrap();
+            if changes.is_empty() {
+                return;
+            }
+            for PersonChange { seq, link } in changes {
+                assert!(seq > self.seq, "changes must ascend");
+                self.seq = seq;
+                let IdentityKey::Person(person) = link.to else {
+                    panic!("{link:?} leads to no person");
+                };
+                if link.valid_to.is_none() {
+                    self.persons.insert(link.distinct_id, person);
+                } else if self.persons.get(&link.distinct_id) == Some(&person) {
+                    self.persons.remove(&link.distinct_id);
+                }
+            }
+        }
+    }
+
+    fn known(&self) -> Vec<(String, Uuid)> {
+        self.persons.clone().into_iter().collect()
+    }
 }
 
 pub(crate) async fn an_unchanged_mapping_writes_nothing(database: &dyn Database) {

@@ -40,6 +40,7 @@ macro_rules! store_suite {
                 slots_that_a_dead_process_left_are_free_again,
                 the_minute_and_the_hour_roll,
                 a_pause_holds_everybody_and_the_longest_one_wins,
+                a_project_throttled_for_long_is_asked_less_by_every_process,
                 projects_have_budgets_of_their_own,
                 two_handles_share_one_budget,
             }
@@ -66,6 +67,7 @@ macro_rules! store_suite {
                 links_follow_the_events_that_carry_them,
                 a_moved_id_ends_one_link_and_begins_another,
                 an_unchanged_mapping_writes_nothing,
+                a_follower_of_changes_knows_every_persons_ids,
                 ids_that_were_asked_for_and_not_answered_have_no_person,
                 a_span_covers_exactly_its_ids,
                 an_event_shows_the_person_that_its_id_has_now,

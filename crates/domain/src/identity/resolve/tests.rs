@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::identity::Evidence;
-use crate::storage::LinkKey;
+use crate::storage::{LinkKey, PersonChange};
 
 /// All links in memory, and how often they were asked for.
 struct Memory {
@@ -48,6 +48,15 @@ impl IdentityReader for Memory {
         _limit: usize,
     ) -> Result<Vec<(LinkKey, IdentityLink)>> {
         panic!("resolving does not list links")
+    }
+
+    async fn person_changes(
+        &self,
+        _connection: ConnectionId,
+        _seq: i64,
+        _limit: usize,
+    ) -> Result<Vec<PersonChange>> {
+        panic!("resolving follows no changes")
     }
 }
 

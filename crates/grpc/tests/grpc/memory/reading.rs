@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::identity::{IdentityKey, IdentityLink};
 use domain::storage::{
     Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
-    EventRow, IdentityReader, LinkKey, Result,
+    EventRow, IdentityReader, LinkKey, PersonChange, Result,
 };
 use domain::{ConnectionId, EventName};
 use jiff::Timestamp;
@@ -192,5 +192,9 @@ impl IdentityReader for Memory {
             found
         })
         .await
+    }
+
+    async fn person_changes(&self, _: ConnectionId, _: i64, _: usize) -> Result<Vec<PersonChange>> {
+        panic!("no service follows person mappings yet")
     }
 }
