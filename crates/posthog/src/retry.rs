@@ -10,8 +10,8 @@ const MOST_FAILURES: u32 = 4;
 const MOST_THROTTLES: u32 = 5;
 /// PostHog names waits of up to an hour; longer ones than this are the caller's to plan.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// The wait after a rate limit that names none.
-const UNNAMED_WAIT: Duration = Duration::from_secs(20);
+/// The wait after a rate limit that names none, in first pauses: 20 s of half a second.
+const UNNAMED_WAIT: u32 = 40;
 
 /// What has gone wrong with one request so far.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Retry {
                 retry_after,
             } => {
                 self.throttles += 1;
-                let pause = retry_after.unwrap_or(UNNAMED_WAIT * self.throttles);
+                let pause = retry_after.unwrap_or(self.backoff * UNNAMED_WAIT * self.throttles);
                 (self.throttles < MOST_THROTTLES).then_some(pause)
             }
             Error::Throttled {
