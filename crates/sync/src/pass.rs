@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use domain::storage::{NewRun, OpenRun, RunEnd, RunId, RunRecord, StoreError};
 use domain::sync::SyncMode;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::error::SyncError;
 use crate::progress::{Step, Update};
 use crate::project::Project;
-use crate::recount::Recount;
+use crate::recount::{Recount, Recounted};
 use crate::session::Session;
 use crate::summary::RunSummary;
 use crate::{definitions, history, persons, plan, read};
@@ -20,14 +21,19 @@ pub(crate) struct Passed {
     pub(crate) summary: RunSummary,
     /// Days whose counts differ, to be read again.
     pub(crate) repull: BTreeSet<Date>,
+    /// Whether it went on with an old window and left the present out: another pass must follow, and
+    /// days are counted only then.
+    pub(crate) is_behind: bool,
 }
 
-/// Reads one window whole, follows persons, recounts what is due, and ends the run.
+/// Reads one window whole, follows persons, recounts what is due, or every day where `all` asks for
+/// that, and ends the run.
 pub(crate) async fn pass(
     session: &Session<'_>,
     project: &Project,
     mode: SyncMode,
     repull: &BTreeSet<Date>,
+    all: bool,
 ) -> Result<Passed, SyncError> {
     let opened = open(session, project, mode, repull).await?;
     let (run, planned, repulled) = (opened.open.id, opened.open.run.clone(), opened.repulled);
@@ -46,10 +52,16 @@ pub(crate) async fn pass(
         covered_from: history::covered_from(session, Some(&planned)).await?,
         read_to: planned.window.to,
         project_months: project.summary.event_retention_months,
-        all: mode == SyncMode::Backfill,
+        all,
         repulled: &repulled,
     };
-    let counted = recount.run(session).await?;
+    let is_behind = opened.resumed && is_behind(session, planned.window.to);
+    let counted = if is_behind {
+        // The days of its old window, counted today, would put the newer ones off until tomorrow.
+        Recounted::default()
+    } else {
+        recount.run(session).await?
+    };
     expire(session).await?;
     session.charge(run, counted.removed).await?;
     let ended = end(session, run).await?;
@@ -58,7 +70,14 @@ pub(crate) async fn pass(
     Ok(Passed {
         summary: RunSummary::of(name, &ended, opened.resumed, completeness),
         repull: counted.repull,
+        is_behind,
     })
+}
+
+/// Whether what was read up to `read_to` leaves a refresh that is due out.
+fn is_behind(session: &Session<'_>, read_to: Timestamp) -> bool {
+    let age = session.ctx.clock.now().duration_since(read_to);
+    age >= session.settings.refresh.interval
 }
 
 struct Opened {

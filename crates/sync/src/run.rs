@@ -7,7 +7,6 @@ use domain::storage::{
     ConnectionFailure, ConnectionRecord, DesiredConnection, EpochRecord, StoreError,
 };
 use domain::sync::SyncMode;
-use jiff::Timestamp;
 use tracing::Instrument;
 
 use crate::ask::{Asker, Stop};
@@ -135,32 +134,26 @@ async fn passes(session: &Session<'_>, mode: SyncMode) -> Result<RunSummary, Syn
     let project = project(session, &found.record).await?;
     mapping::settle(session, &found.epoch, &project).await?;
     let mode = history::mode_due(session.ctx, session.settings, mode).await?;
-    let mut first = pass(session, &project, mode, &BTreeSet::new()).await?;
+    let all = mode == SyncMode::Backfill;
+    let mut first = pass(session, &project, mode, &BTreeSet::new(), all).await?;
     serve(session, &found).await?;
     let mut repulls_left = MAX_REPULLS;
-    let mut behind = first.summary.resumed && is_behind(session, first.summary.to);
     loop {
         let differs = repulls_left > 0 && !first.repull.is_empty();
-        if !behind && !differs {
+        if !first.is_behind && !differs {
             break;
         }
         if differs {
             repulls_left -= 1;
         }
-        behind = false;
         let repull = std::mem::take(&mut first.repull);
-        let next = pass(session, &project, SyncMode::Refresh, &repull).await?;
+        let all = all && first.is_behind;
+        let next = pass(session, &project, SyncMode::Refresh, &repull, all).await?;
         first.summary.absorb(&next.summary);
-        first.repull = next.repull;
+        (first.repull, first.is_behind) = (next.repull, next.is_behind);
     }
     session.tell(Update::Finished(Box::new(first.summary.clone())));
     Ok(first.summary)
-}
-
-/// Whether a run that went on with an old window has left the present out.
-fn is_behind(session: &Session<'_>, read_to: Timestamp) -> bool {
-    let age = session.ctx.clock.now().duration_since(read_to);
-    age >= session.settings.refresh.interval
 }
 
 /// Moves reads here once a backfill is complete, also when an earlier run died just before that.

@@ -34,6 +34,7 @@ pub(crate) struct Recount<'a> {
 }
 
 /// What a recount found.
+#[derive(Default)]
 pub(crate) struct Recounted {
     /// Days that must be read again.
     pub(crate) repull: BTreeSet<Date>,
@@ -55,10 +56,7 @@ impl Recount<'_> {
     /// Counts the days that are due. A failure of PostHog's is logged, proves nothing and is
     /// made good by the next recount.
     pub(crate) async fn run(&self, session: &Session<'_>) -> Result<Recounted, SyncError> {
-        let mut found = Recounted {
-            repull: BTreeSet::new(),
-            removed: 0,
-        };
+        let mut found = Recounted::default();
         let Some(scope) = self.scope(session) else {
             return Ok(found);
         };
