@@ -4,6 +4,7 @@
 
 mod backfills;
 mod checks;
+mod exact;
 mod gates;
 mod identities;
 mod interruptions;

@@ -25,6 +25,16 @@ pub(crate) const KEY: &str = "phx_0123456789abcdefghijklmnopqrstuvwxyzABCD";
 /// A clock that tests put where they need it.
 pub(crate) struct TestClock(Mutex<Timestamp>);
 
+impl TestClock {
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self(Mutex::new(now))
+    }
+
+    pub(crate) fn set(&self, now: Timestamp) {
+        *self.0.lock().unwrap() = now;
+    }
+}
+
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
@@ -85,7 +95,7 @@ impl Shop {
         Self {
             stub,
             store,
-            clock: Arc::new(TestClock(Mutex::new(at(NOW)))),
+            clock: Arc::new(TestClock::at(at(NOW))),
             settings,
             http: http(),
             page_rows: None,
@@ -96,7 +106,7 @@ impl Shop {
 
     /// Moves both clocks.
     pub(crate) fn set_now(&self, now: Timestamp) {
-        *self.clock.0.lock().unwrap() = now;
+        self.clock.set(now);
         self.stub.edit(|world| {
             world.clock = posthog_stub::Clock::Fixed(now);
         });

@@ -1,0 +1,208 @@
+//! A store as one process sees it that comes to a stand at one of its writes, and then perhaps dies
+//! there: before the write, in the middle of it, or before it learns of the outcome.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::check::CheckSummary;
+use domain::event::EventName;
+use domain::identity::{IdentityKey, IdentityLink};
+use domain::storage::{
+    BudgetKey, BudgetLimits, BudgetStore, Change, CompletenessStore, ConnectionFailure,
+    ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount, DayVerdict,
+    DesiredConnection, EpochRecord, EventDefinition, EventFilter, EventKey, EventReader, EventRow,
+    Grant, IdentityReader, IdentityWriter, Lease, LinkKey, NewRun, OpenRun, Page, PageOutcome,
+    PersonChange, PersonMapping, ReadRange, Result, RunEnd, RunId, RunRecord, Store, SyncStore,
+};
+use domain::sync::{RunTotals, Slice, SyncMode};
+use domain::{ConnectionId, ConnectionName, Mapping};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// What becomes of a process at its fateful write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It goes on.
+    GoesOn,
+    /// It dies and never writes.
+    DiesBefore,
+    /// It dies when the write has been polled so often.
+    DiesWithin(usize),
+    /// The write is done, and it dies without having learnt that.
+    DiesAfter,
+}
+
+/// One process's way to the store.
+pub(crate) struct FatedStore {
+    inner: Arc<dyn Store>,
+    /// The write, from 0, at which it stands still.
+    at: usize,
+    fate: Fate,
+    writes: AtomicUsize,
+    is_dead: AtomicBool,
+    stands: Notify,
+    may_go_on: Notify,
+    died: Notify,
+}
+
+impl FatedStore {
+    pub(crate) fn new(inner: Arc<dyn Store>, at: usize, fate: Fate) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            at,
+            fate,
+            writes: AtomicUsize::new(0),
+            is_dead: AtomicBool::new(false),
+            stands: Notify::new(),
+            may_go_on: Notify::new(),
+            died: Notify::new(),
+        })
+    }
+
+    /// Until the process stands at its fateful write.
+    pub(crate) async fn stands(&self) {
+        self.stands.notified().await;
+    }
+
+    /// Lets it meet its fate.
+    pub(crate) fn go_on(&self) {
+        self.may_go_on.notify_one();
+    }
+
+    /// Until it is dead.
+    pub(crate) async fn died(&self) {
+        self.died.notified().await;
+    }
+
+    async fn die<T>(&self) -> T {
+        self.is_dead.store(true, Ordering::SeqCst);
+        self.died.notify_one();
+        pending().await
+    }
+
+    /// What the dead ask for is never answered.
+    async fn read<T>(&self, work: impl Future<Output = T> + Send) -> T {
+        if self.is_dead.load(Ordering::SeqCst) {
+            return pending().await;
+        }
+        work.await
+    }
+
+    async fn write<T>(&self, work: impl Future<Output = T> + Send) -> T {
+        if self.is_dead.load(Ordering::SeqCst) {
+            return pending().await;
+        }
+        if self.writes.fetch_add(1, Ordering::SeqCst) != self.at {
+            return work.await;
+        }
+        self.stands.notify_one();
+        self.may_go_on.notified().await;
+        match self.fate {
+            Fate::GoesOn => work.await,
+            Fate::DiesBefore => self.die().await,
+            Fate::DiesWithin(polls) => {
+                poll(work, polls).await;
+                self.die().await
+            }
+            Fate::DiesAfter => {
+                work.await;
+                self.die().await
+            }
+        }
+    }
+}
+
+/// Polls so often at most, and drops what is not done then.
+async fn poll<T>(work: impl Future<Output = T> + Send, mut polls: usize) {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(());
+        }
+        polls -= 1;
+        work.as_mut().poll(context).map(drop)
+    })
+    .await;
+}
+
+macro_rules! pass_on {
+    ($($trait:ident { $($kind:ident $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* })*) => {$(
+        #[async_trait]
+        impl $trait for FatedStore {
+            $(async fn $name(&self, $($argument: $type),*) -> Result<$answer> {
+                self.$kind(self.inner.$name($($argument),*)).await
+            })*
+        }
+    )*};
+}
+
+pass_on! {
+    ConnectionStore {
+        write put_connection(desired: &DesiredConnection, now: Timestamp) -> ConnectionRecord;
+        read connection(name: &ConnectionName) -> Option<ConnectionRecord>;
+        read connections(namespace: Option<&str>, after: Option<&ConnectionName>, limit: usize) -> Vec<ConnectionRecord>;
+        read epoch(id: ConnectionId) -> Option<EpochRecord>;
+        write record_check(name: &ConnectionName, check: &CheckSummary) -> ();
+        write record_failure(name: &ConnectionName, failure: Option<&ConnectionFailure>) -> ();
+        write serve_epoch(name: &ConnectionName, id: ConnectionId, now: Timestamp) -> ();
+        write mark_deleted(name: &ConnectionName, now: Timestamp) -> ();
+        write purge_epoch(id: ConnectionId) -> u64;
+        read page_token_keys() -> Vec<Vec<u8>>;
+        read ping() -> ();
+    }
+    SyncStore {
+        write acquire_lease(connection: ConnectionId, holder: &str, ttl: Duration) -> Lease;
+        write renew_lease(lease: &Lease, ttl: Duration) -> ();
+        write release_lease(lease: &Lease) -> ();
+        write release_all_of(holder: &str) -> u64;
+        write begin_run(lease: &Lease, run: &NewRun) -> RunId;
+        read open_run(connection: ConnectionId, mode: SyncMode) -> Option<OpenRun>;
+        write apply_page(lease: &Lease, page: &Page) -> PageOutcome;
+        write split_slice(lease: &Lease, run: RunId, number: i64, parts: &[Slice]) -> ();
+        write add_totals(lease: &Lease, run: RunId, more: &RunTotals) -> ();
+        write end_run(lease: &Lease, run: RunId, end: &RunEnd, now: Timestamp) -> RunRecord;
+        read last_complete_run(connection: ConnectionId) -> Option<RunRecord>;
+        read runs(connection: ConnectionId, mode: Option<SyncMode>, limit: usize) -> Vec<RunRecord>;
+        write remap(lease: &Lease, mapping: &Mapping) -> u64;
+        write set_time_zone(lease: &Lease, time_zone: &str) -> ();
+        write put_event_definitions(lease: &Lease, definitions: &[EventDefinition]) -> ();
+        write remove_events(lease: &Lease, uuids: &[Uuid]) -> u64;
+        write expire_events(lease: &Lease, before: Timestamp) -> u64;
+        read count_by_utc_day(connection: ConnectionId, from: Date, to: Date) -> Vec<(Date, u64)>;
+        read uuids_of_utc_day(connection: ConnectionId, day: Date) -> Vec<Uuid>;
+    }
+    CompletenessStore {
+        write put_verdicts(lease: &Lease, verdicts: &[DayVerdict]) -> ();
+        read verdicts(connection: ConnectionId, from: Date, to: Date) -> Vec<DayVerdict>;
+    }
+    BudgetStore {
+        write take(key: &BudgetKey, limits: BudgetLimits, now: Timestamp, ttl: Duration) -> Grant;
+        write give_back(key: &BudgetKey, slot: i64) -> ();
+        write note_throttle(key: &BudgetKey, now: Timestamp) -> bool;
+        write pause(key: &BudgetKey, until: Timestamp) -> ();
+    }
+    EventReader {
+        read events(connection: ConnectionId, filter: &EventFilter, after: Option<EventKey>, limit: usize) -> Vec<EventRow>;
+        read changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<Change>;
+        read daily_event_counts(connection: ConnectionId, from: Date, to: Date, names: &[EventName]) -> Vec<DailyEventCount>;
+        read daily_stage_counts(connection: ConnectionId, from: Date, to: Date) -> Vec<DailyStageCount>;
+        read event_definitions(connection: ConnectionId, after: Option<&EventName>, limit: usize) -> Vec<EventDefinition>;
+        read distinct_ids_since(connection: ConnectionId, since: Timestamp, after: Option<&str>, limit: usize) -> Vec<String>;
+    }
+    IdentityReader {
+        read links_of(connection: ConnectionId, keys: &[IdentityKey], limit: usize) -> Vec<IdentityLink>;
+        read links(connection: ConnectionId, history: bool, after: Option<&LinkKey>, limit: usize) -> Vec<(LinkKey, IdentityLink)>;
+        read person_changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<PersonChange>;
+    }
+    IdentityWriter {
+        write observe_persons(lease: &Lease, mappings: &[PersonMapping], range: &ReadRange, observed_at: Timestamp) -> u64;
+        write persons_read(lease: &Lease, at: Timestamp) -> ();
+    }
+}

@@ -1,0 +1,75 @@
+//! Somebody who knows only what changes told: of events by `change_seq`, of persons by their own.
+
+use std::collections::BTreeMap;
+
+use domain::ConnectionId;
+use domain::identity::IdentityKey;
+use domain::storage::{ChangeKind, Store};
+
+use super::truth::Truth;
+
+/// Changes asked for at once: too few to be lucky.
+const PAGE: usize = 7;
+
+/// What it has been told.
+#[derive(Default)]
+pub(crate) struct Follower {
+    seq: i64,
+    person_seq: i64,
+    known: Truth,
+}
+
+impl Follower {
+    /// Takes in every change since the last time; what is known then.
+    pub(crate) async fn catch_up(&mut self, store: &dyn Store, id: ConnectionId) -> &Truth {
+        self.follow_events(store, id).await;
+        self.follow_persons(store, id).await;
+        &self.known
+    }
+
+    async fn follow_events(&mut self, store: &dyn Store, id: ConnectionId) {
+        loop {
+            let changes = store.changes(id, self.seq, PAGE).await.unwrap();
+            let is_last = changes.len() < PAGE;
+            for change in changes {
+                assert!(change.seq > self.seq, "changes must ascend");
+                self.seq = change.seq;
+                match change.kind {
+                    ChangeKind::Upsert(mut row) => {
+                        // Where ids lead is told by the changes of persons.
+                        row.event.person_id = None;
+                        self.known.rows.insert(row.event.uuid, *row)
+                    }
+                    ChangeKind::Delete { uuid } => self.known.rows.remove(&uuid),
+                };
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    async fn follow_persons(&mut self, store: &dyn Store, id: ConnectionId) {
+        let persons: &mut BTreeMap<_, _> = &mut self.known.persons;
+        loop {
+            let changes = store.person_changes(id, self.person_seq, PAGE).await;
+            let changes = changes.unwrap();
+            let is_last = changes.len() < PAGE;
+            for change in changes {
+                assert!(change.seq > self.person_seq, "changes must ascend");
+                self.person_seq = change.seq;
+                let IdentityKey::Person(person) = change.link.to else {
+                    panic!("{:?} leads to no person", change.link);
+                };
+                if change.link.valid_to.is_none() {
+                    persons.insert(change.link.distinct_id, person);
+                } else if persons.get(&change.link.distinct_id) == Some(&person) {
+                    persons.remove(&change.link.distinct_id);
+                }
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+}
