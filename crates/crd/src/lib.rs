@@ -30,8 +30,8 @@ pub use self::quoted::{looks_like_key, quoted};
 pub use self::refresh::Refresh;
 pub use self::schema::DURATION_PATTERN;
 pub use self::spec::{
-    ApiKeySecretRef, Autocapture, Backfill, BackfillVia, CohortSelection, Cohorts, DeletionPolicy,
-    PostHogConnection, PostHogConnectionSpec,
+    ApiKeySecretRef, Autocapture, Backfill, BackfillVia, CohortSelection, Cohorts,
+    DEFAULT_SECRET_KEY, DeletionPolicy, PostHogConnection, PostHogConnectionSpec,
 };
 pub use self::status::{
     BackfillStatus, CompletenessStatus, KeyStatus, LatestEventStatus, PostHogConnectionStatus,

@@ -101,6 +101,9 @@ pub struct PostHogConnectionSpec {
     pub deletion_grace_period: String,
 }
 
+/// The key of a Secret that is meant where none is named.
+pub const DEFAULT_SECRET_KEY: &str = "apiKey";
+
 /// A key of a Secret in the connection's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -197,7 +200,7 @@ impl Default for Autocapture {
 }
 
 fn default_secret_key() -> String {
-    "apiKey".to_owned()
+    DEFAULT_SECRET_KEY.to_owned()
 }
 
 fn default_backfill_days() -> i64 {

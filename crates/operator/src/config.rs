@@ -103,6 +103,13 @@ pub struct Intervals {
     pub progress: Duration,
     /// How long one check may take.
     pub check_timeout: Duration,
+    /// How long a disconnect tries to stop reads in the store before it goes on without.
+    pub store_patience: Duration,
+    /// How long after a deletion an API server that does not take the key out of the tenant's Secret is
+    /// asked again.
+    pub forget_patience: Duration,
+    /// From one comparison of the store with the cluster to the next.
+    pub sweep: Duration,
 }
 
 impl Default for Intervals {
@@ -112,6 +119,9 @@ impl Default for Intervals {
             check: Duration::from_secs(24 * 3600),
             progress: Duration::from_secs(60),
             check_timeout: Duration::from_secs(90),
+            store_patience: Duration::from_secs(5),
+            forget_patience: Duration::from_secs(60),
+            sweep: Duration::from_secs(60),
         }
     }
 }

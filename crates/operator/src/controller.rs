@@ -15,12 +15,14 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Resource, ResourceExt};
 use sync::SystemClock;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::Parts;
 use crate::annotations::{FIELD_MANAGER, labels};
 use crate::context::{Context, Guarded};
+use crate::disconnect;
 use crate::error::Error;
 use crate::events::Events;
 use crate::jobs::{self, Jobs, RunJob};
@@ -47,10 +49,11 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
         jobs: Arc::new(Jobs::default()),
         wake,
     });
-    let watches = [
-        tokio::spawn(watch_namespaces(Arc::clone(&ctx))),
-        tokio::spawn(watch_jobs(Arc::clone(&ctx))),
-    ];
+    // They end with this function, also when it is dropped.
+    let mut beside = JoinSet::new();
+    beside.spawn(watch_namespaces(Arc::clone(&ctx)));
+    beside.spawn(watch_jobs(Arc::clone(&ctx)));
+    beside.spawn(disconnect::sweeper::sweep_forever(Arc::clone(&ctx)));
     tokio::select! {
         () = cancel.cancelled() => {}
         () = both_ready(&ctx) => {
@@ -72,9 +75,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
                 .await;
         }
     }
-    for watch in watches {
-        watch.abort();
-    }
+    beside.shutdown().await;
     Ok(())
 }
 

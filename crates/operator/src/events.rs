@@ -1,6 +1,7 @@
 //! Kubernetes Events on connections, so that `kubectl describe` tells what happened.
 
 use crd::PostHogConnection;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::runtime::events::{Event as KubeEvent, EventType, Recorder, Reporter};
 
@@ -39,6 +40,11 @@ impl Events {
 
     /// Publishes one event on a connection. Events are news, not state: one that is refused is logged.
     pub async fn publish(&self, connection: &PostHogConnection, event: &Event) {
+        self.publish_about(&connection.object_ref(&()), event).await;
+    }
+
+    /// The same on a connection that is known by reference.
+    pub(crate) async fn publish_about(&self, about: &ObjectReference, event: &Event) {
         let told = KubeEvent {
             type_: event.kind,
             reason: event.reason.to_owned(),
@@ -46,11 +52,7 @@ impl Events {
             action: event.action.to_owned(),
             secondary: None,
         };
-        let published = self
-            .recorder
-            .publish(&told, &connection.object_ref(&()))
-            .await;
-        if let Err(error) = published {
+        if let Err(error) = self.recorder.publish(&told, about).await {
             tracing::warn!(
                 reason = event.reason,
                 error = crate::error::describe(&error),

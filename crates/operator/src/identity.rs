@@ -3,7 +3,7 @@
 use crd::PostHogConnection;
 use domain::ConnectionName;
 use kube::api::PatchParams;
-use kube::core::PartialObjectMeta;
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use uuid::Uuid;
@@ -24,8 +24,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The identity of an object that an API server sent.
-    pub(crate) fn of(connection: &PostHogConnection) -> Result<Self, Error> {
-        let meta = &connection.metadata;
+    pub(crate) fn of(meta: &ObjectMeta) -> Result<Self, Error> {
         let namespace = meta
             .namespace
             .clone()
@@ -49,7 +48,8 @@ pub(crate) async fn settle(
     ctx: &Context,
     connection: &PostHogConnection,
 ) -> Result<Identity, Error> {
-    let identity = Identity::of(connection)?;
+    let meta = &connection.metadata;
+    let identity = Identity::of(meta)?;
     let finalizers = connection.finalizers();
     if finalizers.iter().any(|name| name == FINALIZER) {
         return Ok(identity);
@@ -58,44 +58,38 @@ pub(crate) async fn settle(
     // the object then has another version.
     let mut wanted = finalizers.to_vec();
     wanted.push(FINALIZER.to_owned());
-    write_finalizers(ctx, connection, &wanted).await?;
+    write_finalizers(&ctx.client, meta, &wanted).await?;
     Ok(identity)
 }
 
-/// Takes our finalizer off; the connection may be gone already.
+/// Takes our finalizer off the very version of the connection that `meta` is of; it may be gone already.
 pub(crate) async fn remove_finalizer(
-    ctx: &Context,
-    connection: &PostHogConnection,
+    client: &kube::Client,
+    meta: &ObjectMeta,
 ) -> Result<(), Error> {
-    let (others, ours): (Vec<_>, Vec<_>) = connection
-        .finalizers()
-        .iter()
-        .cloned()
-        .partition(|name| name != FINALIZER);
-    if ours.is_empty() {
-        return Ok(());
-    }
-    match write_finalizers(ctx, connection, &others).await {
+    let mut others = meta.finalizers.clone().unwrap_or_default();
+    others.retain(|name| name != FINALIZER);
+    match write_finalizers(client, meta, &others).await {
         Err(Error::Kubernetes { source, .. }) if is_gone(&source) => Ok(()),
         written => written,
     }
 }
 
 async fn write_finalizers(
-    ctx: &Context,
-    connection: &PostHogConnection,
+    client: &kube::Client,
+    meta: &ObjectMeta,
     wanted: &[String],
 ) -> Result<(), Error> {
-    let identity = Identity::of(connection)?;
-    let api: Api<PostHogConnection> = Api::namespaced(ctx.client.clone(), &identity.name.namespace);
+    let Identity { name, uid } = Identity::of(meta)?;
+    let api: Api<PostHogConnection> = Api::namespaced(client.clone(), &name.namespace);
     let operations = json!([
-        {"op": "test", "path": "/metadata/uid", "value": identity.uid},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": connection.resource_version()},
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version},
         {"op": "add", "path": "/metadata/finalizers", "value": wanted},
     ]);
     let _: PartialObjectMeta<PostHogConnection> = api
         .patch_metadata(
-            &identity.name.name,
+            &name.name,
             &PatchParams::default(),
             &patch::json(operations)?,
         )

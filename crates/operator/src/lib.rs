@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::annotations::{FIELD_MANAGER, FINALIZER, labels};
 pub use self::config::{DatabaseSecret, Intervals, JobConfig, OperatorConfig};
+pub use self::disconnect::release::{release_finalizers, stop_operator};
 pub use self::error::Error;
 pub use self::events::{Event, Events};
 pub use self::metrics::Metrics;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kube::Resource;
 use kube::runtime::controller::Action;
 
 use crate::context::{Context, Guarded};
@@ -14,13 +15,14 @@ pub(crate) async fn reconcile(
     ctx: Arc<Context>,
 ) -> Result<Action, Error> {
     let _measured = ctx.metrics.reconciling();
+    // Before all else: one that cannot be read can still go.
+    if connection.meta().deletion_timestamp.is_some() {
+        return disconnect::disconnect(&ctx, connection.meta()).await;
+    }
     let connection = match &connection.0 {
         Ok(connection) => connection,
         Err(invalid) => return malformed::tell(&ctx, invalid).await,
     };
-    if connection.metadata.deletion_timestamp.is_some() {
-        return disconnect::disconnect(&ctx, connection).await;
-    }
     let identity = identity::settle(&ctx, connection).await?;
 
     // Kubernetes, the store and PostHog are read here, and only here.
