@@ -5,7 +5,6 @@
 mod binaries;
 mod pooler;
 mod server;
-mod supervised;
 
 pub use self::binaries::Binaries;
 pub use self::pooler::Pooler;

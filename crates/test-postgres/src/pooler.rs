@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use test_process::{Ending, Folder, Supervised};
+
 use crate::binaries::on_path;
-use crate::supervised::{Folder, Supervised};
 use crate::{Error, Result, Server};
 
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const PORT: u16 = 6432;
+
+const LOG: &str = "log";
 
 /// A running PgBouncer.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Pooler {
             program: "PgBouncer",
             package: "pgbouncer",
         })?;
-        let folder = Folder::new()?;
+        let folder = Folder::new_of_common_user("test-pg-")?;
         let settings = format!(
             "[databases]\n\
              * = host={} port=5432\n\
@@ -50,9 +53,9 @@ impl Pooler {
         );
         std::fs::write(folder.path().join("settings"), settings)?;
         std::fs::write(folder.path().join("users"), "\"postgres\" \"\"\n")?;
-        let running = folder.start(&program, &["settings".to_owned()])?;
+        let running = folder.start(&program, &["settings".to_owned()], LOG, Ending::Orderly)?;
         let pooler = Self {
-            _cleaner: folder.remove_after(&running)?,
+            _cleaner: folder.remove_after(&[&running])?,
             folder,
             _running: running,
         };
@@ -75,7 +78,7 @@ impl Pooler {
             if Instant::now() > deadline {
                 return Err(Error::Failed {
                     program: "pgbouncer".to_owned(),
-                    why: self.folder.log(),
+                    why: self.folder.log(LOG),
                 });
             }
             sleep(Duration::from_millis(20));

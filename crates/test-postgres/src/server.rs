@@ -4,8 +4,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use test_process::{Ending, Folder, Supervised};
+
 use crate::binaries::{Binaries, output};
-use crate::supervised::{Folder, Supervised};
 use crate::{Error, Result};
 
 /// How long a server may take to start on a busy machine.
@@ -18,6 +19,9 @@ const ACCESS: &str = "local all postgres trust\nlocal all all scram-sha-256\n\
 
 /// The port where no setting names another.
 const PORT: &str = "5432";
+
+/// The file that the server writes to.
+const LOG: &str = "log";
 
 /// A running server whose superuser is `postgres`. Nothing it holds outlives a crash of the
 /// machine: it does not wait for the disk.
@@ -50,7 +54,7 @@ impl Server {
     /// [`Error::Missing`] when PostgreSQL is not installed, and whatever keeps it from starting.
     pub fn start(settings: &[&str]) -> Result<Self> {
         let binaries = Binaries::find()?;
-        let folder = Folder::new()?;
+        let folder = Folder::new_of_common_user("test-pg-")?;
         let mut init = folder.command(binaries.program("initdb"));
         init.args(["--pgdata=data", "--username=postgres", "--auth=trust"])
             .args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
@@ -75,9 +79,14 @@ impl Server {
         ));
         all.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let arguments = arguments(&all);
-        let running = folder.start(&binaries.program("postgres"), &arguments)?;
+        let running = folder.start(
+            &binaries.program("postgres"),
+            &arguments,
+            LOG,
+            Ending::Orderly,
+        )?;
         let server = Self {
-            _cleaner: folder.remove_after(&running)?,
+            _cleaner: folder.remove_after(&[&running])?,
             binaries,
             folder,
             settings: all,
@@ -164,7 +173,10 @@ impl Server {
     pub fn resume(&self) -> Result<()> {
         let arguments = arguments(&self.settings);
         let program = self.binaries.program("postgres");
-        *self.lock() = Some(self.folder.start(&program, &arguments)?);
+        *self.lock() = Some(
+            self.folder
+                .start(&program, &arguments, LOG, Ending::Orderly)?,
+        );
         self.wait()
     }
 
@@ -188,7 +200,7 @@ impl Server {
                 Err(error) => {
                     return Err(Error::Failed {
                         program: "postgres".to_owned(),
-                        why: format!("{error}\n{}", self.folder.log()),
+                        why: format!("{error}\n{}", self.folder.log(LOG)),
                     });
                 }
             }

@@ -1,0 +1,92 @@
+//! The cluster of the tests does what a cluster does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use test_kubernetes::Server;
+
+fn server() -> &'static Server {
+    Server::shared().unwrap()
+}
+
+fn job() -> Job {
+    let job = json!({
+        "metadata": {"name": "hello"},
+        "spec": {"template": {"spec": {
+            "restartPolicy": "Never",
+            "containers": [{"name": "hello", "image": "registry.invalid/hello:1"}],
+        }}},
+    });
+    serde_json::from_value(job).unwrap()
+}
+
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("it never came")
+}
+
+#[tokio::test]
+async fn the_job_controller_makes_a_pod_and_the_garbage_collector_removes_it() {
+    let namespace = server().namespace("smoke", &[]).await.unwrap();
+    let client = server().client().unwrap();
+    let jobs: Api<Job> = Api::namespaced(client.clone(), &namespace);
+    let pods: Api<Pod> = Api::namespaced(client, &namespace);
+    jobs.create(&PostParams::default(), &job()).await.unwrap();
+    let pod =
+        eventually(async || pods.list(&ListParams::default()).await.unwrap().items.pop()).await;
+    assert_eq!(pod.owner_references()[0].name, "hello");
+    let (name, id) = (pod.name_any(), pod.uid().unwrap());
+
+    jobs.delete("hello", &DeleteParams::background())
+        .await
+        .unwrap();
+    let gone = await_condition(pods, &name, conditions::is_deleted(&id));
+    tokio::time::timeout(Duration::from_secs(60), gone)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_service_account_may_do_nothing_until_a_role_says_so() {
+    let namespace = server().namespace("smoke", &[]).await.unwrap();
+    let client = server().client().unwrap();
+    let accounts: Api<ServiceAccount> = Api::namespaced(client, &namespace);
+    let account: ServiceAccount =
+        serde_json::from_value(json!({"metadata": {"name": "somebody"}})).unwrap();
+    accounts
+        .create(&PostParams::default(), &account)
+        .await
+        .unwrap();
+    let somebody = server().client_of(&namespace, "somebody").await.unwrap();
+    let pods: Api<Pod> = Api::namespaced(somebody, &namespace);
+    let refused = pods.list(&ListParams::default()).await.unwrap_err();
+    assert!(
+        matches!(&refused, kube::Error::Api(status) if status.is_forbidden()),
+        "{refused}"
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains(&format!("system:serviceaccount:{namespace}:somebody")),
+        "{refused}"
+    );
+}
