@@ -13,8 +13,9 @@ use std::time::Duration;
 use domain::identity::IdProperty;
 use domain::mapping::MappingSpec;
 use domain::plan::PlanStanding;
-use domain::storage::DesiredConnection;
+use domain::storage::{Deletion, DesiredConnection};
 use domain::{ApiHost, ConnectionName, Epoch, ProjectId};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 pub use self::names::{is_dns_label, is_dns_subdomain, is_secret_key};
@@ -105,6 +106,19 @@ impl ValidConnection {
             backfill_days: self.backfill.days,
             retention_days: self.retention_days,
             id_properties: self.id_properties,
+            deletion: self.deletion.into(),
+        }
+    }
+}
+
+impl From<ValidDeletion> for Deletion {
+    fn from(valid: ValidDeletion) -> Self {
+        match valid.policy {
+            DeletionPolicy::Retain => Self::Retain,
+            DeletionPolicy::Delete => Self::Delete {
+                // Validation bounds it to a year, far from what cannot be converted.
+                grace: SignedDuration::try_from(valid.grace).unwrap_or(SignedDuration::MAX),
+            },
         }
     }
 }

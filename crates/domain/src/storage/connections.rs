@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Result;
+use super::{Deletion, Purge, Result};
 use crate::check::CheckSummary;
 use crate::connection::{ConnectionId, ConnectionName, Epoch};
 use crate::identity::IdProperty;
@@ -29,6 +29,9 @@ pub struct DesiredConnection {
     pub retention_days: u32,
     /// The properties that carry identities.
     pub id_properties: Vec<IdProperty>,
+    /// What becomes of rows after a disconnect.
+    #[serde(default)]
+    pub deletion: Deletion,
 }
 
 /// A connection as stored.
@@ -125,11 +128,24 @@ pub trait ConnectionStore: Send + Sync {
         now: Timestamp,
     ) -> Result<()>;
 
-    /// Marks the connection deleted, so that reads stop; rows stay.
+    /// Marks the connection deleted, so that reads stop; rows stay until they are purged. The first
+    /// time counts: marking again postpones nothing.
     async fn mark_deleted(&self, name: &ConnectionName, now: Timestamp) -> Result<()>;
 
-    /// Removes every row of an epoch in batches; returns how many events were removed.
-    async fn purge_epoch(&self, id: ConnectionId) -> Result<u64>;
+    /// Connections with rows to remove: those deleted and due at `now`, and those whose purge was
+    /// interrupted. By (namespace, name), strictly after `after`, `limit` at most.
+    async fn purges_due(
+        &self,
+        now: Timestamp,
+        after: Option<&ConnectionName>,
+        limit: usize,
+    ) -> Result<Vec<ConnectionName>>;
+
+    /// Removes every row of every epoch of a connection that is deleted and due at `now`, and its
+    /// record, in batches; an interrupted purge is finished by the next call. From its first
+    /// moment on nobody finds what is being removed: a connection recreated meanwhile begins
+    /// anew, and none of its rows go. One that is not in the store has nothing to remove.
+    async fn purge_connection(&self, name: &ConnectionName, now: Timestamp) -> Result<Purge>;
 
     /// The keys that sign page tokens, newest first, 32 bytes each; made at the first call and
     /// the same for every process on this store.
@@ -137,4 +153,21 @@ pub trait ConnectionStore: Send + Sync {
 
     /// Whether the database answers and its schema is the one this program expects.
     async fn ping(&self) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_never_said_what_becomes_of_its_rows_keeps_them() {
+        let stored = r#"{
+            "name": {"namespace": "acme", "name": "shop"},
+            "epoch": {"host": "https://eu.posthog.com", "project_id": 7},
+            "plan": {"standing": "eligible", "plan": "starter"},
+            "suspended": false, "backfillDays": 30, "retentionDays": 400, "idProperties": []
+        }"#;
+        let read: DesiredConnection = serde_json::from_str(stored).unwrap();
+        assert_eq!(read.deletion, Deletion::Retain);
+    }
 }

@@ -6,6 +6,7 @@ mod completeness;
 mod connections;
 mod events;
 mod identities;
+mod purge;
 mod runs;
 mod throttles;
 
@@ -21,6 +22,7 @@ pub use self::events::{
 pub use self::identities::{
     IdentityReader, IdentityWriter, LinkKey, PersonChange, PersonMapping, ReadRange,
 };
+pub use self::purge::{Deletion, Purge};
 pub use self::runs::{
     Lease, NewRun, OpenRun, Page, PageOutcome, PendingSlice, RunEnd, RunId, RunRecord,
     SliceAdvance, SyncStore,

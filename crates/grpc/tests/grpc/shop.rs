@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::mapping::{CheckoutSource, StageMapping, StageRule, StageSource};
 use domain::plan::PlanStanding;
-use domain::storage::{ConnectionRecord, DesiredConnection, EpochRecord, EventRow};
+use domain::storage::{ConnectionRecord, Deletion, DesiredConnection, EpochRecord, EventRow};
 use domain::{
     ApiHost, ConnectionId, ConnectionName, Epoch, Event, EventName, Mapping, Plan, PostHogStage,
     ProjectId,
@@ -68,6 +68,7 @@ pub(crate) fn record(name: ConnectionName) -> ConnectionRecord {
             backfill_days: 30,
             retention_days: 400,
             id_properties: Vec::new(),
+            deletion: Deletion::Retain,
         },
         target: rows(),
         serving: rows(),

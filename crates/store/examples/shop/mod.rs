@@ -8,7 +8,7 @@ use domain::identity::{IdProperty, IdPropertyKind};
 use domain::mapping::{CheckoutSource, StageMapping, StageRule, StageSource};
 use domain::plan::{Plan, PlanStanding};
 use domain::stage::PostHogStage;
-use domain::storage::{DesiredConnection, NewRun};
+use domain::storage::{Deletion, DesiredConnection, NewRun};
 use domain::sync::{Slice, SliceEvents, SyncMode, Window};
 use domain::{ApiHost, Event, EventName, Mapping};
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +47,7 @@ pub(crate) fn desired() -> Outcome<DesiredConnection> {
                 property: "shopify_client_id".to_owned(),
             },
         ],
+        deletion: Deletion::Retain,
     })
 }
 

@@ -1,34 +1,128 @@
-//! Removing an epoch whole, after its connection's grace period.
+//! Removing a connection whole, after its grace period. First its epochs lose their ids, in the one
+//! transaction that finds it due: from then on nobody finds or adopts them, and what is removed in
+//! batches afterwards can be half gone without harm.
 
-use domain::ConnectionId;
-use domain::storage::{Result, StoreError};
+use domain::ConnectionName;
+use domain::storage::{Purge, Result};
+use jiff::Timestamp;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
+use super::PostgresStore;
 use super::errors::sql;
-use super::statement::query;
-use super::{PostgresStore, epochs};
+use super::statement::{query, query_scalar};
+use super::values::{get, instant_or_none, limit as rows, micros, text};
 
 /// Events removed in one transaction: short transactions leave room for others.
 const BATCH: i64 = 20_000;
 
 impl PostgresStore {
-    pub(super) async fn purge(&self, id: ConnectionId) -> Result<u64> {
+    pub(super) async fn list_purges(
+        &self,
+        now: Timestamp,
+        after: Option<&ConnectionName>,
+        limit: usize,
+    ) -> Result<Vec<ConnectionName>> {
+        let (namespace, name) = after.map_or(("", ""), |name| (&name.namespace, &name.name));
+        let query = query(
+            "SELECT namespace, name FROM (
+                SELECT namespace, name FROM connections WHERE purge_at <= $1
+                UNION SELECT namespace, name FROM epochs WHERE condemned) AS due
+             WHERE (namespace, name) > ($2, $3) ORDER BY namespace, name LIMIT $4",
+        )
+        .bind(micros(now))
+        .bind(text(namespace))
+        .bind(text(name))
+        .bind(rows(limit));
+        self.fetch(query)
+            .await?
+            .iter()
+            .map(|row| {
+                Ok(ConnectionName::new(
+                    get::<&str>(row, "namespace")?,
+                    get::<&str>(row, "name")?,
+                ))
+            })
+            .collect()
+    }
+
+    pub(super) async fn purge(&self, name: &ConnectionName, now: Timestamp) -> Result<Purge> {
+        let standing = self.condemn(name, now).await?;
+        let condemned: Vec<i64> = self
+            .fetch_column(
+                query("SELECT number FROM epochs WHERE namespace = $1 AND name = $2 AND condemned")
+                    .bind(text(&name.namespace))
+                    .bind(text(&name.name)),
+            )
+            .await?;
+        if condemned.is_empty() {
+            return Ok(standing);
+        }
+        let mut events = 0;
+        for epoch in condemned {
+            events += self.remove_epoch(epoch).await?;
+        }
+        tracing::info!(connection = %name, events, "Removed what was left of a connection.");
+        Ok(Purge::Done { events })
+    }
+
+    /// Takes the epochs of a connection that is due away from it, and its record with them. Whoever
+    /// is still writing stops at its next page.
+    async fn condemn(&self, name: &ConnectionName, now: Timestamp) -> Result<Purge> {
         let mut tx = self.write().await?;
-        let epoch = match epochs::number(&mut tx, id).await {
-            Err(StoreError::NotFound { .. }) => {
-                tx.end().await?;
-                return Ok(0);
+        // Epochs before their connection, as whoever recreates it takes them: so the two cannot
+        // wait for each other.
+        let epochs: Vec<i64> = query_scalar(
+            "SELECT number FROM epochs WHERE namespace = $1 AND name = $2 AND NOT condemned
+             ORDER BY number FOR UPDATE",
+        )
+        .bind(text(&name.namespace))
+        .bind(text(&name.name))
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?;
+        let found = query(
+            "SELECT deleted_at, purge_at FROM connections
+             WHERE namespace = $1 AND name = $2 FOR UPDATE",
+        )
+        .bind(text(&name.namespace))
+        .bind(text(&name.name))
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(sql)?;
+        let standing = match &found {
+            None => Some(Purge::Done { events: 0 }),
+            Some(row) if get::<Option<i64>>(row, "deleted_at")?.is_none() => Some(Purge::Alive),
+            Some(row) => {
+                let until = instant_or_none(get(row, "purge_at")?)?;
+                until
+                    .is_none_or(|due| due > now)
+                    .then_some(Purge::Kept { until })
             }
-            other => other?,
         };
-        // Whoever is still writing stops at its next page.
-        query("DELETE FROM leases WHERE epoch = $1")
-            .bind(epoch)
+        if let Some(standing) = standing {
+            tx.end().await?;
+            return Ok(standing);
+        }
+        for epoch in epochs {
+            query("UPDATE epochs SET id = $2, condemned = true WHERE number = $1")
+                .bind(epoch)
+                .bind(Uuid::new_v4())
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?;
+        }
+        query("DELETE FROM connections WHERE namespace = $1 AND name = $2")
+            .bind(text(&name.namespace))
+            .bind(text(&name.name))
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
         tx.commit().await?;
+        Ok(Purge::Done { events: 0 })
+    }
 
+    async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
         let mut removed = 0;
         loop {
             let mut tx = self.write().await?;
@@ -51,7 +145,6 @@ impl PostgresStore {
                     .map_err(sql)?;
                 remove_rest(&mut tx, epoch).await?;
                 tx.commit().await?;
-                tracing::info!(connection = %id, events = removed, "purged a connection's rows");
                 return Ok(removed);
             }
             tx.commit().await?;
@@ -60,7 +153,7 @@ impl PostgresStore {
     }
 }
 
-/// Everything but events, and with it the epoch; a deleted connection goes with its last epoch.
+/// Everything but events, and with it the epoch.
 async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
     for remove in [
         "DELETE FROM event_deletions WHERE epoch = $1",
@@ -80,12 +173,5 @@ async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
             .await
             .map_err(sql)?;
     }
-    query(
-        "DELETE FROM connections WHERE deleted_at IS NOT NULL
-            AND target NOT IN (SELECT id FROM epochs) AND serving NOT IN (SELECT id FROM epochs)",
-    )
-    .execute(connection)
-    .await
-    .map_err(sql)?;
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use domain::storage::{
-    ConnectionFailure, ConnectionRecord, ConnectionStore, DesiredConnection, EpochRecord, Result,
+    ConnectionFailure, ConnectionRecord, ConnectionStore, DesiredConnection, EpochRecord, Purge,
+    Result,
 };
 use domain::{ConnectionId, check::CheckSummary, connection::ConnectionName};
 use jiff::Timestamp;
@@ -36,7 +37,7 @@ impl ConnectionStore for SqliteStore {
             "INSERT INTO connections (namespace, name, desired, target, serving)
              VALUES (?1, ?2, ?3, ?4, ?4)
              ON CONFLICT (namespace, name) DO UPDATE SET
-                desired = ?3, target = ?4, deleted_at = NULL,
+                desired = ?3, target = ?4, deleted_at = NULL, purge_at = NULL,
                 serving = CASE WHEN serving IN (SELECT id FROM epochs) THEN serving ELSE ?4 END",
         )
         .bind(&desired.name.namespace)
@@ -123,22 +124,37 @@ impl ConnectionStore for SqliteStore {
 
     async fn mark_deleted(&self, name: &ConnectionName, now: Timestamp) -> Result<()> {
         let mut tx = self.write().await?;
-        let changed = sqlx::query(
-            "UPDATE connections SET deleted_at = coalesce(deleted_at, ?3)
+        let record = find(&mut tx, name)
+            .await?
+            .ok_or_else(|| not_found(named(name)))?;
+        if record.deleted_at.is_some() {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE connections SET deleted_at = ?3, purge_at = ?4
              WHERE namespace = ?1 AND name = ?2",
         )
         .bind(&name.namespace)
         .bind(&name.name)
         .bind(micros(now))
+        .bind(record.desired.deletion.due(now).map(micros))
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
-        found(name, &changed)?;
         tx.commit().await.map_err(sql)
     }
 
-    async fn purge_epoch(&self, id: ConnectionId) -> Result<u64> {
-        self.purge(id).await
+    async fn purges_due(
+        &self,
+        now: Timestamp,
+        after: Option<&ConnectionName>,
+        limit: usize,
+    ) -> Result<Vec<ConnectionName>> {
+        self.list_purges(now, after, limit).await
+    }
+
+    async fn purge_connection(&self, name: &ConnectionName, now: Timestamp) -> Result<Purge> {
+        self.purge(name, now).await
     }
 
     async fn page_token_keys(&self) -> Result<Vec<Vec<u8>>> {
@@ -201,13 +217,17 @@ async fn put_epoch(
     desired: &DesiredConnection,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO epochs (id, host, project_id, id_properties) VALUES (?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET id_properties = excluded.id_properties",
+        "INSERT INTO epochs (id, host, project_id, id_properties, namespace, name)
+         VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET id_properties = excluded.id_properties,
+            namespace = excluded.namespace, name = excluded.name",
     )
     .bind(id.0)
     .bind(desired.epoch.host.as_str())
     .bind(desired.epoch.project_id.get())
     .bind(to_json(&desired.id_properties)?)
+    .bind(&desired.name.namespace)
+    .bind(&desired.name.name)
     .execute(connection)
     .await
     .map_err(sql)?;

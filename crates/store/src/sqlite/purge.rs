@@ -1,30 +1,121 @@
-//! Removing an epoch whole, after its connection's grace period.
+//! Removing a connection whole, after its grace period. First its epochs lose their ids, in the one
+//! transaction that finds it due: from then on nobody finds or adopts them, and what is removed in
+//! batches afterwards can be half gone without harm.
 
-use domain::ConnectionId;
-use domain::storage::{Result, StoreError};
+use domain::ConnectionName;
+use domain::storage::{Purge, Result};
+use jiff::Timestamp;
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
+use super::SqliteStore;
 use super::errors::sql;
-use super::{SqliteStore, epochs};
+use super::values::{get, instant_or_none, limit as rows, micros};
 
 /// Events removed in one transaction: others wait that long for the file.
 const BATCH: i64 = 20_000;
 
 impl SqliteStore {
-    pub(super) async fn purge(&self, id: ConnectionId) -> Result<u64> {
+    pub(super) async fn list_purges(
+        &self,
+        now: Timestamp,
+        after: Option<&ConnectionName>,
+        limit: usize,
+    ) -> Result<Vec<ConnectionName>> {
+        let (namespace, name) = after.map_or(("", ""), |name| (&name.namespace, &name.name));
+        sqlx::query(
+            "SELECT namespace, name FROM (
+                SELECT namespace, name FROM connections WHERE purge_at <= ?1
+                UNION SELECT namespace, name FROM epochs WHERE condemned)
+             WHERE (namespace, name) > (?2, ?3) ORDER BY namespace, name LIMIT ?4",
+        )
+        .bind(micros(now))
+        .bind(namespace)
+        .bind(name)
+        .bind(rows(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(|row| {
+            Ok(ConnectionName::new(
+                get::<&str>(row, "namespace")?,
+                get::<&str>(row, "name")?,
+            ))
+        })
+        .collect()
+    }
+
+    pub(super) async fn purge(&self, name: &ConnectionName, now: Timestamp) -> Result<Purge> {
+        let standing = self.condemn(name, now).await?;
+        let condemned: Vec<i64> = sqlx::query_scalar(
+            "SELECT number FROM epochs WHERE namespace = ? AND name = ? AND condemned",
+        )
+        .bind(&name.namespace)
+        .bind(&name.name)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)?;
+        if condemned.is_empty() {
+            return Ok(standing);
+        }
+        let mut events = 0;
+        for epoch in condemned {
+            events += self.remove_epoch(epoch).await?;
+        }
+        tracing::info!(connection = %name, events, "Removed what was left of a connection.");
+        Ok(Purge::Done { events })
+    }
+
+    /// Takes the epochs of a connection that is due away from it, and its record with them. Whoever
+    /// is still writing stops at its next page.
+    async fn condemn(&self, name: &ConnectionName, now: Timestamp) -> Result<Purge> {
         let mut tx = self.write().await?;
-        let epoch = match epochs::number(&mut tx, id).await {
-            Err(StoreError::NotFound { .. }) => return Ok(0),
-            other => other?,
+        let found = sqlx::query(
+            "SELECT deleted_at, purge_at FROM connections WHERE namespace = ? AND name = ?",
+        )
+        .bind(&name.namespace)
+        .bind(&name.name)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(sql)?;
+        let Some(found) = found else {
+            return Ok(Purge::Done { events: 0 });
         };
-        // Whoever is still writing stops at its next page.
-        sqlx::query("DELETE FROM leases WHERE epoch = ?")
-            .bind(epoch)
+        if get::<Option<i64>>(&found, "deleted_at")?.is_none() {
+            return Ok(Purge::Alive);
+        }
+        let due = instant_or_none(get(&found, "purge_at")?)?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(Purge::Kept { until: due });
+        }
+        let epochs: Vec<i64> = sqlx::query_scalar(
+            "SELECT number FROM epochs WHERE namespace = ? AND name = ? AND NOT condemned",
+        )
+        .bind(&name.namespace)
+        .bind(&name.name)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?;
+        for epoch in epochs {
+            sqlx::query("UPDATE epochs SET id = ?, condemned = 1 WHERE number = ?")
+                .bind(Uuid::new_v4())
+                .bind(epoch)
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?;
+        }
+        sqlx::query("DELETE FROM connections WHERE namespace = ? AND name = ?")
+            .bind(&name.namespace)
+            .bind(&name.name)
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
         tx.commit().await.map_err(sql)?;
+        Ok(Purge::Done { events: 0 })
+    }
 
+    async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
         let mut removed = 0;
         loop {
             let mut tx = self.write().await?;
@@ -41,7 +132,6 @@ impl SqliteStore {
             if events == 0 {
                 remove_rest(&mut tx, epoch).await?;
                 tx.commit().await.map_err(sql)?;
-                tracing::info!(connection = %id, events = removed, "purged a connection's rows");
                 return Ok(removed);
             }
             tx.commit().await.map_err(sql)?;
@@ -50,7 +140,7 @@ impl SqliteStore {
     }
 }
 
-/// Everything but events, and with it the epoch; a deleted connection goes with its last epoch.
+/// Everything but events, and with it the epoch.
 async fn remove_rest(connection: &mut SqliteConnection, epoch: i64) -> Result<()> {
     for remove in [
         "DELETE FROM event_deletions WHERE epoch = ?",
@@ -70,12 +160,5 @@ async fn remove_rest(connection: &mut SqliteConnection, epoch: i64) -> Result<()
             .await
             .map_err(sql)?;
     }
-    sqlx::query(
-        "DELETE FROM connections WHERE deleted_at IS NOT NULL
-            AND target NOT IN (SELECT id FROM epochs) AND serving NOT IN (SELECT id FROM epochs)",
-    )
-    .execute(connection)
-    .await
-    .map_err(sql)?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use domain::ApiHost;
 use domain::connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
 use domain::plan::{Plan, PlanStanding};
 use domain::storage::{
-    ConnectionStore, DesiredConnection, EventFilter, EventReader, IdentityWriter, Lease,
+    ConnectionStore, Deletion, DesiredConnection, EventFilter, EventReader, IdentityWriter, Lease,
     PersonMapping, ReadRange, StoreError, SyncStore,
 };
 use jiff::Timestamp;
@@ -33,6 +33,7 @@ async fn site() -> (TempDir, SqliteStore, ConnectionId, Lease) {
         backfill_days: 30,
         retention_days: 400,
         id_properties: Vec::new(),
+        deletion: Deletion::Retain,
     };
     let now = Timestamp::UNIX_EPOCH;
     let id = store.put_connection(&desired, now).await.unwrap().target;

@@ -1,14 +1,13 @@
-//! Connections and epochs: what is wanted, what answers, what a purge leaves.
+//! Connections and epochs: what is wanted and what answers.
 
 use domain::ApiHost;
 use domain::check::{CheckSummary, KeySummary, LatestEvent, ProjectSummary};
 use domain::connection::{ConnectionId, ConnectionName};
-use domain::storage::{ConnectionFailure, StoreError};
-use domain::sync::SyncMode;
+use domain::storage::{ConnectionFailure, Purge, StoreError};
 
 use super::Database;
-use super::fixtures::{Site, carrying, desired, event, hours, start};
-use super::oracle::{Follower, Oracle};
+use super::fixtures::{Site, desired, event, hours, start};
+use super::oracle::Oracle;
 
 fn summary() -> CheckSummary {
     CheckSummary {
@@ -164,7 +163,11 @@ pub(crate) async fn what_is_not_there_is_not_found(database: &dyn Database) {
     let id = ConnectionId::of(&nobody.name, &nobody.epoch);
     assert_eq!(store.connection(&nobody.name).await.unwrap(), None);
     assert_eq!(store.epoch(id).await.unwrap(), None);
-    assert_eq!(store.purge_epoch(id).await.unwrap(), 0);
+    let nothing = Purge::Done { events: 0 };
+    assert_eq!(
+        store.purge_connection(&nobody.name, start()).await.unwrap(),
+        nothing
+    );
     let answers = [
         store.record_check(&nobody.name, &summary()).await,
         store.record_failure(&nobody.name, None).await,
@@ -182,57 +185,6 @@ pub(crate) async fn what_is_not_there_is_not_found(database: &dyn Database) {
         );
     }
     Oracle::default().assert_kept(&*store, id).await;
-}
-
-pub(crate) async fn a_purge_removes_one_epoch_and_nothing_else(database: &dyn Database) {
-    let store = database.open().await;
-    let mut gone = Site::named(store.clone(), "gone").await;
-    let mut stays = Site::named(store.clone(), "stays").await;
-    let events = [
-        carrying(event(1, "a", "d", hours(1)), &[("customer_id", "7")]),
-        event(2, "b", "ada@shop.example", hours(2)),
-    ];
-    gone.store(&events).await;
-    gone.store
-        .remove_events(&gone.lease, &[events[1].uuid])
-        .await
-        .unwrap();
-    stays.store(&events).await;
-    let name = ConnectionName::new("acme", "gone");
-    store.mark_deleted(&name, hours(3)).await.unwrap();
-
-    assert_eq!(store.purge_epoch(gone.id).await.unwrap(), 1);
-
-    assert_eq!(store.connection(&name).await.unwrap(), None);
-    assert_eq!(store.epoch(gone.id).await.unwrap(), None);
-    Oracle::default().assert_kept(&*store, gone.id).await;
-    assert!(store.changes(gone.id, 0, 9).await.unwrap().is_empty());
-    assert!(store.runs(gone.id, None, 9).await.unwrap().is_empty());
-    let mut oracle = Oracle::default();
-    oracle.apply(&events);
-    oracle.assert_kept(&*store, stays.id).await;
-
-    let again = Site::named(store.clone(), "gone").await;
-    assert_eq!(again.id, gone.id);
-    Oracle::default().assert_kept(&*store, gone.id).await;
-    let mut follower = Follower::default();
-    follower.catch_up(&*store, again.id).await;
-    assert!(follower.rows.is_empty());
-}
-
-pub(crate) async fn a_purge_stops_whoever_is_writing(database: &dyn Database) {
-    let mut site = Site::new(database).await;
-    let page = site.page(&[event(1, "a", "d", hours(1))]).await;
-    let other = database.open().await;
-    other.purge_epoch(site.id).await.unwrap();
-    let refused = site.store.apply_page(&site.lease, &page).await;
-    assert!(matches!(refused, Err(StoreError::FenceLost)));
-    let refused = site
-        .store
-        .open_run(site.id, SyncMode::Backfill)
-        .await
-        .unwrap();
-    assert!(refused.is_none());
 }
 
 pub(crate) async fn page_token_keys_are_the_same_for_every_process(database: &dyn Database) {

@@ -1,7 +1,10 @@
 //! Connections, events and mappings to test with, and a site: a connection that is being written.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use domain::connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
@@ -11,11 +14,11 @@ use domain::page_path::PathPattern;
 use domain::plan::{Plan, PlanStanding};
 use domain::stage::PostHogStage;
 use domain::storage::{
-    DesiredConnection, Lease, NewRun, Page, PageOutcome, RunId, SliceAdvance, Store,
+    Deletion, DesiredConnection, Lease, NewRun, Page, PageOutcome, RunId, SliceAdvance, Store,
 };
 use domain::sync::{RunTotals, Slice, SliceEvents, SyncMode, Window};
 use domain::{ApiHost, Event, EventName, Mapping};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Database;
@@ -63,8 +66,12 @@ pub(crate) fn desired(namespace: &str, name: &str, project: i64) -> DesiredConne
         backfill_days: 30,
         retention_days: 400,
         id_properties: id_properties(),
+        deletion: Deletion::Delete { grace: GRACE },
     }
 }
+
+/// How long the rows of test connections stay.
+pub(crate) const GRACE: SignedDuration = SignedDuration::from_hours(24);
 
 /// An event with no more than it must have.
 pub(crate) fn event(uuid: u128, name: &str, distinct_id: &str, timestamp: Timestamp) -> Event {
@@ -236,4 +243,18 @@ impl Site {
         let page = self.page(events).await;
         self.store.apply_page(&self.lease, &page).await.unwrap()
     }
+}
+
+/// Polls a future that many times and then drops it, as a crash would.
+pub(crate) async fn cut_off(future: impl Future, polls: usize) {
+    let mut future = pin!(future);
+    let mut polled = 0;
+    std::future::poll_fn(|context| {
+        polled += 1;
+        if polled > polls || future.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    })
+    .await;
 }

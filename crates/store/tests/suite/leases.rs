@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use domain::connection::ConnectionName;
 use domain::storage::{ReadRange, RunEnd, StoreError};
 use domain::sync::{RunTotals, SyncMode};
 use uuid::Uuid;
 
 use super::Database;
-use super::fixtures::{MINUTE, Site, event, hours, mapping, run, slice, start};
+use super::fixtures::{GRACE, MINUTE, Site, event, hours, mapping, run, slice, start};
 use super::oracle::Oracle;
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -140,7 +141,10 @@ pub(crate) async fn an_expired_lease_that_nobody_took_still_holds(database: &dyn
 
 pub(crate) async fn a_fence_never_returns(database: &dyn Database) {
     let site = Site::new(database).await;
-    site.store.purge_epoch(site.id).await.unwrap();
+    let name = ConnectionName::new("acme", "shop");
+    site.store.mark_deleted(&name, start()).await.unwrap();
+    let due = start() + GRACE;
+    site.store.purge_connection(&name, due).await.unwrap();
     let again = Site::new(database).await;
     assert_eq!(again.id, site.id);
     assert!(again.lease.fence > site.lease.fence);

@@ -12,6 +12,7 @@ pub(crate) mod lists;
 pub(crate) mod oracle;
 pub(crate) mod pages;
 pub(crate) mod property;
+pub(crate) mod purges;
 pub(crate) mod remap;
 pub(crate) mod removal;
 pub(crate) mod runs;
@@ -55,8 +56,6 @@ macro_rules! store_suite {
                 connections_are_listed_by_name_and_page_by_page,
                 a_check_clears_the_failure,
                 what_is_not_there_is_not_found,
-                a_purge_removes_one_epoch_and_nothing_else,
-                a_purge_stops_whoever_is_writing,
                 page_token_keys_are_the_same_for_every_process,
                 a_store_answers_a_ping,
             }
@@ -101,6 +100,14 @@ macro_rules! store_suite {
             }
             property: {
                 any_order_split_and_repetition_ends_in_the_oracles_state,
+            }
+            purges: {
+                a_purge_removes_every_epoch_of_its_connection_and_nothing_else,
+                a_purge_stops_whoever_is_writing,
+                what_lives_or_is_not_due_is_refused_without_harm,
+                the_first_deletion_decides_when_rows_are_due,
+                purges_are_listed_when_they_are_due_and_page_by_page,
+                an_interrupted_purge_is_finished_by_the_next_and_spares_who_came_back,
             }
             removal: {
                 a_removed_event_is_gone_from_everything_and_followers_are_told,

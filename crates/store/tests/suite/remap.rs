@@ -1,11 +1,7 @@
 //! A change of mapping, held against counting everything anew.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::Poll;
-
 use super::Database;
-use super::fixtures::{Site, event, hours, mapping};
+use super::fixtures::{Site, cut_off, event, hours, mapping};
 use super::oracle::{Follower, Oracle};
 
 fn events() -> Vec<domain::Event> {
@@ -69,20 +65,6 @@ pub(crate) async fn a_mapping_in_force_is_not_applied_again(database: &dyn Datab
     let epoch = site.store.epoch(site.id).await.unwrap();
     assert_eq!(site.store.remap(&site.lease, &mapped).await.unwrap(), 0);
     assert_eq!(site.store.epoch(site.id).await.unwrap(), epoch);
-}
-
-/// Polls a future that many times and then drops it, as a crash would.
-async fn cut_off(future: impl Future, polls: usize) {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    std::future::poll_fn(|context| {
-        polled += 1;
-        if polled > polls || future.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
-        }
-        Poll::Pending
-    })
-    .await;
 }
 
 pub(crate) async fn an_interrupted_remap_is_finished_by_the_next(database: &dyn Database) {

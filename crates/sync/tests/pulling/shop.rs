@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::mapping::MappingSpec;
 use domain::plan::{Plan, PlanStanding};
-use domain::storage::{BudgetLimits, DesiredConnection, EventFilter, EventKey, Store};
+use domain::storage::{BudgetLimits, Deletion, DesiredConnection, EventFilter, EventKey, Store};
 use domain::sync::SyncMode;
 use domain::{ApiHost, ApiKey, ConnectionId, ConnectionName, Epoch, ProjectId};
 use jiff::{SignedDuration, Timestamp};
@@ -222,6 +222,7 @@ pub(crate) fn settings(host: &str) -> Settings {
             backfill_days: 30,
             retention_days: 400,
             id_properties: Vec::new(),
+            deletion: Deletion::Retain,
         },
         mapping: MappingPolicy::Spec(MappingSpec::default()),
         time_zone: None,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::check::CheckSummary;
 use domain::storage::{
     CompletenessStore, ConnectionFailure, ConnectionRecord, ConnectionStore, DayVerdict,
-    DesiredConnection, EpochRecord, Lease, Result,
+    DesiredConnection, EpochRecord, Lease, Purge, Result,
 };
 use domain::{ConnectionId, ConnectionName};
 use jiff::Timestamp;
@@ -78,7 +78,16 @@ impl ConnectionStore for Memory {
         read_only()
     }
 
-    async fn purge_epoch(&self, _: ConnectionId) -> Result<u64> {
+    async fn purges_due(
+        &self,
+        _: Timestamp,
+        _: Option<&ConnectionName>,
+        _: usize,
+    ) -> Result<Vec<ConnectionName>> {
+        read_only()
+    }
+
+    async fn purge_connection(&self, _: &ConnectionName, _: Timestamp) -> Result<Purge> {
         read_only()
     }
 }

@@ -1,0 +1,14 @@
+-- When a deleted connection's rows are due to go; null while it lives and where they stay.
+ALTER TABLE connections ADD COLUMN purge_at bigint;
+CREATE INDEX connections_by_purge ON connections (purge_at) WHERE purge_at IS NOT NULL;
+
+-- Whose an epoch is: its id is a hash of that, which cannot be read back. Of earlier epochs than
+-- those that a connection asks for and answers from, the owner was never kept.
+ALTER TABLE epochs ADD COLUMN namespace text COLLATE "C", ADD COLUMN name text COLLATE "C";
+UPDATE epochs SET namespace = c.namespace, name = c.name
+FROM connections AS c WHERE epochs.id IN (c.target, c.serving);
+CREATE INDEX epochs_by_connection ON epochs (namespace, name);
+
+-- Its rows are being removed. Its id is none of a connection any more, so that nobody finds it.
+ALTER TABLE epochs ADD COLUMN condemned boolean NOT NULL DEFAULT false;
+CREATE INDEX epochs_condemned ON epochs (namespace, name) WHERE condemned;
