@@ -1,5 +1,6 @@
 //! Why a run stopped: one enum from error to reason to metric label.
 
+use domain::connection::Epoch;
 use domain::day::UnknownTimeZone;
 use domain::plan::PlanStanding;
 use domain::storage::StoreError;
@@ -23,6 +24,20 @@ pub enum SyncError {
     /// The connection was deleted.
     #[error("the connection was deleted")]
     Disconnected,
+    /// The connection is not in the store, although whoever asked for the run should have put it there.
+    #[error(
+        "the connection is not in the store: the operator puts it there before it starts a run, so this run's connection is gone"
+    )]
+    NotRegistered,
+    /// The connection reads another project by now.
+    #[error(
+        "the connection reads project {} at {} by now: this run was asked for before that, and the next one reads it",
+        to.project_id, to.host
+    )]
+    Moved {
+        /// What it reads.
+        to: Epoch,
+    },
     /// The workspace's plan does not admit PostHog.
     #[error(
         "the workspace's plan does not include PostHog ({}): nothing is pulled until it is on Starter or higher",

@@ -22,11 +22,12 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24 * 30);
 const PRODUCT_PAGES: &str = "/products/*";
 
 /// Rebuilds counts and assignments where the epoch's time zone or mapping is not the wanted one.
+/// Returns how many events moved.
 pub(crate) async fn settle(
     session: &Session<'_>,
     epoch: &EpochRecord,
     project: &Project,
-) -> Result<(), SyncError> {
+) -> Result<u64, SyncError> {
     let zone = session
         .settings
         .time_zone
@@ -42,7 +43,7 @@ pub(crate) async fn settle(
     if moved > 0 {
         tracing::info!(moved, "Stored events were assigned by the new mapping.");
     }
-    Ok(())
+    Ok(moved)
 }
 
 async fn wanted(

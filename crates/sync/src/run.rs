@@ -38,7 +38,10 @@ pub async fn run(
     // A root of its own: it names the connection itself, so that no line names it twice.
     let span = tracing::info_span!(parent: None, "sync", connection = %name, mode = tracing::field::Empty, run = tracing::field::Empty);
     let outcome = Box::pin(leased(ctx, settings, mode).instrument(span)).await;
-    record(ctx, settings, &outcome).await;
+    match &outcome {
+        Ok(_) => record(ctx, settings, None).await,
+        Err(error) => record_failure(ctx, settings, error).await,
+    }
     // The process may end now, and with it whoever would give back the places of dropped requests.
     ctx.client.settled().await;
     outcome
@@ -60,26 +63,32 @@ pub fn admit(desired: &DesiredConnection) -> Result<(), SyncError> {
     Ok(())
 }
 
-async fn record(ctx: &Context, settings: &Settings, outcome: &Result<RunSummary, SyncError>) {
-    let failure = match outcome {
-        Ok(_) => None,
+/// Records with the connection why it could not be pulled, if it is the connection that failed.
+pub(crate) async fn record_failure(ctx: &Context, settings: &Settings, error: &SyncError) {
+    match error {
         // Nothing went wrong with the connection, or another run now speaks for it.
-        Err(
-            SyncError::Interrupted
-            | SyncError::Busy { .. }
-            | SyncError::Suspended
-            | SyncError::NotEligible { .. }
-            | SyncError::Disconnected
-            | SyncError::Store(_),
-        ) => return,
-        Err(error) => Some(ConnectionFailure {
-            reason: error.reason().to_owned(),
-            message: error.to_string(),
-            at: ctx.clock.now(),
-        }),
-    };
+        SyncError::Interrupted
+        | SyncError::Busy { .. }
+        | SyncError::Suspended
+        | SyncError::NotEligible { .. }
+        | SyncError::Disconnected
+        | SyncError::NotRegistered
+        | SyncError::Moved { .. }
+        | SyncError::Store(_) => {}
+        error => {
+            let failure = ConnectionFailure {
+                reason: error.reason().to_owned(),
+                message: error.to_string(),
+                at: ctx.clock.now(),
+            };
+            record(ctx, settings, Some(&failure)).await;
+        }
+    }
+}
+
+async fn record(ctx: &Context, settings: &Settings, failure: Option<&ConnectionFailure>) {
     let name = &settings.desired.name;
-    if let Err(error) = ctx.store.record_failure(name, failure.as_ref()).await {
+    if let Err(error) = ctx.store.record_failure(name, failure).await {
         tracing::warn!(connection = %name, %error, "the run's outcome could not be recorded");
     }
 }
@@ -89,12 +98,28 @@ async fn leased(
     settings: &Settings,
     mode: SyncMode,
 ) -> Result<RunSummary, SyncError> {
+    let held = take(ctx, settings).await?;
+    let outcome = passes(&session(ctx, settings, &held), mode).await;
+    held.release().await;
+    outcome
+}
+
+/// Takes the connection, so that nobody else can change its rows.
+pub(crate) async fn take(ctx: &Context, settings: &Settings) -> Result<HeldLease, SyncError> {
     admit(&settings.desired)?;
     let id = settings.connection_id();
-    let held = tokio::select! {
-        () = ctx.cancel.cancelled() => return Err(SyncError::Interrupted),
-        held = HeldLease::acquire(&ctx.store, id, &ctx.holder, ctx.patience) => held?,
-    };
+    tokio::select! {
+        () = ctx.cancel.cancelled() => Err(SyncError::Interrupted),
+        held = HeldLease::acquire(&ctx.store, id, &ctx.holder, ctx.patience) => Ok(held?),
+    }
+}
+
+/// A session of whoever has taken the connection.
+pub(crate) fn session<'a>(
+    ctx: &'a Context,
+    settings: &'a Settings,
+    held: &'a HeldLease,
+) -> Session<'a> {
     let asker = Asker {
         ctx: ctx.clone(),
         name: settings.desired.name.clone(),
@@ -103,19 +128,18 @@ async fn leased(
             lost: held.lost().clone(),
         },
     };
-    let session = Session::new(ctx, settings, &held, asker);
-    let outcome = passes(&session, mode).await;
-    held.release().await;
-    outcome
+    Session::new(ctx, settings, held, asker)
 }
 
-struct Found {
-    record: ConnectionRecord,
-    epoch: EpochRecord,
+/// A connection as the store has it.
+pub(crate) struct Found {
+    pub(crate) record: ConnectionRecord,
+    pub(crate) epoch: EpochRecord,
 }
 
-/// The connection as it is now that nobody else can change its rows.
-async fn find(session: &Session<'_>) -> Result<Found, SyncError> {
+/// The connection as it is now that nobody else can change its rows. It may have been disconnected,
+/// suspended or come to another plan while this run waited for it.
+pub(crate) async fn find(session: &Session<'_>) -> Result<Found, SyncError> {
     let (store, name) = (&session.ctx.store, &session.settings.desired.name);
     let missing = || StoreError::NotFound {
         what: format!("connection {name}"),
@@ -124,6 +148,7 @@ async fn find(session: &Session<'_>) -> Result<Found, SyncError> {
     if record.deleted_at.is_some() {
         return Err(SyncError::Disconnected);
     }
+    admit(&record.desired)?;
     let epoch = store.epoch(session.id).await?.ok_or_else(missing)?;
     Ok(Found { record, epoch })
 }

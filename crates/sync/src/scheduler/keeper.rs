@@ -199,7 +199,9 @@ impl Keeper {
             Trouble::Run(
                 error @ (SyncError::Suspended
                 | SyncError::NotEligible { .. }
-                | SyncError::Disconnected),
+                | SyncError::Disconnected
+                | SyncError::NotRegistered
+                | SyncError::Moved { .. }),
             ) => {
                 self.tell_failure(error.reason(), error.to_string(), None);
                 return None;

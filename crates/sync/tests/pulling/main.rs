@@ -12,6 +12,7 @@ mod mappings;
 mod oracle;
 mod recounts;
 mod refreshes;
+mod registered;
 mod scheduling;
 mod shop;
 mod trouble;

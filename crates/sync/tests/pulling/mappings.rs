@@ -106,3 +106,46 @@ async fn the_projects_time_zone_decides_days_unless_the_connection_names_one() {
     let error = shop.run(SyncMode::Refresh).await.unwrap_err();
     assert_eq!(error.reason(), "UnknownTimeZone");
 }
+
+#[tokio::test]
+async fn a_remap_reassigns_what_is_stored_and_is_no_run() {
+    let mut shop = Shop::open(signups()).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    let runs = shop.store.runs(shop.id(), None, 9).await.unwrap();
+    let rows = shop.rows().await;
+    shop.settings.mapping = spec(PostHogStage::AddedToCart, "newsletter");
+    shop.settings.time_zone = Some("Asia/Tokyo".to_owned());
+    // Nothing is left in PostHog to be pulled.
+    shop.edit(|project| project.retain_events(|_| false));
+
+    let before = shop.store.epoch(shop.id()).await.unwrap().unwrap();
+    let summary = sync::remap(&shop.context(), &shop.settings).await.unwrap();
+    assert_eq!(summary.events_moved, 14);
+    assert_eq!(summary.time_zone, "Asia/Tokyo");
+    assert!(summary.mapping_revision > before.mapping_revision);
+    let line = serde_json::to_value(&summary).unwrap();
+    assert_eq!(line["mode"], "remap");
+    assert_eq!(line["connection"], "acme/storefront");
+    assert_eq!(stage_count(&shop, PostHogStage::AddedToCart).await, 7);
+    assert_eq!(shop.rows().await, rows);
+    assert_eq!(shop.store.runs(shop.id(), None, 9).await.unwrap(), runs);
+
+    let again = sync::remap(&shop.context(), &shop.settings).await.unwrap();
+    assert_eq!(again.events_moved, 0);
+    assert_eq!(again.mapping_revision, summary.mapping_revision);
+}
+
+#[tokio::test]
+async fn a_remap_that_fails_says_why_and_changes_nothing() {
+    let mut shop = Shop::open(signups()).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    let before = shop.store.epoch(shop.id()).await.unwrap();
+    shop.settings.time_zone = Some("Mars/Olympus".to_owned());
+    let error = sync::remap(&shop.context(), &shop.settings)
+        .await
+        .unwrap_err();
+    let name = &shop.settings.desired.name;
+    let record = shop.store.connection(name).await.unwrap().unwrap();
+    assert_eq!(record.failure.unwrap().reason, error.reason());
+    assert_eq!(shop.store.epoch(shop.id()).await.unwrap(), before);
+}
