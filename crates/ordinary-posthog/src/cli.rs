@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, crds, demo, serve, sync, up};
+use crate::commands::{check, crds, demo, purge, serve, sync, up};
 use crate::settings::LogSettings;
 use crate::{logging, terminal};
 
@@ -30,7 +30,9 @@ enum Command {
     Demo(demo::Args),
     /// Serve gRPC alone, on an existing store.
     Serve(serve::Args),
-    /// Run one backfill or refresh and exit.
+    /// Remove what is stored of a deleted connection whose grace period is over.
+    Purge(purge::Args),
+    /// Run one backfill, refresh or re-map and exit.
     Sync(sync::Args),
 }
 
@@ -43,6 +45,7 @@ impl Cli {
             Command::Check(args) => args.run().await,
             Command::Crds(args) => args.run(),
             Command::Demo(args) => args.run().await,
+            Command::Purge(args) => args.run().await,
             Command::Serve(args) => args.run().await,
             Command::Sync(args) => args.run().await,
         };

@@ -101,7 +101,11 @@ impl From<sync::SyncError> for Failure {
             E::Store(error) => return error.into(),
             E::NotEligible { .. } => Exit::Plan,
             E::Interrupted => Exit::Interrupted,
-            E::Suspended | E::Disconnected | E::UnknownTimeZone(_) => Exit::Configuration,
+            E::Suspended
+            | E::Disconnected
+            | E::NotRegistered
+            | E::Moved { .. }
+            | E::UnknownTimeZone(_) => Exit::Configuration,
             E::Busy { .. } => Exit::Store,
             E::TooHeavy { .. } => Exit::NotUnderstood,
         };

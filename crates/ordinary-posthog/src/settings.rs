@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use domain::Plan;
+use domain::storage::Store;
 use etcetera::BaseStrategy;
+use store::DatabaseUrl;
 
 use crate::exit::{Exit, Failure};
 use crate::logging::LogFormat;
@@ -53,6 +56,27 @@ impl StoreSettings {
             .join("ordinary-posthog")
             .join("ordinary-posthog.db");
         Ok(format!("sqlite://{}", file.display()))
+    }
+
+    /// Opens a store that others fill.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be used.
+    pub(crate) async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
+        let url = self.url()?;
+        // Opening would create it, and an empty store answers every caller that nothing exists.
+        if let Ok(DatabaseUrl::Sqlite(path)) = url.parse()
+            && !path.exists()
+        {
+            return Err(Failure::new(
+                Exit::Store,
+                format!(
+                    "There is no database at {}: `up` or `sync` make one, or --database-url names another.",
+                    path.display()
+                ),
+            ));
+        }
+        Ok(store::open(&url, store::OpenOptions::default()).await?)
     }
 }
 

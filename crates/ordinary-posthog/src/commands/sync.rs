@@ -1,4 +1,4 @@
-//! `sync`: one run of one connection, then exit; what a Job runs.
+//! `sync`: one run of one connection, then exit; what a Job of the operator runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::ConnectionName;
 use domain::sync::SyncMode;
 use jiff::Timestamp;
+use serde::Serialize;
 use sync::{Context, RetryPolicy, Scheduled, SystemClock};
 
 use crate::exit::{Exit, Failure};
@@ -21,9 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(70);
 pub(crate) struct Args {
     #[command(flatten)]
     documents: DocumentSettings,
-    /// backfill reads all configured days; refresh reads the lookback and what arrived late.
-    #[arg(long, value_parser = ["backfill", "refresh"])]
-    mode: String,
+    /// What to do with the connection.
+    #[arg(long, value_enum)]
+    mode: Mode,
+    /// Pull only what is in the store already, as the store has it: its plan and suspension hold over the
+    /// documents', and a connection that is not there or was deleted is left alone. What Jobs are given.
+    #[arg(long)]
+    registered: bool,
     /// Which connection, as namespace/name; needed when the files have several.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     connection: Option<String>,
@@ -33,28 +38,39 @@ pub(crate) struct Args {
     posthog: PostHogSettings,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Mode {
+    /// Read all configured days.
+    Backfill,
+    /// Read the lookback and what arrived late.
+    Refresh,
+    /// Assign what is stored by the document's mapping and time zone, without reading events again.
+    Remap,
+}
+
 impl Args {
     /// Runs once and prints the summary as one JSON line.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let mode = if self.mode == "backfill" {
-            SyncMode::Backfill
-        } else {
-            SyncMode::Refresh
-        };
-        let connection = choose(
+        let mut connection = choose(
             connections::load(&self.documents)?,
             self.connection.as_deref(),
         )?;
-        sync::admit(&connection.settings.desired)?;
+        if !self.registered {
+            sync::admit(&connection.settings.desired)?;
+        }
         let http = connections::http(&self.posthog)?;
         let url = self.store.url()?;
         let store = store::open(&url, store::OpenOptions::default()).await?;
         let holder = Holder::new(&url, &*store).await?;
         let cancel =
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
-        store
-            .put_connection(&connection.settings.desired, Timestamp::now())
-            .await?;
+        if self.registered {
+            connection.settings = sync::registered(&*store, connection.settings).await?;
+        } else {
+            store
+                .put_connection(&connection.settings.desired, Timestamp::now())
+                .await?;
+        }
         let context = Context {
             client: connections::run_client(&connection, &http, &store),
             store,
@@ -65,16 +81,24 @@ impl Args {
             patience: PATIENCE,
             retry: RetryPolicy::default(),
         };
-        let summary = sync::run(&context, &connection.settings, mode).await?;
-        let line = serde_json::to_string(&summary).map_err(|error| {
-            Failure::new(
-                Exit::Store,
-                format!("The summary cannot be written: {error}"),
-            )
-        })?;
-        terminal::print(&format!("{line}\n"));
-        Ok(())
+        let settings = &connection.settings;
+        match self.mode {
+            Mode::Backfill => print(&sync::run(&context, settings, SyncMode::Backfill).await?),
+            Mode::Refresh => print(&sync::run(&context, settings, SyncMode::Refresh).await?),
+            Mode::Remap => print(&sync::remap(&context, settings).await?),
+        }
     }
+}
+
+fn print(summary: &impl Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(summary).map_err(|error| {
+        Failure::new(
+            Exit::Store,
+            format!("The summary cannot be written: {error}"),
+        )
+    })?;
+    terminal::print(&format!("{line}\n"));
+    Ok(())
 }
 
 fn choose(connections: Vec<Scheduled>, wanted: Option<&str>) -> Result<Scheduled, Failure> {

@@ -10,6 +10,8 @@ mod admin;
 mod check;
 mod demo;
 mod interruption;
+mod job;
+mod purge;
 mod serve;
 mod stores;
 mod support;
