@@ -36,7 +36,7 @@ pub(crate) fn start() -> Timestamp {
 }
 
 pub(crate) fn hours(count: i64) -> Timestamp {
-    start() + jiff::SignedDuration::from_hours(count)
+    start() + SignedDuration::from_hours(count)
 }
 
 pub(crate) fn id_properties() -> Vec<IdProperty> {

@@ -17,7 +17,8 @@ use domain::storage::{
     ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount, DayVerdict,
     DesiredConnection, EpochRecord, EventDefinition, EventFilter, EventKey, EventReader, EventRow,
     Grant, IdentityReader, IdentityWriter, Lease, LinkKey, NewRun, OpenRun, Page, PageOutcome,
-    PersonChange, PersonMapping, ReadRange, Result, RunEnd, RunId, RunRecord, Store, SyncStore,
+    PersonChange, PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord, Store,
+    SyncStore,
 };
 use domain::sync::{RunTotals, Slice, SyncMode};
 use domain::{ConnectionId, ConnectionName, Mapping};
@@ -153,7 +154,8 @@ pass_on! {
         write record_failure(name: &ConnectionName, failure: Option<&ConnectionFailure>) -> ();
         write serve_epoch(name: &ConnectionName, id: ConnectionId, now: Timestamp) -> ();
         write mark_deleted(name: &ConnectionName, now: Timestamp) -> ();
-        write purge_epoch(id: ConnectionId) -> u64;
+        read purges_due(now: Timestamp, after: Option<&ConnectionName>, limit: usize) -> Vec<ConnectionName>;
+        write purge_connection(name: &ConnectionName, now: Timestamp) -> Purge;
         read page_token_keys() -> Vec<Vec<u8>>;
         read ping() -> ();
     }
