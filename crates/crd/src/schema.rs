@@ -19,11 +19,14 @@ pub(crate) fn instant(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// The schema of something that must not be written: it is declared so that pruning of unknown
-/// fields does not hide it, and nullable so that even a null is seen by the rule that refuses it.
+/// fields does not hide it from the rule that refuses it. Rules take a null for absent, so it is
+/// nullable, lest the null be dropped without a word, and then refused by an enumeration that
+/// nothing is in: its one entry is what the API server says instead, the fix.
 pub(crate) fn refused(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "nullable": true,
+        "enum": ["nothing: remove mapping.orderCompleted, orders come from Shopify's orders/create webhook"],
         "x-kubernetes-preserve-unknown-fields": true,
     })
 }
