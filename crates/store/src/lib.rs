@@ -2,6 +2,7 @@
 //! that a database URL names. SQLite and PostgreSQL are behind it, one file a statement group.
 
 mod columns;
+mod connection_rows;
 mod database_url;
 mod epoch_state;
 mod fact_rows;
@@ -12,6 +13,7 @@ mod person_moves;
 mod postgres;
 mod run_rows;
 mod sqlite;
+mod sync_store;
 mod values;
 
 use std::sync::Arc;

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::storage::{CompletenessStore, DayVerdict, Lease, Result};
 use jiff::civil::Date;
+use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 
 use super::errors::sql;
 use super::statement::query;
-use super::values::{day, day_number, get, instant, micros, signed, unsigned};
+use super::values::{day_number, micros, signed};
 use super::{PostgresStore, leases};
-use crate::failures::corrupt;
+use crate::connection_rows::VerdictRow;
 
 #[async_trait]
 impl CompletenessStore for PostgresStore {
@@ -60,12 +61,5 @@ impl CompletenessStore for PostgresStore {
 }
 
 fn decode(row: &PgRow) -> Result<DayVerdict> {
-    Ok(DayVerdict {
-        day: day(get(row, "day")?)?,
-        remote: unsigned(get(row, "remote")?),
-        local: unsigned(get(row, "local")?),
-        verdict: get::<&str>(row, "verdict")?.parse().map_err(corrupt)?,
-        repulls: u32::try_from(get::<i64>(row, "repulls")?).map_err(corrupt)?,
-        counted_at: instant(get(row, "counted_at")?)?,
-    })
+    VerdictRow::from_row(row).map_err(sql)?.verdict()
 }

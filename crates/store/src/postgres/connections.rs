@@ -8,12 +8,13 @@ use domain::storage::{
 use domain::{ConnectionId, check::CheckSummary, connection::ConnectionName};
 use jiff::Timestamp;
 use sqlx::postgres::{PgQueryResult, PgRow};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use super::errors::sql;
 use super::statement::query;
-use super::values::{from_json, get, instant_or_none, limit as rows, micros, text, to_json};
+use super::values::{limit as rows, micros, text, to_json};
 use super::{PostgresStore, epochs};
+use crate::connection_rows::ConnectionRow;
 use crate::failures::not_found;
 
 #[async_trait]
@@ -261,18 +262,7 @@ async fn find(
 }
 
 fn decode(row: &PgRow) -> Result<ConnectionRecord> {
-    Ok(ConnectionRecord {
-        desired: from_json(get(row, "desired")?)?,
-        target: ConnectionId(get(row, "target")?),
-        serving: ConnectionId(get(row, "serving")?),
-        check: get::<Option<&str>>(row, "summary")?
-            .map(from_json)
-            .transpose()?,
-        failure: get::<Option<&str>>(row, "failure")?
-            .map(from_json)
-            .transpose()?,
-        deleted_at: instant_or_none(get(row, "deleted_at")?)?,
-    })
+    ConnectionRow::from_row(row).map_err(sql)?.record()
 }
 
 fn named(name: &ConnectionName) -> String {

@@ -29,7 +29,6 @@ mod schema;
 mod server;
 mod slices;
 mod statement;
-mod sync_store;
 mod transaction;
 mod values;
 
@@ -51,3 +50,5 @@ pub(crate) struct PostgresStore {
     /// How a transaction that reads begins.
     begin_read: Arc<str>,
 }
+
+crate::sync_store::sync_store!(PostgresStore);

@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::storage::{CompletenessStore, DayVerdict, Lease, Result};
 use jiff::civil::Date;
+use sqlx::FromRow;
 use sqlx::sqlite::SqliteRow;
 
-use super::errors::{corrupt, sql};
-use super::values::{day, day_number, get, instant, micros, signed, unsigned};
+use super::errors::sql;
+use super::values::{day_number, micros, signed};
 use super::{SqliteStore, leases};
+use crate::connection_rows::VerdictRow;
 
 #[async_trait]
 impl CompletenessStore for SqliteStore {
@@ -60,12 +62,5 @@ impl CompletenessStore for SqliteStore {
 }
 
 fn decode(row: &SqliteRow) -> Result<DayVerdict> {
-    Ok(DayVerdict {
-        day: day(get(row, "day")?)?,
-        remote: unsigned(get(row, "remote")?),
-        local: unsigned(get(row, "local")?),
-        verdict: get::<&str>(row, "verdict")?.parse().map_err(corrupt)?,
-        repulls: get(row, "repulls")?,
-        counted_at: instant(get(row, "counted_at")?)?,
-    })
+    VerdictRow::from_row(row).map_err(sql)?.verdict()
 }

@@ -8,11 +8,12 @@ use domain::storage::{
 use domain::{ConnectionId, check::CheckSummary, connection::ConnectionName};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 
 use super::errors::{not_found, sql};
-use super::values::{from_json, get, instant_or_none, limit as rows, micros, to_json};
+use super::values::{limit as rows, micros, to_json};
 use super::{SqliteStore, epochs};
+use crate::connection_rows::ConnectionRow;
 
 #[async_trait]
 impl ConnectionStore for SqliteStore {
@@ -250,18 +251,7 @@ async fn find(
 }
 
 fn decode(row: &SqliteRow) -> Result<ConnectionRecord> {
-    Ok(ConnectionRecord {
-        desired: from_json(get(row, "desired")?)?,
-        target: ConnectionId(get(row, "target")?),
-        serving: ConnectionId(get(row, "serving")?),
-        check: get::<Option<&str>>(row, "summary")?
-            .map(from_json)
-            .transpose()?,
-        failure: get::<Option<&str>>(row, "failure")?
-            .map(from_json)
-            .transpose()?,
-        deleted_at: instant_or_none(get(row, "deleted_at")?)?,
-    })
+    ConnectionRow::from_row(row).map_err(sql)?.record()
 }
 
 fn named(name: &ConnectionName) -> String {

@@ -1,14 +1,14 @@
 //! Epochs, the owners of rows: finding them by id and what a write needs to know of them.
 
 use domain::ConnectionId;
-use domain::connection::{Epoch, ProjectId};
-use domain::host::ApiHost;
 use domain::storage::{EpochRecord, Result};
+use sqlx::FromRow;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::errors::{corrupt, not_found, sql};
-use super::values::{from_json, get, instant_or_none};
+use super::errors::{not_found, sql};
+use super::values::get;
+use crate::connection_rows::EpochRow;
 pub(super) use crate::epoch_state::EpochState;
 
 /// The epoch of that id, if there is one.
@@ -26,22 +26,7 @@ pub(super) async fn find(
 }
 
 fn decode(row: &SqliteRow) -> Result<EpochRecord> {
-    let project_id: i64 = get(row, "project_id")?;
-    Ok(EpochRecord {
-        id: ConnectionId(get(row, "id")?),
-        epoch: Epoch {
-            host: ApiHost::parse(get(row, "host")?).map_err(corrupt)?,
-            project_id: ProjectId::try_from(project_id).map_err(corrupt)?,
-        },
-        time_zone: get(row, "time_zone")?,
-        mapping: get::<Option<&str>>(row, "mapping")?
-            .map(from_json)
-            .transpose()?,
-        mapping_revision: get(row, "mapping_revision")?,
-        change_seq: get(row, "change_seq")?,
-        backfilled_at: instant_or_none(get(row, "backfilled_at")?)?,
-        persons_read_at: instant_or_none(get(row, "persons_read_at")?)?,
-    })
+    EpochRow::from_row(row).map_err(sql)?.record()
 }
 
 /// The local number of that id.

@@ -27,7 +27,6 @@ mod rows;
 mod runs;
 mod schema;
 mod slices;
-mod sync_store;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -60,3 +59,5 @@ impl SqliteStore {
         self.readers.begin().await.map_err(sql)
     }
 }
+
+crate::sync_store::sync_store!(SqliteStore);

@@ -2,16 +2,16 @@
 
 use domain::ConnectionId;
 use domain::storage::{Lease, NewRun, OpenRun, Result, RunEnd, RunId, RunRecord};
-use domain::sync::{Arrivals, RunTotals, Slice, SyncMode, Window};
+use domain::sync::{RunTotals, Slice, SyncMode};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 use uuid::Uuid;
 
-use super::errors::{corrupt, not_found, sql};
-use super::values::{get, instant, instant_or_none, limit as rows, micros, signed, unsigned};
+use super::errors::{not_found, sql};
+use super::values::{limit as rows, micros, signed};
 use super::{SqliteStore, leases, slices};
-use crate::run_rows::{end_of, id_at, superseded};
+use crate::run_rows::{RecordRow, RunRow, id_at, superseded};
 
 /// Runs with the state of their slices: an ended run has its own, an open one that of `slices`.
 const RECORDS: &str = "SELECT r.*,
@@ -85,20 +85,9 @@ impl SqliteStore {
         else {
             return Ok(None);
         };
-        let (pending, done) = slices::left(&mut tx, get(&row, "number")?).await?;
-        Ok(Some(OpenRun {
-            id: RunId(get(&row, "id")?),
-            run: NewRun {
-                mode: decode_mode(&row)?,
-                window: decode_window(&row)?,
-                arrivals: decode_arrivals(&row)?,
-                started_at: instant(get(&row, "started_at")?)?,
-                slices: Vec::new(),
-            },
-            pending,
-            done,
-            totals: decode_totals(&row)?,
-        }))
+        let run = RunRow::from_row(&row).map_err(sql)?;
+        let (pending, done) = slices::left(&mut tx, run.number).await?;
+        run.open(pending, done).map(Some)
     }
 
     pub(super) async fn replace_slice(
@@ -284,53 +273,5 @@ pub(super) async fn add_totals(
 }
 
 fn decode(row: &SqliteRow) -> Result<RunRecord> {
-    let ended_at = instant_or_none(get(row, "ended_at")?)?;
-    let reason: Option<String> = get(row, "failure_reason")?;
-    let message: Option<String> = get(row, "failure_message")?;
-    let count = |column| get::<i64>(row, column).map(|count| usize::try_from(count).unwrap_or(0));
-    Ok(RunRecord {
-        id: RunId(get(row, "id")?),
-        mode: decode_mode(row)?,
-        window: decode_window(row)?,
-        started_at: instant(get(row, "started_at")?)?,
-        ended_at,
-        end: ended_at.map(|_| end_of(reason, message)),
-        totals: decode_totals(row)?,
-        slices: (count("done_slices")?, count("planned_slices")?),
-        progress: get(row, "part")?,
-    })
-}
-
-fn decode_mode(row: &SqliteRow) -> Result<SyncMode> {
-    get::<&str>(row, "mode")?.parse().map_err(corrupt)
-}
-
-fn decode_window(row: &SqliteRow) -> Result<Window> {
-    Ok(Window {
-        from: instant(get(row, "window_from")?)?,
-        to: instant(get(row, "window_to")?)?,
-    })
-}
-
-fn decode_arrivals(row: &SqliteRow) -> Result<Option<Arrivals>> {
-    let from = instant_or_none(get(row, "arrivals_from")?)?;
-    let since = instant_or_none(get(row, "arrivals_since")?)?;
-    Ok(from
-        .zip(since)
-        .map(|(from, since)| Arrivals { from, since }))
-}
-
-fn decode_totals(row: &SqliteRow) -> Result<RunTotals> {
-    let count = |column| get::<i64>(row, column).map(unsigned);
-    Ok(RunTotals {
-        events_read: count("events_read")?,
-        events_stored: count("events_stored")?,
-        events_updated: count("events_updated")?,
-        duplicates: count("duplicates")?,
-        late_events: count("late_events")?,
-        events_removed: count("events_removed")?,
-        requests: count("requests")?,
-        bytes_received: count("bytes_received")?,
-        bytes_read: count("bytes_read")?,
-    })
+    RecordRow::from_row(row).map_err(sql)?.record()
 }

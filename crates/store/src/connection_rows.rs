@@ -1,0 +1,92 @@
+//! Connections, epochs and verdicts as rows, in every store alike: what their columns say.
+
+use domain::ApiHost;
+use domain::connection::{ConnectionId, Epoch, ProjectId};
+use domain::storage::{ConnectionRecord, DayVerdict, EpochRecord, Result};
+use uuid::Uuid;
+
+use crate::failures::corrupt;
+use crate::values::{day, from_json, instant, instant_or_none, unsigned};
+
+/// The columns of a connection.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ConnectionRow {
+    desired: String,
+    target: Uuid,
+    serving: Uuid,
+    summary: Option<String>,
+    failure: Option<String>,
+    deleted_at: Option<i64>,
+}
+
+/// The columns of an epoch.
+#[derive(sqlx::FromRow)]
+pub(crate) struct EpochRow {
+    id: Uuid,
+    host: String,
+    project_id: i64,
+    time_zone: Option<String>,
+    mapping: Option<String>,
+    mapping_revision: i64,
+    change_seq: i64,
+    backfilled_at: Option<i64>,
+    persons_read_at: Option<i64>,
+}
+
+/// The columns of a day's verdict.
+#[derive(sqlx::FromRow)]
+pub(crate) struct VerdictRow {
+    day: i64,
+    remote: i64,
+    local: i64,
+    verdict: String,
+    repulls: i64,
+    counted_at: i64,
+}
+
+impl ConnectionRow {
+    /// What they say.
+    pub(crate) fn record(self) -> Result<ConnectionRecord> {
+        Ok(ConnectionRecord {
+            desired: from_json(&self.desired)?,
+            target: ConnectionId(self.target),
+            serving: ConnectionId(self.serving),
+            check: self.summary.as_deref().map(from_json).transpose()?,
+            failure: self.failure.as_deref().map(from_json).transpose()?,
+            deleted_at: instant_or_none(self.deleted_at)?,
+        })
+    }
+}
+
+impl EpochRow {
+    /// What they say.
+    pub(crate) fn record(self) -> Result<EpochRecord> {
+        Ok(EpochRecord {
+            id: ConnectionId(self.id),
+            epoch: Epoch {
+                host: ApiHost::parse(&self.host).map_err(corrupt)?,
+                project_id: ProjectId::try_from(self.project_id).map_err(corrupt)?,
+            },
+            time_zone: self.time_zone,
+            mapping: self.mapping.as_deref().map(from_json).transpose()?,
+            mapping_revision: self.mapping_revision,
+            change_seq: self.change_seq,
+            backfilled_at: instant_or_none(self.backfilled_at)?,
+            persons_read_at: instant_or_none(self.persons_read_at)?,
+        })
+    }
+}
+
+impl VerdictRow {
+    /// What they say.
+    pub(crate) fn verdict(self) -> Result<DayVerdict> {
+        Ok(DayVerdict {
+            day: day(self.day)?,
+            remote: unsigned(self.remote),
+            local: unsigned(self.local),
+            verdict: self.verdict.parse().map_err(corrupt)?,
+            repulls: u32::try_from(self.repulls).map_err(corrupt)?,
+            counted_at: instant(self.counted_at)?,
+        })
+    }
+}
