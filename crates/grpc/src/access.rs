@@ -1,8 +1,10 @@
 //! Who may be read: a connection that lives, on a plan that admits PostHog.
 
-use domain::ConnectionName;
 use domain::plan::PlanStanding;
 use domain::storage::{ConnectionRecord, ConnectionStore, EpochRecord};
+use domain::{ConnectionName, day};
+use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::errors::ApiError;
 
@@ -27,6 +29,17 @@ impl Readable {
             .ok_or_else(|| ApiError::NotSynced {
                 name: self.name.clone(),
             })
+    }
+
+    /// The day that it is there.
+    ///
+    /// # Errors
+    /// As [`Readable::time_zone`].
+    pub(crate) fn today(&self) -> Result<Date, ApiError> {
+        let zone = day::time_zone(self.time_zone()?).map_err(|error| ApiError::Internal {
+            detail: error.to_string(),
+        })?;
+        Ok(day::day_of(Timestamp::now(), &zone))
     }
 }
 

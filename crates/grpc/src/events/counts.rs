@@ -38,6 +38,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         request.page_size = 0;
 
         let readable = self.reads.open(&name).await?;
+        let days = days.as_of(readable.today()?)?;
         let time_zone = readable.time_zone()?.to_owned();
         let scope = Scope::page("ListDailyEventCounts", &request, Some(&readable.epoch));
         let after: Option<CountKey> = self.reads.cursor(&scope, &token).await?;

@@ -1,9 +1,10 @@
 //! GetFunnel: events by day and stage, from PostHog where it feeds the stage.
 
+use domain::Mapping;
 use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, Feed, checkout_feed, funnel};
 use domain::storage::EpochRecord;
-use domain::{Mapping, day};
-use jiff::{Span, Timestamp};
+use jiff::Span;
+use jiff::civil::Date;
 
 use super::EventServer;
 use crate::answer;
@@ -18,10 +19,11 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         request: v1::GetFunnelRequest,
     ) -> Result<v1::GetFunnelResponse, ApiError> {
         let name = check_connection("parent", &request.parent)?;
-        let range = check_days(request.start_date, request.end_date)?;
+        let days = check_days(request.start_date, request.end_date)?;
 
         let readable = self.reads.open(&name).await?;
-        let time_zone = readable.time_zone()?.to_owned();
+        let today = readable.today()?;
+        let range = days.as_of(today)?;
         let epoch = &readable.epoch;
         let mapping = epoch.mapping.as_ref().ok_or(ApiError::NotSynced { name })?;
         let counts = self
@@ -29,7 +31,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             .store
             .daily_stage_counts(epoch.id, range.from, range.to)
             .await?;
-        let checkout = self.checkout(epoch, mapping, &time_zone).await?;
+        let checkout = self.checkout(epoch, mapping, today).await?;
         let days = std::iter::successors(Some(range.from), |day| day.tomorrow().ok())
             .take_while(|day| *day < range.to);
         let verdicts = self.day_verdicts(epoch, range.from, range.to).await?;
@@ -38,7 +40,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         Ok(v1::GetFunnelResponse {
             stages,
             days,
-            time_zone,
+            time_zone: readable.time_zone()?.to_owned(),
         })
     }
 
@@ -47,12 +49,9 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         &self,
         epoch: &EpochRecord,
         mapping: &Mapping,
-        time_zone: &str,
+        today: Date,
     ) -> Result<Feed, ApiError> {
-        let zone = day::time_zone(time_zone).map_err(|error| ApiError::Internal {
-            detail: error.to_string(),
-        })?;
-        let after_today = day::day_of(Timestamp::now(), &zone).saturating_add(Span::new().days(1));
+        let after_today = today.saturating_add(Span::new().days(1));
         let from = after_today.saturating_sub(Span::new().days(CHECKOUT_LOOK_BACK_DAYS));
         let recent = self
             .reads

@@ -1,7 +1,9 @@
 //! GetFunnel: numbers where PostHog feeds a stage, and none where Shopify does.
 
+use domain::day::day_of;
 use grpc::proto::v1;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::shop::{self, SHOP, Server, event};
 
@@ -95,5 +97,44 @@ async fn a_stage_that_nothing_is_mapped_to_says_so_and_has_no_number() {
     assert_eq!(
         funnel.stages[1].flags().collect::<Vec<_>>(),
         [v1::StageFlag::NotMapped]
+    );
+}
+
+#[tokio::test]
+async fn without_dates_the_last_thirty_days_are_answered_today_included() {
+    let store = shop::store();
+    let first_of_march: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let today = || day_of(Timestamp::now(), &TimeZone::UTC);
+    let before = today();
+    let now = Timestamp::now().as_second() - first_of_march.as_second();
+    store.state().put(shop::rows(), event(1, "seen", now));
+    let server = Server::start(store).await;
+    let parent = SHOP.to_owned();
+    let request = v1::GetFunnelRequest {
+        parent: parent.clone(),
+        ..Default::default()
+    };
+    let funnel = server.events().get_funnel(request).await.unwrap();
+    let days = funnel.into_inner().days;
+    assert_eq!(days.len(), 30);
+    let seen = days.iter().filter_map(|day| day.stages[0].event_count);
+    assert_eq!(seen.sum::<u64>(), 1);
+    let last = days[29].day.unwrap();
+    let last = (last.year, last.month, last.day);
+    // Midnight may have come in between.
+    let may_be =
+        [before, today()].map(|day| (day.year().into(), day.month().into(), day.day().into()));
+    assert!(may_be.contains(&last), "{last:?}");
+
+    let request = v1::ListDailyEventCountsRequest {
+        parent,
+        ..Default::default()
+    };
+    let counts = server.events().list_daily_event_counts(request).await;
+    let counts = counts.unwrap().into_inner().daily_event_counts;
+    assert_eq!(counts.len(), 1);
+    assert_eq!(
+        (counts[0].event.as_str(), counts[0].event_count),
+        ("seen", 1)
     );
 }
