@@ -25,11 +25,28 @@ use crate::instant::{bound, day_bound};
 /// The most `$pageview` URLs that one look for product pages returns.
 pub(crate) const MAX_PRODUCT_URLS: usize = 1_000;
 
+/// What PostHog's query log and our own call a query. Each has its texts in [`all_texts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[cfg_attr(test, derive(strum::EnumIter))]
+#[strum(serialize_all = "snake_case")]
+pub(crate) enum QueryName {
+    LatestEvent,
+    KnownEvents,
+    ProductPageUrls,
+    CountCells,
+    Recount,
+    UuidsOfDay,
+    PersonsOf,
+    PersonOverrides,
+    PersonMappings,
+    Page,
+}
+
 /// One query as it is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Query {
-    /// What PostHog's query log and our own call it.
-    pub(crate) name: &'static str,
+    /// What it is called.
+    pub(crate) name: QueryName,
     /// The HogQL text.
     pub(crate) text: String,
     /// What its placeholders are bound to.
@@ -41,8 +58,13 @@ pub(crate) struct Query {
 }
 
 impl Query {
+    /// Its name, as a text.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name.into()
+    }
+
     fn new(
-        name: &'static str,
+        name: QueryName,
         columns: &[&str],
         limit: usize,
         text: String,
@@ -65,7 +87,7 @@ impl Query {
 /// at the newest days, as long as the range is small; so the caller widens it step by step.
 pub(crate) fn latest_event(from: Timestamp, until: Timestamp) -> Query {
     Query::new(
-        "latest_event",
+        QueryName::LatestEvent,
         &["event", "timestamp"],
         1,
         "select event, timestamp from events \
@@ -92,7 +114,7 @@ pub(crate) fn known_events(
     let mut values = vec![("from", bound(from).into()), ("to", bound(to).into())];
     values.extend(after.map(|after| ("after", after.into())));
     Query::new(
-        "known_events",
+        QueryName::KnownEvents,
         &["event", "row_count"],
         limit,
         format!(
@@ -109,7 +131,7 @@ pub(crate) fn known_events(
 /// filter by them, so callers ask it rarely and over a short range.
 pub(crate) fn product_page_urls(from: Timestamp, to: Timestamp) -> Query {
     Query::new(
-        "product_page_urls",
+        QueryName::ProductPageUrls,
         &["url", "row_count"],
         MAX_PRODUCT_URLS,
         format!(
@@ -168,7 +190,7 @@ pub(crate) fn count_cells(
     }
     values.push(("from", from.into()));
     Query::new(
-        "count_cells",
+        QueryName::CountCells,
         &["utc_day", "event", "row_count"],
         limit,
         format!(
@@ -186,7 +208,7 @@ pub(crate) fn count_cells(
 /// query's rows, one a uuid, stay in PostHog.
 pub(crate) fn recount(from: Date, to: Date) -> Query {
     Query::new(
-        "recount",
+        QueryName::Recount,
         &["utc_day", "event_count"],
         MAX_ROWS,
         format!(
@@ -228,7 +250,7 @@ pub(crate) fn uuids_of_day(day: Date, after: Option<Uuid>, limit: usize) -> Quer
     ];
     values.extend(after.map(|after| ("after", after.to_string().into())));
     Query::new(
-        "uuids_of_day",
+        QueryName::UuidsOfDay,
         &["uuid_text"],
         limit,
         format!(
@@ -255,7 +277,7 @@ const MAPPING_COLUMNS: [&str; 2] = ["distinct_id", "person_id"];
 /// The persons of given distinct ids. PostHog itself binds arrays to `in` this way.
 pub(crate) fn persons_of(distinct_ids: &[String]) -> Query {
     Query::new(
-        "persons_of",
+        QueryName::PersonsOf,
         &MAPPING_COLUMNS,
         MAX_ROWS,
         format!(
@@ -270,7 +292,7 @@ pub(crate) fn persons_of(distinct_ids: &[String]) -> Query {
 /// a list of what moved of late, never a log.
 pub(crate) fn person_overrides(after: &str, limit: usize) -> Query {
     mappings(
-        "person_overrides",
+        QueryName::PersonOverrides,
         "person_distinct_id_overrides",
         after,
         limit,
@@ -279,11 +301,16 @@ pub(crate) fn person_overrides(after: &str, limit: usize) -> Query {
 
 /// All ids with their persons. The table has no time column, so it can only be read whole.
 pub(crate) fn person_mappings(after: &str, limit: usize) -> Query {
-    mappings("person_mappings", "person_distinct_ids", after, limit)
+    mappings(
+        QueryName::PersonMappings,
+        "person_distinct_ids",
+        after,
+        limit,
+    )
 }
 
 /// Keyset by distinct id; nothing sorts before the empty text, and no id is empty.
-fn mappings(name: &'static str, table: &str, after: &str, limit: usize) -> Query {
+fn mappings(name: QueryName, table: &str, after: &str, limit: usize) -> Query {
     Query::new(
         name,
         &MAPPING_COLUMNS,
@@ -328,7 +355,7 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
     queries.extend(example_pages(window));
     queries
         .into_iter()
-        .map(|query| (query.name.to_owned(), query.text, query.values))
+        .map(|query| (query.name().to_owned(), query.text, query.values))
         .collect()
 }
 
@@ -382,4 +409,20 @@ fn example_pages(window: Window) -> Vec<Query> {
         }
     }
     pages
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_texts_has_some_of_every_query() {
+        let texts = all_texts();
+        for query in QueryName::iter() {
+            let name: &str = query.into();
+            assert!(texts.iter().any(|(listed, ..)| listed == name), "{name}");
+        }
+    }
 }

@@ -77,12 +77,12 @@ impl Request {
                 "modifiers": { "convertToProjectTimezone": false },
             },
             "refresh": "force_blocking",
-            "name": format!("ordinary_posthog_{}", query.name),
+            "name": format!("ordinary_posthog_{}", query.name()),
         });
         Self {
             path: format!("/api/projects/{project}/query/"),
             body: Some(Bytes::from(body.to_string())),
-            name: query.name,
+            name: query.name(),
             subject: Subject::Query(project),
         }
     }

@@ -173,7 +173,7 @@ where
     P: Fn(&mut Row<'_>) -> Result<T, String> + Send + 'static,
 {
     let (sender, pipe) = Pipe::new();
-    let (name, columns, limit) = (query.name, query.columns.clone(), query.limit);
+    let (name, columns, limit) = (query.name(), query.columns.clone(), query.limit);
     let parsing = tokio::task::spawn_blocking(move || {
         read_rows(name, BufReader::new(pipe), &columns, limit, parse)
     });

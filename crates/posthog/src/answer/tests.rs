@@ -40,6 +40,7 @@ fn a_missing_renamed_or_reordered_column_is_an_error() {
     for given in [
         r#"["event"]"#,
         r#"["event","rows"]"#,
+        r#"["event","row_count","secret"]"#,
         r#"["row_count","event"]"#,
     ] {
         let body = format!(r#"{{"columns":{given},"results":[]}}"#);

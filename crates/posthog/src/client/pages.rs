@@ -36,7 +36,7 @@ impl Client {
             return Ok(EventPage { events, more: None });
         }
         cut_at_whole_key(events).ok_or_else(|| Error::Malformed {
-            request: query.name.to_owned(),
+            request: query.name().to_owned(),
             reason: format!(
                 "{} rows share one uuid and timestamp, so no next page can be asked for",
                 query.limit

@@ -4,7 +4,7 @@ use domain::event::AUTOCAPTURE_EVENTS;
 use domain::sync::{Slice, SliceCursor, SliceEvents};
 use serde_json::{Value, json};
 
-use super::{IdColumns, Query};
+use super::{IdColumns, Query, QueryName};
 use crate::instant::bound;
 
 /// `(expression, column)` of what every slice reads, in the order that [`crate::row`] expects.
@@ -63,7 +63,7 @@ pub(crate) fn page(
     }
     let (conditions, values) = conditions(slice, after);
     Query {
-        name: "page",
+        name: QueryName::Page,
         text: format!(
             "select {} from events where {} order by timestamp, toString(uuid) limit {limit}",
             select.join(", "),
