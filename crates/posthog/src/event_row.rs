@@ -54,9 +54,9 @@ pub(crate) fn read(
         alias: row.optional_text()?,
         product_id: row.optional_text()?,
         sku: row.optional_text()?,
-        price: row.optional_text()?,
+        price: figure(row.optional_text()?),
         currency: row.optional_text()?,
-        quantity: row.optional_text()?,
+        quantity: figure(row.optional_text()?),
         cart_id: row.optional_text()?,
         id_properties: BTreeMap::new(),
     };
@@ -69,6 +69,11 @@ pub(crate) fn read(
         }
     }
     Ok(event)
+}
+
+/// NaN and infinities are absent, as PostHog's own renderer has them; as texts they come through.
+fn figure(text: Option<String>) -> Option<String> {
+    text.filter(|text| text.parse().map_or(true, f64::is_finite))
 }
 
 #[cfg(test)]

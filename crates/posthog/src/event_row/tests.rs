@@ -137,3 +137,19 @@ fn a_number_where_a_text_is_expected_is_its_digits() {
         );
     }
 }
+
+#[test]
+fn a_figure_that_is_no_number_of_any_size_is_absent() -> Result<(), Error> {
+    for (given, kept) in [
+        ("nan", None),
+        ("NaN", None),
+        ("-inf", None),
+        ("Infinity", None),
+        ("19,90 €", Some("19,90 €")),
+        ("19.90", Some("19.90")),
+    ] {
+        let event = read_with("price", json!(given))?;
+        assert_eq!(event.price.as_deref(), kept, "{given}");
+    }
+    Ok(())
+}
