@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod answers;
 mod check;
 mod demo;
 mod interruption;

@@ -13,6 +13,13 @@ pub(crate) fn write_rows(out: &mut Vec<u8>, set: &ResultSet, fault: Option<&Faul
         .columns
         .iter()
         .position(|name| objects && name == "properties");
+    let written = match fault {
+        Some(Fault::Column { name, json }) => {
+            let at = set.columns.iter().position(|column| column == name);
+            at.map(|at| (at, json.as_bytes()))
+        }
+        _ => None,
+    };
     let short = usize::from(matches!(fault, Some(Fault::ShortRows)));
     let copies = if matches!(fault, Some(Fault::DuplicateRows)) {
         2
@@ -36,6 +43,9 @@ pub(crate) fn write_rows(out: &mut Vec<u8>, set: &ResultSet, fault: Option<&Faul
         {
             separate(out, &mut first);
             match value {
+                _ if written.is_some_and(|(column, _)| column == at) => {
+                    out.extend_from_slice(written.map_or(b"", |(_, json)| json));
+                }
                 Value::Str(text) if object_at == Some(at) => out.extend_from_slice(text.as_bytes()),
                 value => write_value(out, value),
             }

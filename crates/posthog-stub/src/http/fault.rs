@@ -95,6 +95,14 @@ pub enum Fault {
     ShortRows,
     /// A column named `properties` holds objects instead of JSON text (query only).
     ObjectProperties,
+    /// One column holds the same in every row, written as it stands, be it JSON or not (query only).
+    /// Answers without that column stay as they are.
+    Column {
+        /// The column's name.
+        name: String,
+        /// What is written in place of its values.
+        json: String,
+    },
     /// Every row comes twice (query only).
     DuplicateRows,
     /// 200 whose `error` is set and whose `results` are null (query only).

@@ -46,6 +46,7 @@ pub(crate) fn instead(fault: &Fault) -> Option<Answer> {
         | Fault::WrongColumns
         | Fault::ShortRows
         | Fault::ObjectProperties
+        | Fault::Column { .. }
         | Fault::DuplicateRows => None,
     }
 }
