@@ -7,6 +7,8 @@ use k8s_openapi::api::core::v1::{Affinity, ConfigMapKeySelector, LocalObjectRefe
 use k8s_openapi::api::core::v1::{ResourceRequirements, SecretKeySelector, Toleration};
 use serde::Deserialize;
 
+use crate::leader::LeaseTiming;
+
 /// How the operator was installed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -110,6 +112,8 @@ pub struct Intervals {
     pub forget_patience: Duration,
     /// From one comparison of the store with the cluster to the next.
     pub sweep: Duration,
+    /// How long leadership lasts.
+    pub lease: LeaseTiming,
 }
 
 impl Default for Intervals {
@@ -122,6 +126,7 @@ impl Default for Intervals {
             store_patience: Duration::from_secs(5),
             forget_patience: Duration::from_secs(60),
             sweep: Duration::from_secs(60),
+            lease: LeaseTiming::default(),
         }
     }
 }

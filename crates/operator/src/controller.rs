@@ -26,8 +26,10 @@ use crate::disconnect;
 use crate::error::Error;
 use crate::events::Events;
 use crate::jobs::{self, Jobs, RunJob};
+use crate::measured::measured;
 use crate::namespaces::{self, Namespaces, Workspace};
-use crate::reconcile::{error_policy, reconcile};
+use crate::readiness::Readiness;
+use crate::reconcile::error_policy;
 
 /// Asks for connections to be reconciled.
 pub(crate) type Wake = mpsc::UnboundedSender<ObjectRef<Guarded>>;
@@ -37,7 +39,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
     let (reader, writer) = reflector::store::<Guarded>();
     let (wake, woken) = mpsc::unbounded_channel();
     let ctx = Arc::new(Context {
-        events: Events::new(parts.client.clone(), &parts.config),
+        events: Events::new(parts.client.clone(), &parts.config, parts.metrics.clone()),
         config: parts.config,
         client: parts.client,
         store: parts.store,
@@ -51,6 +53,10 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
     });
     // They end with this function, also when it is dropped.
     let mut beside = JoinSet::new();
+    ctx.metrics
+        .may_reconcile(ctx.config.max_concurrent_reconciles);
+    ctx.metrics.watch(reader.clone());
+    beside.spawn(tell_when_listed(reader.clone(), parts.readiness));
     beside.spawn(watch_namespaces(Arc::clone(&ctx)));
     beside.spawn(watch_jobs(Arc::clone(&ctx)));
     beside.spawn(disconnect::sweeper::sweep_forever(Arc::clone(&ctx)));
@@ -67,7 +73,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
                 .with_config(Config::default().concurrency(ctx.config.max_concurrent_reconciles.max(1)))
                 .reconcile_on(UnboundedReceiverStream::new(woken))
                 .graceful_shutdown_on(cancel.clone().cancelled_owned())
-                .run(reconcile, error_policy, Arc::clone(&ctx))
+                .run(measured, error_policy, Arc::clone(&ctx))
                 .for_each(|outcome| {
                     log(outcome);
                     std::future::ready(())
@@ -76,7 +82,18 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
         }
     }
     beside.shutdown().await;
+    ctx.events.drained().await;
     Ok(())
+}
+
+async fn tell_when_listed(connections: reflector::Store<Guarded>, readiness: Readiness) {
+    if connections.wait_until_ready().await.is_ok() {
+        tracing::info!(
+            connections = connections.len(),
+            "Every connection is listed; reconciling."
+        );
+        readiness.has_listed();
+    }
 }
 
 /// Decisions without the Jobs and plan labels that exist would be wrong.

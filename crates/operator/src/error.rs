@@ -13,6 +13,9 @@ pub enum Error {
         /// What it said.
         source: Box<kube::Error>,
     },
+    /// Another replica leads, or may lead by now: whoever goes on would work beside it.
+    #[error("leadership is lost: another replica goes on")]
+    LeadershipLost,
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -15,10 +15,13 @@ mod error;
 mod events;
 mod identity;
 mod jobs;
+mod leader;
 mod malformed;
+mod measured;
 mod metrics;
 mod namespaces;
 mod patch;
+mod readiness;
 mod reconcile;
 mod update_status;
 mod validate;
@@ -29,12 +32,16 @@ use std::sync::Arc;
 use domain::storage::Store;
 use tokio_util::sync::CancellationToken;
 
+use self::leader::Election;
+
 pub use self::annotations::{FIELD_MANAGER, FINALIZER, labels};
 pub use self::config::{DatabaseSecret, Intervals, JobConfig, OperatorConfig};
 pub use self::disconnect::release::{release_finalizers, stop_operator};
 pub use self::error::Error;
 pub use self::events::{Event, Events};
-pub use self::metrics::Metrics;
+pub use self::leader::{LEASE, LeaseTiming};
+pub use self::metrics::{CountRequests, Metrics};
+pub use self::readiness::Readiness;
 
 /// What an operator works with.
 pub struct Parts {
@@ -48,12 +55,19 @@ pub struct Parts {
     pub http: posthog::Http,
     /// What it counts, registered by [`Metrics::register`].
     pub metrics: Metrics,
+    /// Where it tells how far it is.
+    pub readiness: Readiness,
 }
 
-/// Reconciles every connection of the cluster until `cancel`; then lets reconciliations under way end.
+/// Reconciles every connection of the cluster once this replica leads, until `cancel`; then lets
+/// reconciliations under way end and another replica lead.
 ///
 /// # Errors
-/// [`Error`] when the watches cannot be set up.
+/// [`Error::LeadershipLost`] when another replica may lead by now: the process ends, and starts anew as a
+/// standby. Other [`Error`]s when the watches cannot be set up.
 pub async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), Error> {
-    controller::run(parts, cancel).await
+    let election = Election::new(parts.client.clone(), &parts.config, parts.metrics.clone());
+    let readiness = parts.readiness.clone();
+    let work = |tenure| controller::run(parts, tenure);
+    Box::pin(election.lead(&readiness, &cancel, work)).await
 }

@@ -14,7 +14,6 @@ pub(crate) async fn reconcile(
     connection: Arc<Guarded>,
     ctx: Arc<Context>,
 ) -> Result<Action, Error> {
-    let _measured = ctx.metrics.reconciling();
     // Before all else: one that cannot be read can still go.
     if connection.meta().deletion_timestamp.is_some() {
         return disconnect::disconnect(&ctx, connection.meta()).await;
@@ -36,11 +35,6 @@ pub(crate) async fn reconcile(
 }
 
 /// When to try again after an error.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that kube calls"
-)]
-pub(crate) fn error_policy(_: Arc<Guarded>, error: &Error, ctx: Arc<Context>) -> Action {
-    ctx.metrics.reconcile_failed(error);
+pub(crate) fn error_policy(_: Arc<Guarded>, _: &Error, _: Arc<Context>) -> Action {
     Action::requeue(std::time::Duration::from_secs(5))
 }

@@ -47,7 +47,7 @@ pub(crate) async fn disconnect(ctx: &Context, seen: &ObjectMeta) -> Result<Actio
         let outcome = forget_key::forget_key(ctx, &identity, &going).await?;
         if let Some(event) = report::event(name, &outcome) {
             let about = going.object_ref(&loose::resource());
-            ctx.events.publish_about(&about, &event).await;
+            ctx.events.publish_about(&about, &event);
         }
     }
     identity::remove_finalizer(&ctx.client, &going.metadata).await?;

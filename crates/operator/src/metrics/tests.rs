@@ -1,0 +1,194 @@
+use std::convert::Infallible;
+
+use crd::PostHogConnection;
+use http::{Request, Response};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::runtime::{reflector, watcher};
+use serde_json::json;
+use tower::{Layer, ServiceExt, service_fn};
+
+use super::*;
+use crate::error::Error;
+
+fn text(registry: &Registry) -> String {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    text
+}
+
+#[track_caller]
+fn says(registry: &Registry, line: &str) {
+    let text = text(registry);
+    assert!(text.lines().any(|one| one == line), "no {line}\n{text}");
+}
+
+fn metrics() -> (Registry, Metrics) {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    (registry, metrics)
+}
+
+#[test]
+fn every_known_series_is_there_before_anything_happens() {
+    let (registry, _) = metrics();
+    for line in [
+        r#"controller_runtime_reconcile_total{controller="posthogconnection",result="success"} 0"#,
+        r#"controller_runtime_reconcile_total{controller="posthogconnection",result="error"} 0"#,
+        r#"controller_runtime_reconcile_errors_total{controller="posthogconnection"} 0"#,
+        r#"controller_runtime_reconcile_time_seconds_count{controller="posthogconnection"} 0"#,
+        r#"controller_runtime_active_workers{controller="posthogconnection"} 0"#,
+        r#"workqueue_retries_total{name="posthogconnection"} 0"#,
+        r#"leader_election_master_status{name="ordinary-posthog-operator"} 0"#,
+        r#"ordinary_posthog_checks_total{outcome="complete"} 0"#,
+        r#"ordinary_posthog_runs_total{kind="backfill",outcome="complete"} 0"#,
+        r#"ordinary_posthog_kubernetes_events_total{outcome="published"} 0"#,
+        r#"ordinary_posthog_connections{ready="True"} 0"#,
+        "ordinary_posthog_sync_lag_seconds_max 0.0",
+    ] {
+        says(&registry, line);
+    }
+}
+
+#[test]
+fn a_reconciliation_is_measured_however_it_ends() {
+    let (registry, metrics) = metrics();
+    let one = metrics.begin_reconcile();
+    says(
+        &registry,
+        r#"controller_runtime_active_workers{controller="posthogconnection"} 1"#,
+    );
+    one.ended(&Ok(Action::await_change()));
+    drop(one);
+    metrics
+        .begin_reconcile()
+        .ended(&Err(Error::Incomplete("name")));
+    // Dropped in the middle, as a panic or the end of the process drops it.
+    drop(metrics.begin_reconcile());
+    for line in [
+        r#"controller_runtime_reconcile_total{controller="posthogconnection",result="success"} 1"#,
+        r#"controller_runtime_reconcile_total{controller="posthogconnection",result="error"} 1"#,
+        r#"controller_runtime_reconcile_errors_total{controller="posthogconnection"} 1"#,
+        r#"ordinary_posthog_reconcile_failures_total{controller="posthogconnection",reason="Incomplete"} 1"#,
+        r#"controller_runtime_reconcile_time_seconds_count{controller="posthogconnection"} 3"#,
+        r#"controller_runtime_active_workers{controller="posthogconnection"} 0"#,
+    ] {
+        says(&registry, line);
+    }
+}
+
+#[test]
+fn the_leader_is_told_from_the_others_until_it_leads_no_more() {
+    let (registry, metrics) = metrics();
+    let leading = metrics.leading();
+    says(
+        &registry,
+        r#"leader_election_master_status{name="ordinary-posthog-operator"} 1"#,
+    );
+    drop(leading);
+    says(
+        &registry,
+        r#"leader_election_master_status{name="ordinary-posthog-operator"} 0"#,
+    );
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_answer() {
+    let (registry, metrics) = metrics();
+    let server = service_fn(async |request: Request<()>| {
+        let status = if request.uri() == "/gone" { 404 } else { 200 };
+        Ok::<_, Infallible>(Response::builder().status(status).body(()).unwrap())
+    });
+    let counted = metrics.layer("api:443".to_owned()).layer(server);
+    for path in ["/", "/", "/gone"] {
+        let request = Request::get(path).body(()).unwrap();
+        counted.clone().oneshot(request).await.unwrap();
+    }
+    let failing = service_fn(async |_: Request<()>| Err::<Response<()>, _>("no route"));
+    let failing = metrics.layer("api:443".to_owned()).layer(failing);
+    let request = Request::patch("/").body(()).unwrap();
+    failing.oneshot(request).await.unwrap_err();
+    for line in [
+        r#"rest_client_requests_total{code="200",method="GET",host="api:443"} 2"#,
+        r#"rest_client_requests_total{code="404",method="GET",host="api:443"} 1"#,
+        r#"rest_client_requests_total{code="<error>",method="PATCH",host="api:443"} 1"#,
+    ] {
+        says(&registry, line);
+    }
+}
+
+#[test]
+fn runs_add_up_over_connections() {
+    let (registry, metrics) = metrics();
+    let totals = RunTotals {
+        events_stored: 40,
+        late_events: 2,
+        ..RunTotals::default()
+    };
+    metrics.run_ended("refresh", "complete", &totals);
+    metrics.run_ended("refresh", "complete", &totals);
+    metrics.run_ended("backfill", "Throttled", &RunTotals::default());
+    metrics.checked("InvalidApiKey");
+    for line in [
+        r#"ordinary_posthog_runs_total{kind="refresh",outcome="complete"} 2"#,
+        r#"ordinary_posthog_runs_total{kind="backfill",outcome="Throttled"} 1"#,
+        r#"ordinary_posthog_checks_total{outcome="InvalidApiKey"} 1"#,
+        "ordinary_posthog_events_stored_total 80",
+        "ordinary_posthog_late_events_total 4",
+    ] {
+        says(&registry, line);
+    }
+}
+
+#[test]
+fn connections_are_counted_by_their_status_and_the_longest_lag_is_told() {
+    let (registry, metrics) = metrics();
+    let (reader, mut writer) = reflector::store::<Guarded>();
+    metrics.watch(reader);
+    let hour_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).to_string();
+    let object = |name: &str, suspend: bool, status: serde_json::Value| {
+        let object = json!({
+            "apiVersion": crd::API_VERSION, "kind": crd::KIND,
+            "metadata": {"name": name, "namespace": "acme"},
+            "spec": {
+                "host": "https://eu.posthog.com", "projectId": 7, "suspend": suspend,
+                "apiKeySecretRef": {"name": "posthog"},
+            },
+            "status": status,
+        });
+        serde_json::from_value::<DeserializeGuard<PostHogConnection>>(object).unwrap()
+    };
+    let synced = json!({"startTime": hour_ago, "completionTime": hour_ago,
+        "events": 1, "duplicates": 0, "lateEvents": 0});
+    let long_ago = "2020-01-01T00:00:00Z";
+    let paused = json!({"startTime": long_ago, "completionTime": long_ago,
+        "events": 1, "duplicates": 0, "lateEvents": 0});
+    let ready = json!([{"type": "Ready", "status": "True", "reason": "AsDesired",
+        "message": "", "lastTransitionTime": hour_ago}]);
+    for one in [
+        object(
+            "ready",
+            false,
+            json!({"conditions": ready, "lastSync": synced}),
+        ),
+        object(
+            "paused",
+            true,
+            json!({"conditions": ready, "lastSync": paused}),
+        ),
+        object("new", false, json!({})),
+    ] {
+        writer.apply_watcher_event(&watcher::Event::Apply(one));
+    }
+    says(&registry, r#"ordinary_posthog_connections{ready="True"} 2"#);
+    says(
+        &registry,
+        r#"ordinary_posthog_connections{ready="Unknown"} 1"#,
+    );
+    let text = text(&registry);
+    let lag = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ordinary_posthog_sync_lag_seconds_max "));
+    let lag: f64 = lag.unwrap().parse().unwrap();
+    assert!((3600.0..3700.0).contains(&lag), "{lag}");
+}
