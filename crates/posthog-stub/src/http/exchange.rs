@@ -40,7 +40,8 @@ pub(crate) async fn handle(
     };
     let request = Request::new(head.method, &head.uri, head.headers, &bytes);
     let endpoint = request.route.endpoint();
-    let fault = server.faults.take(endpoint);
+    let name = request.body_text("/name");
+    let fault = server.faults.take(endpoint, name.as_deref());
     let ticket = server.log.push(entry(&request, fault.clone()));
     if server.closed.load(Ordering::Acquire) || fault == Some(Fault::Reset) {
         cut.now();

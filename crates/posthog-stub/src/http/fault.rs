@@ -11,6 +11,8 @@ pub enum Endpoint {
     Any,
     /// `POST /api/projects/:id/query/`.
     Query,
+    /// The same, with a query that gives itself this name. Only for faults.
+    Named(&'static str),
     /// `GET /api/projects/:id/`.
     Project,
     /// `GET /api/personal_api_keys/@current/`.
@@ -178,13 +180,17 @@ impl Faults {
             .push_back(entry);
     }
 
-    pub(crate) fn take(&self, endpoint: Endpoint) -> Option<Fault> {
+    /// The fault of a request to `endpoint`, whose query has this name.
+    pub(crate) fn take(&self, endpoint: Endpoint, name: Option<&str>) -> Option<Fault> {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = None;
         for entry in script.iter_mut() {
-            if entry.endpoint != Endpoint::Any && entry.endpoint != endpoint
-                || entry.left == Some(0)
-            {
+            let is_meant = match entry.endpoint {
+                Endpoint::Any => true,
+                Endpoint::Named(wanted) => endpoint == Endpoint::Query && name == Some(wanted),
+                wanted => wanted == endpoint,
+            };
+            if !is_meant || entry.left == Some(0) {
                 continue;
             }
             if entry.skip > 0 {
