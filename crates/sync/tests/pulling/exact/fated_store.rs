@@ -18,7 +18,7 @@ use domain::storage::{
     DesiredConnection, EpochRecord, EventDefinition, EventFilter, EventKey, EventReader, EventRow,
     Grant, IdentityReader, IdentityWriter, Lease, LinkKey, NewRun, OpenRun, Page, PageOutcome,
     PersonChange, PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord, Store,
-    SyncStore,
+    StoreError, SyncStore,
 };
 use domain::sync::{RunTotals, Slice, SyncMode};
 use domain::{ConnectionId, ConnectionName, Mapping};
@@ -88,18 +88,22 @@ impl FatedStore {
         pending().await
     }
 
-    /// What the dead ask for is never answered.
-    async fn read<T>(&self, work: impl Future<Output = T> + Send) -> T {
+    /// Tasks that outlive their process, as none does in life, get nothing done any more.
+    fn check_alive(&self) -> Result<()> {
         if self.is_dead.load(Ordering::SeqCst) {
-            return pending().await;
+            let detail = "the process is dead".to_owned();
+            return Err(StoreError::Unavailable { detail });
         }
+        Ok(())
+    }
+
+    async fn read<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.check_alive()?;
         work.await
     }
 
-    async fn write<T>(&self, work: impl Future<Output = T> + Send) -> T {
-        if self.is_dead.load(Ordering::SeqCst) {
-            return pending().await;
-        }
+    async fn write<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.check_alive()?;
         if self.writes.fetch_add(1, Ordering::SeqCst) != self.at {
             return work.await;
         }
@@ -113,7 +117,7 @@ impl FatedStore {
                 self.die().await
             }
             Fate::DiesAfter => {
-                work.await;
+                work.await?;
                 self.die().await
             }
         }

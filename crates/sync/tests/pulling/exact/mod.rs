@@ -4,7 +4,7 @@
 //! `EXACTNESS_CASES` is the number of stories told to each store.
 
 mod database;
-mod fated_store;
+pub(crate) mod fated_store;
 mod follower;
 mod posthog;
 mod site;
@@ -13,13 +13,17 @@ mod truth;
 
 use std::cell::Cell;
 
+use domain::sync::SyncMode;
 use jiff::SignedDuration;
+use posthog_stub::{Limits, TooMuch};
 use proptest::test_runner::{Config, TestRunner};
 
 use self::database::Database;
+use self::fated_store::Fate;
 use self::follower::Follower;
+use self::posthog::{Happening, Taken};
 use self::site::{Site, tolerate};
-use self::story::{Step, Story, any_story};
+use self::story::{Attempt, Step, Story, Then, any_story};
 
 /// How many stories, unless the environment says so: of half a second each in a SQLite file, and
 /// of two and a half in PostgreSQL, whose server is asked over a socket.
@@ -85,6 +89,107 @@ fn tell_stories(database: &Database, usual: u32) {
             panic!("{failure}");
         }
     });
+}
+
+/// What happens before a backfill, before a refresh three hours later, and before two of the next day:
+/// by the last one a deletion is certain.
+fn acts() -> [(SyncMode, i64, Vec<Happening>); 4] {
+    let arrival = |name, visitor, ago, count, taken| Happening::Arrival {
+        name,
+        visitor,
+        ago,
+        count,
+        taken,
+    };
+    let beginning = (0..14)
+        .map(|nth| arrival(nth % 7, nth % 6, 60 + nth as i64 * 1500, 2, Taken::AtOnce))
+        .collect();
+    let between = vec![
+        arrival(0, 1, 20, 3, Taken::MinutesAgo(0)),
+        arrival(3, 6, 4000, 2, Taken::MinutesAgo(90)),
+        Happening::Resent {
+            nth: 5,
+            name: 2,
+            visitor: 3,
+            moved: -300,
+            tied: false,
+        },
+        Happening::Deleted { nth: 9 },
+        Happening::Merged { from: 1, into: 4 },
+    ];
+    [
+        (SyncMode::Backfill, 0, beginning),
+        (SyncMode::Refresh, 3, between),
+        (SyncMode::Refresh, 24, Vec::new()),
+        (SyncMode::Refresh, 1, Vec::new()),
+    ]
+}
+
+/// Lets every run die at its first write, others at their second, and so on until none has a further
+/// one.
+async fn die_at_every_write(database: &Database) {
+    let fates: &[&[Fate]] = if std::env::var_os("EXACTNESS_CASES").is_some() {
+        &[&[Fate::DiesBefore], &[Fate::DiesAfter]]
+    } else {
+        // In turn, to save time: the one is told of a write, the other of the next.
+        &[&[Fate::DiesBefore, Fate::DiesAfter]]
+    };
+    for (round, fates) in fates.iter().enumerate() {
+        for at in 0.. {
+            let fate = fates[at % fates.len()];
+            let name = format!("shop-{round}-{at}");
+            if !die_at(database, &name, at, fate).await {
+                assert!(at > 20, "no run has more than {at} writes");
+                break;
+            }
+        }
+    }
+}
+
+/// Whether any died.
+async fn die_at(database: &Database, name: &str, at: usize, fate: Fate) -> bool {
+    let mut site = Site::open(database, name, 9).await;
+    let mut follower = Follower::default();
+    let mut has_died = false;
+    site.limit(Limits {
+        too_much: Some(TooMuch {
+            span: None,
+            rows: Some(12),
+            status: 504,
+        }),
+        ..Limits::default()
+    });
+    for (mode, hours, act) in acts() {
+        site.pass(SignedDuration::from_hours(hours));
+        site.happen(&act);
+        let attempt = Attempt {
+            at,
+            then: Then::Fate(fate),
+            ..Attempt::calm(mode)
+        };
+        match site.attempt(&attempt).await {
+            Some(outcome) => assert!(outcome.is_ok(), "{outcome:?}"),
+            None => has_died = true,
+        }
+        let (store, id) = site.observed();
+        follower.catch_up(store, id).await;
+    }
+    site.come_to_rest().await;
+    site.assert_exact().await;
+    let truth = site.truth();
+    let (store, id) = site.observed();
+    assert_eq!(follower.catch_up(store, id).await, &truth, "{name}");
+    has_died
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_dies_at_any_write_to_sqlite_is_completed_by_the_next() {
+    die_at_every_write(&Database::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_dies_at_any_write_to_postgresql_is_completed_by_the_next() {
+    die_at_every_write(&Database::postgres("deaths")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
