@@ -120,6 +120,17 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_names_years_or_no_time_at_all_is_not_kept_to() {
+        let pause = |seconds| {
+            let retry_after = Some(Duration::from_secs(seconds));
+            let class = Class::Throttled;
+            Setback { class, retry_after }.pause(1)
+        };
+        assert_eq!(pause(u64::MAX), 2 * HOUR);
+        assert_eq!(pause(0), SECOND);
+    }
+
+    #[test]
     fn pauses_never_shrink_and_never_overflow() {
         for class in [
             Class::NeedsPerson,

@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use domain::identity::{Evidence, IdentityKey};
 use domain::sync::SyncMode;
 use jiff::SignedDuration;
-use posthog_stub::{Event, Project};
+use posthog_stub::{Endpoint, Event, Fault, Project};
 use uuid::Uuid;
 
-use crate::oracle::project;
+use crate::oracle::{assert_exact, project};
 use crate::shop::{NOW, PROJECT, Shop, at, days};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -115,4 +115,33 @@ async fn a_project_without_persons_is_no_trouble() {
     shop.pass(HOUR);
     shop.run(SyncMode::Refresh).await.unwrap();
     assert!(known(&shop).await.is_empty());
+}
+
+#[tokio::test]
+async fn persons_too_heavy_to_read_stop_no_run_and_are_read_once_they_fit() {
+    let shop = Shop::open(project(5, 200, at(NOW), days(30))).await;
+    let whole = Endpoint::Named("ordinary_posthog_person_mappings");
+    let some = Endpoint::Named("ordinary_posthog_persons_of");
+    shop.stub.faults().always(whole, Fault::Timeout);
+    shop.stub.faults().always(some, Fault::OutOfMemory);
+    let summary = shop.run(SyncMode::Backfill).await.unwrap();
+    assert_exact(&shop, summary.from, summary.to).await;
+    assert!(known(&shop).await.is_empty());
+    shop.edit(|project| {
+        project.capture(Event::new("$pageview", "brand-new", at(NOW) + HOUR / 2));
+    });
+    shop.pass(HOUR);
+    let summary = shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(summary.mode, SyncMode::Refresh);
+    assert!(
+        shop.rows()
+            .await
+            .iter()
+            .any(|row| row.distinct_id == "brand-new")
+    );
+
+    shop.stub.faults().clear();
+    shop.pass(HOUR);
+    shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(known(&shop).await, real(&shop));
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use domain::storage::{DayVerdict, Verdict};
 use domain::sync::SyncMode;
 use jiff::SignedDuration;
@@ -247,4 +249,144 @@ async fn old_days_are_all_counted_within_thirty_days() {
         refresh_after(&shop, HOUR).await;
     }
     assert!(!holds(&shop, gone).await);
+}
+
+/// The query for a day's uuids and the one for its counts, as PostHog's log names them.
+const UUIDS: Endpoint = Endpoint::Named("ordinary_posthog_uuids_of_day");
+const RECOUNT: Endpoint = Endpoint::Named("ordinary_posthog_recount");
+
+#[tokio::test]
+async fn a_read_of_fewer_uuids_than_were_counted_removes_nothing() {
+    let shop = pulled().await;
+    let first = delete_one(&shop);
+    refresh_after(&shop, days(1)).await;
+    // The answer is whole, and yet not the one that was counted: another event goes just then.
+    shop.stub
+        .faults()
+        .push(UUIDS, Fault::Delay(Duration::from_millis(400)));
+    shop.pass(HOUR);
+    let (_, second) = tokio::join!(shop.run(SyncMode::Refresh), async {
+        let asked = |shop: &Shop| {
+            let name = Some("ordinary_posthog_uuids_of_day");
+            let mut requests = shop.stub.requests().into_iter();
+            requests.any(|request| request.name.as_deref() == name)
+        };
+        while !asked(&shop) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        delete_one(&shop)
+    });
+    assert!(holds(&shop, first).await && holds(&shop, second).await);
+    assert_eq!(verdict(&shop).await.verdict, Verdict::Pending);
+    refresh_after(&shop, HOUR).await;
+    assert!(holds(&shop, first).await, "its count is a new one");
+    refresh_after(&shop, HOUR).await;
+    assert!(!holds(&shop, first).await && !holds(&shop, second).await);
+}
+
+#[tokio::test]
+async fn a_recount_that_broke_off_judges_no_day() {
+    let shop = pulled().await;
+    let gone = delete_one(&shop);
+    let before = verdict(&shop).await;
+    for fault in [
+        Fault::Truncated { bytes: 150 },
+        Fault::ShortRows,
+        Fault::ErrorInBody,
+    ] {
+        shop.stub.faults().always(RECOUNT, fault);
+        refresh_after(&shop, days(1)).await;
+        assert_eq!(verdict(&shop).await, before);
+        shop.stub.faults().clear();
+    }
+    assert!(holds(&shop, gone).await);
+}
+
+#[tokio::test]
+async fn one_day_too_heavy_to_count_does_not_keep_the_others_from_being_counted() {
+    let mut project = steady();
+    for second in 0..100 {
+        let stamp = at("2026-03-05T12:00:00Z") + SignedDuration::from_secs(second);
+        project.capture(Event::new("$pageview", "visitor", stamp));
+    }
+    let shop = Shop::open(project).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    let gone = delete_one(&shop);
+    // More than any day has, but for the heavy one.
+    shop.stub.set_limits(posthog_stub::Limits {
+        too_much: Some(posthog_stub::TooMuch {
+            span: None,
+            rows: Some(60),
+            status: 504,
+        }),
+        ..Default::default()
+    });
+    refresh_after(&shop, days(1)).await;
+    assert_eq!(verdict(&shop).await.verdict, Verdict::Pending);
+    refresh_after(&shop, HOUR).await;
+    assert!(!holds(&shop, gone).await);
+    let heavy = date(2026, 3, 5);
+    let next = heavy.tomorrow().unwrap();
+    let known = shop.store.verdicts(shop.id(), heavy, next).await.unwrap();
+    assert!(
+        known[0].counted_at < at(NOW) + days(1),
+        "it was not counted"
+    );
+}
+
+#[tokio::test]
+async fn an_event_sent_again_on_the_next_day_is_counted_once() {
+    let shop = pulled().await;
+    let (uuid, stamp) = (Uuid::from_u128(0xdef), at("2026-03-12T20:00:00Z"));
+    shop.edit(|project| {
+        let arrived = at(NOW) - HOUR;
+        for later in [SignedDuration::ZERO, HOUR * 8] {
+            let row = Event::new("$pageview", "visitor", stamp + later).uuid(uuid);
+            project.capture(row.created_at(arrived + later / 60));
+        }
+    });
+    let both = |shop: &Shop| {
+        shop.edit(|project| {
+            let rows = project.events().iter().filter(|row| row.uuid == uuid);
+            rows.count()
+        })
+    };
+    assert_eq!(
+        both(&shop),
+        2,
+        "a plain count of each day's uuids has it twice"
+    );
+    refresh_after(&shop, days(1)).await;
+    let kept = shop.rows().await.into_iter().find(|row| row.uuid == uuid);
+    assert_eq!(kept.unwrap().timestamp, stamp + HOUR * 8);
+    let end = DAY.saturating_add(jiff::ToSpan::days(2));
+    let verdicts = shop.store.verdicts(shop.id(), DAY, end).await.unwrap();
+    let [first, second] = verdicts.as_slice() else {
+        panic!("{verdicts:?}");
+    };
+    for day in [first, second] {
+        assert_eq!(
+            (day.verdict, day.repulls),
+            (Verdict::Verified, 0),
+            "{day:?}"
+        );
+        assert_eq!(day.counted_at, at(NOW) + days(1));
+    }
+}
+
+#[tokio::test]
+async fn a_days_uuids_are_compared_whole_however_many_answers_they_take() {
+    let mut shop = pulled().await;
+    shop.page_rows = Some(2);
+    let gone = delete_one(&shop);
+    let before = shop.rows().await.len();
+    refresh_after(&shop, days(1)).await;
+    refresh_after(&shop, HOUR).await;
+    assert!(!holds(&shop, gone).await);
+    let late = shop.edit(|project| {
+        let since = at(NOW);
+        let rows = project.events().iter().filter(|row| row.timestamp >= since);
+        rows.count()
+    });
+    assert_eq!(shop.rows().await.len(), before - 1 + late);
 }

@@ -2,12 +2,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::ConnectionName;
+use domain::storage::{BudgetLimits, Grant, Store};
 use domain::sync::SyncMode;
 use jiff::SignedDuration;
-use posthog_stub::Event;
+use posthog_stub::{Endpoint, Event, Fault};
 use sync::progress::{Progress, Update};
 use sync::{RunSummary, Scheduled, Scheduler, SchedulerConfig};
 
+use crate::exact::fated_store::{Fate, FatedStore};
 use crate::oracle::{assert_exact, project};
 use crate::shop::{KEY, NOW, Shop, at, days, key, patient};
 
@@ -46,8 +48,12 @@ impl Told {
 }
 
 fn scheduler(shop: &Shop, told: &Arc<Told>) -> Scheduler {
+    scheduler_on(shop, Arc::clone(&shop.store), told)
+}
+
+fn scheduler_on(shop: &Shop, store: Arc<dyn Store>, told: &Arc<Told>) -> Scheduler {
     Scheduler::new(SchedulerConfig {
-        store: Arc::clone(&shop.store),
+        store,
         http: shop.http.clone(),
         clock: shop.clock.clone(),
         progress: Arc::clone(told) as Arc<dyn Progress>,
@@ -200,4 +206,63 @@ async fn a_connection_that_is_no_longer_wanted_stops_being_read_and_keeps_its_ro
     let record = shop.store.connection(name).await.unwrap().unwrap();
     assert!(record.deleted_at.is_some());
     assert!(!shop.rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_that_goes_just_when_its_own_task_writes_it_down_stays_gone() {
+    let shop = Shop::open(project(1, 30, at(NOW), days(30))).await;
+    let told = Arc::new(Told::default());
+    // The task's first write is that the connection lives; there it stands still.
+    let store = FatedStore::new(Arc::clone(&shop.store), 0, Fate::GoesOn);
+    let mut kept = scheduler_on(&shop, store.clone(), &told);
+    kept.set(vec![scheduled(&shop)]).await.unwrap();
+    store.stands().await;
+    let name = &shop.settings.desired.name;
+    let (gone, ()) = tokio::join!(kept.set(Vec::new()), async {
+        while is_living(&shop).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        store.go_on();
+    });
+    gone.unwrap();
+    assert!(!is_living(&shop).await, "its own task revived {name}");
+    kept.drain().await;
+    assert!(!is_living(&shop).await);
+}
+
+async fn is_living(shop: &Shop) -> bool {
+    let name = &shop.settings.desired.name;
+    let record = shop.store.connection(name).await.unwrap().unwrap();
+    record.deleted_at.is_none()
+}
+
+#[tokio::test]
+async fn a_time_to_come_back_that_is_years_away_is_kept_to_for_two_hours() {
+    let shop = Shop::open(project(1, 30, at(NOW), days(30))).await;
+    let told = Arc::new(Told::default());
+    let years = Fault::Budget {
+        retry_after: 20 * 365 * 24 * 3600,
+    };
+    shop.stub.faults().push(Endpoint::Query, years);
+    let mut kept = scheduler(&shop, &told);
+    kept.set(vec![scheduled(&shop)]).await.unwrap();
+    until("the failure", || !told.failures().is_empty()).await;
+    kept.drain().await;
+    let (reason, retry_at) = told.failures().remove(0);
+    assert_eq!(reason, "Throttled");
+    let two_hours = SignedDuration::from_hours(2);
+    assert_eq!(retry_at.unwrap().duration_since(at(NOW)), two_hours);
+
+    // The pause that processes share is one of real time.
+    let key = &shop.settings.desired.epoch;
+    let limits = BudgetLimits::PUBLISHED;
+    let ttl = Duration::from_secs(60);
+    let now = jiff::Timestamp::now();
+    let Grant::Wait(wait) = shop.store.take(key, limits, now, ttl).await.unwrap() else {
+        panic!("nobody waits");
+    };
+    assert!(wait > Duration::from_secs(7100) && wait <= Duration::from_secs(7200));
+    let after = now + two_hours;
+    let grant = shop.store.take(key, limits, after, ttl).await.unwrap();
+    assert!(matches!(grant, Grant::Granted { .. }), "{grant:?}");
 }
