@@ -31,7 +31,7 @@ enum Stop {
     Kill,
 }
 
-async fn lifelike_shop() -> StubHandle {
+pub(crate) async fn lifelike_shop() -> StubHandle {
     let stub = shop::posthog(shop::lifelike_project(EVENTS)).await;
     stub.set_limits(Limits {
         latency: LATENCY,
@@ -117,8 +117,9 @@ async fn finished(home: &Home, file: &Path) -> Running {
     up
 }
 
+/// Fails when a backfill was begun again instead of gone on with.
 #[track_caller]
-fn assert_resumed(stored: &Stored) {
+pub(crate) fn assert_resumed(stored: &Stored) {
     let backfills = stored
         .runs
         .iter()

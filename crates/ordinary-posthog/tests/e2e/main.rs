@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod interruption;
 mod job;
+mod kills;
 mod purge;
 mod serve;
 mod stores;

@@ -14,12 +14,12 @@ use crate::support::home::Home;
 use crate::support::program::Program;
 
 /// The PostgreSQL server of this process.
-fn server() -> &'static Server {
+pub(crate) fn server() -> &'static Server {
     Server::shared().unwrap()
 }
 
 /// The name of a new database without tables.
-fn database() -> String {
+pub(crate) fn database() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("e2e_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     server().create_database(&name, "template0").unwrap();
@@ -27,7 +27,7 @@ fn database() -> String {
 }
 
 /// A backfill into this database, which is named where its password is in no list of processes.
-fn backfill(home: &Home, document: &Path, url: &str) -> Program {
+pub(crate) fn backfill(home: &Home, document: &Path, url: &str) -> Program {
     home.program(&["sync", "--mode", "backfill"])
         .variable("ORDINARY_POSTHOG_DATABASE_URL", url)
         .reaching_loopback()
