@@ -4,9 +4,12 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use domain::event::EventName;
+use domain::sync::{Arrivals, SliceCursor, SliceEvents, SlicePart};
 use posthog::queries::all_texts;
 use serde_json::json;
 use support::*;
+use uuid::Uuid;
 
 /// The names within braces.
 fn placeholders(text: &str) -> BTreeSet<&str> {
@@ -49,5 +52,79 @@ async fn every_text_is_answered_by_the_stand_in() -> TestResult {
         let status = answer.status().as_u16();
         assert_eq!(status, 200, "{name}: {} {text}", answer.text().await?);
     }
+    Ok(())
+}
+
+/// A text without what settings vary: its limit, and which identity properties it reads.
+fn shape(text: &str) -> String {
+    let text = text.rsplit_once(" limit ").map_or(text, |(text, _)| text);
+    let rows = " from events where ";
+    let ids = text.split_once(", toString(properties.`");
+    match ids.and_then(|(before, ids)| Some((before, ids.split_once(rows)?.1))) {
+        Some((before, conditions)) => format!("{before}{rows}{conditions}"),
+        None => text.to_owned(),
+    }
+}
+
+/// The contract test holds the list against PostHog; what it is worth hangs on this.
+#[tokio::test]
+async fn the_list_has_every_text_that_the_client_sends_and_no_other() -> TestResult {
+    let names = ["$pageview", "$rageclick", "cart"];
+    let events = names.map(|name| [event(name, "a", 0), event(name, "b", 1)]);
+    let stub = start("Europe/Berlin", events.concat()).await?;
+    // Answers of two rows have to be read on from.
+    let client = client(&stub)?.with_page_rows(2);
+    let (from, to) = (day().from, day().to);
+    client.latest_event(noon()).await?;
+    client.known_events(from, to).await?;
+    client.product_page_paths(from, to).await?;
+    client.persons_of(&["a".to_owned()]).await?;
+    client.person_overrides(None).await?;
+    client.person_mappings(None).await?;
+    let today = jiff::civil::date(2026, 1, 1);
+    client.recount(today, today.tomorrow()?).await?;
+    let uuids = client.uuids_of_day(today, None).await?;
+    client.uuids_of_day(today, uuids.next).await?;
+    let late = Arrivals {
+        from: at(-86_400),
+        since: at(-3600),
+    };
+    for arrivals in [None, Some(late)] {
+        client.count_cells(day(), arrivals).await?;
+    }
+    let after = SliceCursor {
+        timestamp: noon(),
+        uuid: Uuid::nil(),
+    };
+    for events in [
+        SliceEvents::AllButAutocapture,
+        SliceEvents::Autocapture,
+        SliceEvents::Named(vec![EventName::from("cart")]),
+        SliceEvents::NamedAutocapture(EventName::from("$rageclick")),
+    ] {
+        for arrived_since in [None, Some(from)] {
+            for part in [None, Some(SlicePart { index: 0, of: 2 })] {
+                let mut slice = slice(day(), events.clone());
+                (slice.arrived_since, slice.part) = (arrived_since, part);
+                client.page(&slice, None).await?;
+                client.page(&slice, Some(after)).await?;
+            }
+        }
+    }
+    let sent: BTreeSet<_> = stub
+        .requests()
+        .into_iter()
+        .filter_map(|request| Some((request.name?, shape(&request.query?))))
+        .collect();
+    let listed: BTreeSet<_> = all_texts()
+        .into_iter()
+        .map(|(name, text, _)| (format!("ordinary_posthog_{name}"), shape(&text)))
+        .collect();
+    let missing: Vec<_> = sent.difference(&listed).collect();
+    let idle: Vec<_> = listed.difference(&sent).collect();
+    assert!(
+        missing.is_empty() && idle.is_empty(),
+        "not listed: {missing:#?}\nnever sent: {idle:#?}"
+    );
     Ok(())
 }
