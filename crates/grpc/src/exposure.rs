@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use secrecy::{ExposeSecret, SecretString};
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use crate::server::ServeError;
 
@@ -19,6 +19,17 @@ pub struct MutualTls {
 }
 
 impl MutualTls {
+    /// Whether a server could show them.
+    ///
+    /// # Errors
+    /// [`ServeError::Tls`] when they are no certificates, or the key is not the certificate's own.
+    pub fn check(&self) -> Result<(), ServeError> {
+        match Server::builder().tls_config(self.config()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ServeError::Tls(error)),
+        }
+    }
+
     pub(crate) fn config(&self) -> ServerTlsConfig {
         ServerTlsConfig::new()
             .identity(Identity::from_pem(

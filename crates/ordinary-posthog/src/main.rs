@@ -2,6 +2,7 @@
 //! One binary for every role; see [`cli`] for the commands.
 
 mod admin;
+mod certificates;
 mod cli;
 mod commands;
 mod connections;

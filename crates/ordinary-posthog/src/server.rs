@@ -7,10 +7,11 @@ use domain::storage::Store;
 use grpc::{GrpcMetrics, MutualTls, ServeConfig, ServeError};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin;
+use crate::certificates::Certificates;
 use crate::exit::{Exit, Failure};
 use crate::settings::ListenSettings;
 
@@ -48,7 +49,11 @@ pub(crate) async fn start(
     mut metrics: Registry,
     shutdown: CancellationToken,
 ) -> Result<Running, Failure> {
-    let tls = mutual_tls(settings)?;
+    let certificates = Certificates::of(settings);
+    let tls = match &certificates {
+        Some(files) => Some(files.read()?),
+        None => None,
+    };
     let wanted = settings.grpc_addr;
     let listener = TcpListener::bind(wanted).await.map_err(|error| {
         Failure::new(
@@ -58,17 +63,17 @@ pub(crate) async fn start(
     })?;
     let grpc = listener.local_addr().unwrap_or(wanted);
     grpc::check_exposure(grpc, tls.as_ref()).map_err(failure)?;
-    let config = ServeConfig {
-        listener,
-        tls,
-        shutdown: shutdown.clone(),
+    let servers = Servers {
         store: Arc::clone(&store),
-        metrics: Some(GrpcMetrics::register(&mut metrics)),
-        settings: grpc::Settings::default(),
+        metrics: GrpcMetrics::register(&mut metrics),
+        shutdown: shutdown.clone(),
     };
     let admin = admin::start(settings.admin_addr, store, metrics, shutdown.clone()).await?;
     let task = tokio::spawn(async move {
-        let ended = grpc::serve(config).await;
+        let ended = match certificates.zip(tls) {
+            Some((files, tls)) => servers.follow(listener, &files, tls).await,
+            None => servers.serve(listener, None, shutdown.clone()).await,
+        };
         // A server that broke takes the program with it instead of leaving it deaf.
         shutdown.cancel();
         ended
@@ -77,27 +82,61 @@ pub(crate) async fn start(
     Ok(Running { grpc, task })
 }
 
-fn mutual_tls(settings: &ListenSettings) -> Result<Option<MutualTls>, Failure> {
-    let (Some(cert), Some(key), Some(client_ca)) = (
-        &settings.grpc_tls_cert,
-        &settings.grpc_tls_key,
-        &settings.grpc_tls_client_ca,
-    ) else {
-        return Ok(None);
-    };
-    let read = |path: &std::path::Path, flag: &str| {
-        std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(
-                Exit::Configuration,
-                format!("{flag} {} cannot be read: {error}.", path.display()),
-            )
+/// Makes gRPC servers that differ in their certificates alone.
+struct Servers {
+    store: Arc<dyn Store>,
+    metrics: GrpcMetrics,
+    shutdown: CancellationToken,
+}
+
+impl Servers {
+    /// One server, until `shutdown`.
+    fn serve(
+        &self,
+        listener: TcpListener,
+        tls: Option<MutualTls>,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = Result<(), ServeError>> + use<> {
+        grpc::serve(ServeConfig {
+            listener,
+            tls,
+            shutdown,
+            store: Arc::clone(&self.store),
+            metrics: Some(self.metrics.clone()),
+            settings: grpc::Settings::default(),
         })
-    };
-    Ok(Some(MutualTls {
-        certificate: read(cert, "--grpc-tls-cert")?,
-        key: read(key, "--grpc-tls-key")?.into(),
-        client_ca: read(client_ca, "--grpc-tls-client-ca")?,
-    }))
+    }
+
+    /// A server, and another on the same address whenever the certificates are renewed. The one
+    /// before drains meanwhile: its calls end, its streams with UNAVAILABLE and a resume token.
+    async fn follow(
+        &self,
+        listener: TcpListener,
+        files: &Certificates,
+        mut tls: MutualTls,
+    ) -> Result<(), ServeError> {
+        let listener = listener.into_std().map_err(ServeError::Listener)?;
+        let mut servers = JoinSet::new();
+        loop {
+            let current = self.shutdown.child_token();
+            let copy = listener.try_clone().and_then(TcpListener::from_std);
+            let copy = copy.map_err(ServeError::Listener)?;
+            servers.spawn(self.serve(copy, Some(tls.clone()), current.clone()));
+            tls = loop {
+                tokio::select! {
+                    renewed = files.renewed(&tls) => break renewed,
+                    ended = servers.join_next() => match ended {
+                        Some(Ok(Ok(()))) => {}
+                        Some(Ok(Err(error))) => return Err(error),
+                        Some(Err(broken)) => std::panic::resume_unwind(broken.into_panic()),
+                        None => return Ok(()),
+                    },
+                }
+            };
+            tracing::info!("The certificates for gRPC were renewed and are in use now.");
+            current.cancel();
+        }
+    }
 }
 
 fn failure(error: ServeError) -> Failure {
