@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, crds, demo, purge, serve, sync, up};
+use crate::commands::{check, crds, demo, probe, purge, serve, sync, up};
 use crate::settings::LogSettings;
 use crate::{logging, terminal};
 
@@ -28,6 +28,8 @@ enum Command {
     Crds(crds::Args),
     /// Show the whole product on a made-up shop: needs no PostHog, no key and no file.
     Demo(demo::Args),
+    /// Ask a running gRPC server for its health and its first connection.
+    Probe(probe::Args),
     /// Serve gRPC alone, on an existing store.
     Serve(serve::Args),
     /// Remove what is stored of a deleted connection whose grace period is over.
@@ -45,6 +47,7 @@ impl Cli {
             Command::Check(args) => args.run().await,
             Command::Crds(args) => args.run(),
             Command::Demo(args) => args.run().await,
+            Command::Probe(args) => args.run().await,
             Command::Purge(args) => args.run().await,
             Command::Serve(args) => args.run().await,
             Command::Sync(args) => args.run().await,
