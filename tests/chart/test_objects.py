@@ -56,6 +56,7 @@ def test_the_values_for_jobs_reach_the_operator(helm):
         *PRODUCTION,
         "operator.maxConcurrentSyncs=7",
         "operator.forgetSecrets=false",
+        "operator.connectionSelector=shard=a",
         "posthog.regionProbe=false",
         "posthog.allowInsecureHosts={a.example,10.0.0.1}",
         "posthog.caBundle.existingConfigMap=company-ca",
@@ -66,11 +67,13 @@ def test_the_values_for_jobs_reach_the_operator(helm):
         "jobs.nodeSelector.pool=batch",
         "jobs.tolerations[0].key=batch",
         "jobs.priorityClassName=low",
+        "jobs.podSecurityContext.runAsNonRoot=true",
         "commonLabels.owner=us",
         "image.tag=9.9",
     ).operator_config()
     assert config["namespace"] == NAMESPACE
     assert config["maxConcurrentSyncs"] == 7
+    assert config["connectionSelector"] == "shard=a"
     assert (config["mayForgetSecrets"], config["regionProbe"]) == (False, False)
     assert config["allowInsecureHosts"] == ["a.example", "10.0.0.1"]
     job = config["job"]
@@ -82,7 +85,18 @@ def test_the_values_for_jobs_reach_the_operator(helm):
     assert job["nodeSelector"] == {"pool": "batch"}
     assert job["tolerations"] == [{"key": "batch"}]
     assert job["priorityClassName"] == "low"
+    assert job["podSecurityContext"] == {"runAsNonRoot": True}
     assert job["serviceAccountName"] == "ordinary-posthog-sync"
+
+
+def test_more_authorities_are_mounted_and_named(helm):
+    rendered = helm.template(*PRODUCTION, "posthog.caBundle.existingConfigMap=company-ca", "posthog.caBundle.key=root.pem")
+    assert environment(rendered, "Deployment", "-operator")["ORDINARY_POSTHOG_CA_BUNDLE"] == "/run/ordinary-posthog/ca/ca.pem"
+    for name in ("-operator", "-grpc"):
+        pod = rendered.one("Deployment", name)["spec"]["template"]["spec"]
+        [volume] = [volume for volume in pod["volumes"] if volume["name"] == "ca"]
+        assert volume["configMap"] == {"name": "company-ca", "items": [{"key": "root.pem", "path": "ca.pem"}]}
+        assert {"name": "ca", "mountPath": "/run/ordinary-posthog/ca", "readOnly": True} in pod["containers"][0]["volumeMounts"]
 
 
 def test_a_change_of_the_operators_file_restarts_it(helm):

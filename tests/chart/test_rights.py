@@ -65,7 +65,7 @@ def test_nobody_may_look_around_among_secrets(helm, everything):
 
 
 def test_the_right_to_forget_a_key_is_granted_by_a_value_alone(helm):
-    assert rules(helm.template(*PRODUCTION), "ClusterRole", "-operator")["secrets"] == {"get", "patch"}
+    assert rules(helm.template(*PRODUCTION), "ClusterRole", "-operator")["secrets"] == {"get", "patch", "delete"}
     withheld = helm.template(*PRODUCTION, "operator.forgetSecrets=false")
     assert rules(withheld, "ClusterRole", "-operator")["secrets"] == {"get"}
     assert withheld.operator_config()["mayForgetSecrets"] is False

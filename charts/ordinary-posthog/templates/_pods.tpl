@@ -111,18 +111,18 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end -}}
 
-{{/* The bundle of authorities as a volume, where there is one. */}}
+{{/* The bundle of authorities as a volume, where there is one. The operator mounts it at the same place in Jobs. */}}
 {{- define "ordinary-posthog.caVolume" -}}
 {{- with .Values.posthog.caBundle.existingConfigMap }}
 - name: ca
   configMap:
     name: {{ . }}
-    items: [{key: {{ $.Values.posthog.caBundle.key | quote }}, path: ca.crt}]
+    items: [{key: {{ $.Values.posthog.caBundle.key | quote }}, path: ca.pem}]
 {{- end }}
 {{- end -}}
 
 {{- define "ordinary-posthog.caMount" -}}
 {{- if .Values.posthog.caBundle.existingConfigMap }}
-- {name: ca, mountPath: /etc/ordinary-posthog/ca, readOnly: true}
+- {name: ca, mountPath: /run/ordinary-posthog/ca, readOnly: true}
 {{- end }}
 {{- end -}}

@@ -17,6 +17,7 @@
   "refreshDeadlineSeconds" (int64 $jobs.refreshDeadlineSeconds)
   "ttlSeconds" (int64 $jobs.ttlSeconds)
 -}}
+{{- with $jobs.podSecurityContext }}{{- $_ := set $job "podSecurityContext" . }}{{- end -}}
 {{- with $jobs.affinity }}{{- $_ := set $job "affinity" . }}{{- end -}}
 {{- with $jobs.priorityClassName }}{{- $_ := set $job "priorityClassName" . }}{{- end -}}
 {{- with .Values.posthog.caBundle.existingConfigMap }}
@@ -27,6 +28,9 @@ maxConcurrentSyncs: {{ .Values.operator.maxConcurrentSyncs }}
 mayForgetSecrets: {{ .Values.operator.forgetSecrets }}
 regionProbe: {{ .Values.posthog.regionProbe }}
 allowInsecureHosts: {{ toJson .Values.posthog.allowInsecureHosts }}
+{{- with .Values.operator.connectionSelector }}
+connectionSelector: {{ . | quote }}
+{{- end }}
 job:
   {{- toYaml $job | nindent 2 }}
 {{- end -}}
