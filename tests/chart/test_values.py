@@ -1,5 +1,6 @@
 """Values: what is taken, what is refused, and with which sentence."""
 
+import re
 import shutil
 
 import pytest
@@ -121,3 +122,17 @@ def test_an_umbrella_chart_may_leave_it_out(helm, umbrella):
 
 def test_a_typo_below_an_umbrella_chart_is_refused(helm, umbrella):
     assert "databse" in helm.refusal(f"{CHART.name}.databse.existingSecret=x", chart=umbrella)
+
+
+def test_the_charts_page_tells_of_values_that_there_are():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    rows = [line.split("|")[1:4] for line in (CHART / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert len(rows) > 10
+    for names, default, meaning in rows:
+        [name] = re.findall("`(.*?)`", names)
+        for path in [name, *re.findall(r"`((?:jobs|image)\.\w+)`", meaning)]:
+            value = values
+            for part in path.split("."):
+                value = value[part]
+            if path == name and default.strip():
+                assert yaml.safe_load(default.strip().strip("`")) == value, path
