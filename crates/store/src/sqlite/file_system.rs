@@ -7,14 +7,13 @@ use std::path::Path;
 /// out is taken for local.
 #[cfg(target_os = "linux")]
 pub(super) fn on_network(folder: &Path) -> Option<&'static str> {
-    let found = rustix::fs::statfs(folder).ok()?;
-    // The kernel's type is signed on some architectures; the magic numbers are 32 bits wide.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::unnecessary_cast
-    )]
-    network_name(found.f_type as u32)
+    match magic(folder)? {
+        FUSE => {
+            let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+            fuse_name(&mounts, &device(folder)?)
+        }
+        magic => network_name(magic),
+    }
 }
 
 /// Elsewhere than on Linux it cannot be told without unsafe code.
@@ -22,6 +21,31 @@ pub(super) fn on_network(folder: &Path) -> Option<&'static str> {
 pub(super) fn on_network(_folder: &Path) -> Option<&'static str> {
     None
 }
+
+/// The magic number of the file system that the kernel says `folder` lies on.
+#[cfg(target_os = "linux")]
+fn magic(folder: &Path) -> Option<u32> {
+    let found = rustix::fs::statfs(folder).ok()?;
+    // The kernel's type is signed on some architectures; the magic numbers are 32 bits wide.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::unnecessary_cast
+    )]
+    Some(found.f_type as u32)
+}
+
+/// The device that `folder` lies on, as the list of mounts has it.
+#[cfg(target_os = "linux")]
+fn device(folder: &Path) -> Option<String> {
+    let device = rustix::fs::stat(folder).ok()?.st_dev;
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    Some(format!("{major}:{minor}"))
+}
+
+/// Programs serve these, over a network or from a disk: the list of mounts knows which.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+const FUSE: u32 = 0x6573_5546;
 
 /// The name of a network file system by its magic number (linux/magic.h, statfs(2)).
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
@@ -37,7 +61,30 @@ fn network_name(magic: u32) -> Option<&'static str> {
         0x00c3_6400 => "Ceph",
         0x0bd0_0bd0 => "Lustre",
         0x0102_1997 => "9P",
-        0x1980_0202 => "GlusterFS",
+        0x786f_4256 => "VirtualBox",
+        _ => return None,
+    })
+}
+
+/// The name of the network file system that a program serves on `device`, by the list of mounts:
+/// the device is a line's third field, the type the first after a lone hyphen (proc(5)).
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+fn fuse_name(mounts: &str, device: &str) -> Option<&'static str> {
+    let of_device = |line: &&str| line.split(' ').nth(2) == Some(device);
+    let (_, after) = mounts.lines().find(of_device)?.split_once(" - ")?;
+    Some(match after.split(' ').next()?.trim_start_matches("fuse.") {
+        "sshfs" => "SSHFS",
+        "glusterfs" => "GlusterFS",
+        "ceph-fuse" | "ceph" => "Ceph",
+        "s3fs" | "mountpoint-s3" | "goofys" => "S3",
+        "gcsfuse" => "Cloud Storage FUSE",
+        "blobfuse" | "blobfuse2" => "BlobFuse",
+        "juicefs" => "JuiceFS",
+        "seaweedfs" => "SeaweedFS",
+        "rclone" => "rclone",
+        "davfs" | "davfs2" => "WebDAV",
+        "curlftpfs" => "FTP",
+        "virtiofs" => "virtiofs",
         _ => return None,
     })
 }
@@ -53,6 +100,38 @@ mod tests {
         for local in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
             assert_eq!(network_name(local), None, "{local:x}");
         }
+    }
+
+    #[test]
+    fn what_a_program_serves_is_known_by_its_mount() {
+        let mounts = "\
+22 28 0:21 / /proc rw,nosuid shared:12 - proc proc rw
+31 28 0:52 / /srv/my\\040files rw,nosuid shared:15 - fuse.sshfs shop:/srv rw,user_id=0
+32 28 8:17 / /mnt/stick rw,relatime shared:16 - fuseblk /dev/sdb1 rw,user_id=0
+33 28 0:53 / /mnt/host rw,relatime - virtiofs host rw
+34 28 0:54 / /mnt/pool rw,relatime - fuse.mergerfs a:b rw
+";
+        for (device, name) in [
+            ("0:52", Some("SSHFS")),
+            ("0:53", Some("virtiofs")),
+            ("8:17", None),
+            ("0:54", None),
+            ("0:5", None),
+        ] {
+            assert_eq!(fuse_name(mounts, device), name, "{device}");
+        }
+    }
+
+    /// The kernel mounts these two the same everywhere, so what it says of them is known.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernel_says_what_a_folder_lies_on() {
+        assert_eq!(magic(Path::new("/proc")), Some(0x9fa0));
+        assert_eq!(magic(Path::new("/sys")), Some(0x6265_6572));
+        let device = device(Path::new("/proc")).unwrap();
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let of_proc = format!(" {device} / /proc ");
+        assert!(mounts.contains(&of_proc), "{of_proc}\n{mounts}");
     }
 
     #[test]
