@@ -31,7 +31,7 @@ pub struct OpenOptions {
     /// How many readers may work at once; at least 1 is taken.
     pub readers: u32,
     /// How long a statement that reads may take before it is given up. PostgreSQL only: SQLite
-    /// reads within this process, which can stop by itself.
+    /// reads within this process, and stops at the next row that it finds for nobody.
     pub statement_timeout: Duration,
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use domain::storage::StoreError;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 use store::{OpenOptions, open};
@@ -138,6 +139,38 @@ async fn a_newer_schema_says_to_upgrade_the_program() {
         matches!(answer, Err(StoreError::Unusable { .. })),
         "{answer:?}"
     );
+}
+
+/// As a program of the first version left it.
+#[tokio::test]
+async fn the_first_schema_is_brought_up_to_date_with_its_rows() {
+    static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+    let folder = folder();
+    let path = folder.path().join("store.db");
+    let mut old = plain_connection(&path).await;
+    let first = MIGRATIONS.iter().next().unwrap().version;
+    MIGRATIONS.run_to(first, &mut old).await.unwrap();
+    sqlx::raw_sql(
+        "PRAGMA application_id = 0x4f725048;
+         INSERT INTO page_token_keys (key) VALUES (x'2a')",
+    )
+    .execute(&mut old)
+    .await
+    .unwrap();
+    old.close().await.unwrap();
+    let store = open(&url(&path), OpenOptions::default()).await.unwrap();
+    store.ping().await.unwrap();
+    let mut now = plain_connection(&path).await;
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations")
+        .fetch_one(&mut now)
+        .await
+        .unwrap();
+    assert_eq!(usize::try_from(applied).unwrap(), MIGRATIONS.iter().count());
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM page_token_keys WHERE key = x'2a'")
+        .fetch_one(&mut now)
+        .await
+        .unwrap();
+    assert_eq!(kept, 1);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::storage::{Store, StoreError};
+use sqlx::migrate::Migrator;
 use store::{OpenOptions, open};
 use test_postgres::Server;
 
@@ -207,6 +208,38 @@ async fn an_older_schema_is_brought_up_to_date_by_a_restart() {
         said.contains("older schema") && said.contains("restart the program"),
         "{said}"
     );
+}
+
+/// As a program of the first version left it.
+#[tokio::test]
+async fn the_first_schema_is_brought_up_to_date_with_its_rows() {
+    static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+    let name = database();
+    let first = MIGRATIONS.iter().next().unwrap();
+    let checksum: String = first.checksum.iter().map(|b| format!("{b:02x}")).collect();
+    server()
+        .run(
+            &name,
+            &format!(
+                "CREATE TABLE ordinary_posthog_migrations (version bigint PRIMARY KEY,
+                    description text NOT NULL, checksum bytea NOT NULL,
+                    installed_on timestamptz NOT NULL DEFAULT now());
+                 INSERT INTO ordinary_posthog_migrations (version, description, checksum)
+                    VALUES ({}, 'first', '\\x{checksum}');
+                 {}
+                 INSERT INTO page_token_keys (key) VALUES (sha256('a'))",
+                first.version,
+                first.sql.as_str()
+            ),
+        )
+        .unwrap();
+    let store = Named(name.clone()).open().await;
+    store.ping().await.unwrap();
+    let applied = "SELECT count(*) FROM ordinary_posthog_migrations";
+    let applied: usize = server().run(&name, applied).unwrap().parse().unwrap();
+    assert_eq!(applied, MIGRATIONS.iter().count());
+    let kept = "SELECT count(*) FROM page_token_keys WHERE key = sha256('a')";
+    assert_eq!(server().run(&name, kept).unwrap(), "1");
 }
 
 #[tokio::test]

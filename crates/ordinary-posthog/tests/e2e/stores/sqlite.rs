@@ -80,3 +80,19 @@ async fn a_file_that_another_program_keeps_locked_is_told_in_time() {
     let said = ["another process keeps", "store.db locked", "stop it"];
     assert_refused(&home, &home.database_url(), &said).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_that_find_no_file_at_once_all_use_the_one_that_is_made() {
+    let stub = shop::small_shop().await;
+    let home = Home::new();
+    let named = |name: &str| {
+        let document = Document::of(&stub).name(name);
+        home.write(&format!("{name}.yaml"), document.yaml())
+    };
+    let files = ["first", "second", "third"].map(named);
+    let url = home.database_url();
+    let running = files.map(|file| backfill(&home, &file, &url).start());
+    for program in running {
+        program.ended().await.with_code(0);
+    }
+}
