@@ -112,7 +112,10 @@ async fn a_call_whose_deadline_passes_ends_its_statement_in_postgresql() {
         let is_waiting = async || (sessions(waits) == "1").then_some(());
         serve.until("the statement waits", is_waiting).await;
     });
-    assert_eq!(answer.unwrap_err().code(), Code::DeadlineExceeded);
+    // Tonic's client keeps the deadline too, and may be the first of the two.
+    let code = answer.unwrap_err().code();
+    let is_over = matches!(code, Code::DeadlineExceeded | Code::Cancelled);
+    assert!(is_over, "{code:?}");
     let over = tokio::time::Instant::now();
     let has_ended = async || (sessions(waits) == "0").then_some(());
     serve.until("the statement has ended", has_ended).await;
