@@ -7,6 +7,7 @@ use domain::storage::Store;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector;
 use sync::Clock;
+use tokio::sync::SetOnce;
 
 use crate::config::OperatorConfig;
 use crate::controller::Wake;
@@ -33,6 +34,9 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     /// The connections as last seen.
     pub(crate) connections: reflector::Store<Guarded>,
+    /// Set once `connections` holds all there are. Its own `wait_until_ready` wakes only the one who
+    /// asked last (kube 5.0), and the controller asks as well.
+    pub(crate) listed: SetOnce<()>,
     /// Namespaces as last seen: labels and deletion alone.
     pub(crate) namespaces: Arc<Namespaces>,
     /// The Jobs of the operator's own namespace.

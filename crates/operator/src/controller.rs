@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
@@ -14,7 +14,7 @@ use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Resource, ResourceExt};
 use sync::SystemClock;
-use tokio::sync::mpsc;
+use tokio::sync::{SetOnce, mpsc};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
         metrics: parts.metrics,
         clock: Arc::new(SystemClock),
         connections: reader.clone(),
+        listed: SetOnce::new(),
         namespaces: Arc::new(Namespaces::default()),
         jobs: Arc::new(Jobs::default()),
         wake,
@@ -56,17 +57,19 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
     ctx.metrics
         .may_reconcile(ctx.config.max_concurrent_reconciles);
     ctx.metrics.watch(reader.clone());
-    beside.spawn(tell_when_listed(reader.clone(), parts.readiness));
+    beside.spawn(tell_when_listed(Arc::clone(&ctx), parts.readiness));
     beside.spawn(watch_namespaces(Arc::clone(&ctx)));
     beside.spawn(watch_jobs(Arc::clone(&ctx)));
     beside.spawn(disconnect::sweeper::sweep_forever(Arc::clone(&ctx)));
     tokio::select! {
         () = cancel.cancelled() => {}
         () = both_ready(&ctx) => {
+            let watching = Arc::clone(&ctx);
             let connections = watcher(Api::<Guarded>::all(ctx.client.clone()), watcher::Config::default())
                 .default_backoff()
                 .modify(slim)
                 .reflect(writer)
+                .inspect_ok(move |event| note_listed(&watching, event))
                 .applied_objects()
                 .predicate_filter(what_matters, kube::runtime::PredicateConfig::default());
             Controller::for_stream(connections, reader)
@@ -86,20 +89,26 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
     Ok(())
 }
 
-async fn tell_when_listed(connections: reflector::Store<Guarded>, readiness: Readiness) {
-    if connections.wait_until_ready().await.is_ok() {
-        tracing::info!(
-            connections = connections.len(),
-            "Every connection is listed; reconciling."
-        );
-        readiness.has_listed();
-    }
+async fn tell_when_listed(ctx: Arc<Context>, readiness: Readiness) {
+    ctx.listed.wait().await;
+    tracing::info!(
+        connections = ctx.connections.len(),
+        "Every connection is listed; reconciling."
+    );
+    readiness.has_listed();
 }
 
 /// Decisions without the Jobs and plan labels that exist would be wrong.
 async fn both_ready(ctx: &Context) {
     ctx.namespaces.ready().await;
     ctx.jobs.ready().await;
+}
+
+/// Tells those who wait for it that every connection was seen once.
+fn note_listed(ctx: &Context, event: &watcher::Event<Guarded>) {
+    if matches!(event, watcher::Event::InitDone) {
+        let _ = ctx.listed.set(());
+    }
 }
 
 async fn watch_namespaces(ctx: Arc<Context>) {

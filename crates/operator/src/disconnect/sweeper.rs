@@ -18,9 +18,7 @@ const PAGE: usize = 500;
 /// Sweeps for as long as it is polled: only by the leader. What goes wrong once is tried again.
 pub(crate) async fn sweep_forever(ctx: Arc<Context>) {
     // Until all connections were listed, those that live would look as if they had gone.
-    if ctx.connections.wait_until_ready().await.is_err() {
-        return;
-    }
+    ctx.listed.wait().await;
     loop {
         if let Err(error) = sweep(&ctx).await {
             tracing::warn!(
