@@ -2,6 +2,7 @@
 //! cannot be read whole, can go as well.
 
 use crd::PostHogConnection;
+use domain::storage::Deletion;
 use kube::Api;
 use kube::core::{ApiResource, DynamicObject};
 use serde_json::Value;
@@ -35,8 +36,21 @@ pub(crate) fn secret_entry(connection: &DynamicObject) -> Option<SecretEntry> {
     })
 }
 
+/// What its spec says about rows at last, if that can be read.
+pub(crate) fn deletion(connection: &DynamicObject, namespace: &str) -> Option<Deletion> {
+    // Rows are not lost because something else is wrong.
+    let policy = connection.data.pointer("/spec/deletionPolicy");
+    if policy.and_then(Value::as_str) == Some("Retain") {
+        return Some(Deletion::Retain);
+    }
+    let whole: PostHogConnection = connection.clone().try_parse().ok()?;
+    let valid = crd::validate(&whole, namespace).ok()?;
+    Some(valid.deletion.into())
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use serde_json::json;
 
     use super::*;
@@ -58,6 +72,27 @@ mod tests {
             &json!({"apiKeySecretRef": {"name": "posthog"}}),
         ));
         assert_eq!(entry.unwrap().key, "apiKey");
+    }
+
+    #[test]
+    fn rows_that_are_to_stay_stay_whatever_else_is_wrong() {
+        let spec = json!({"projectId": "many", "deletionPolicy": "Retain"});
+        assert_eq!(deletion(&connection(&spec), "acme"), Some(Deletion::Retain));
+        let spec = json!({"projectId": "many", "deletionPolicy": "Delete"});
+        assert_eq!(deletion(&connection(&spec), "acme"), None);
+    }
+
+    #[test]
+    fn the_grace_period_is_the_one_written() {
+        let spec = json!({
+            "host": "https://eu.posthog.com",
+            "projectId": 4242,
+            "apiKeySecretRef": {"name": "posthog"},
+            "deletionGracePeriod": "90m",
+        });
+        let grace = SignedDuration::from_mins(90);
+        let said = deletion(&connection(&spec), "acme");
+        assert_eq!(said, Some(Deletion::Delete { grace }));
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub(crate) async fn disconnect(ctx: &Context, seen: &ObjectMeta) -> Result<Actio
         return Ok(Action::await_change());
     };
 
-    stop_reads::stop_reads(ctx, name).await;
+    let last_word = loose::deletion(&going, &name.namespace);
+    stop_reads::stop_reads(ctx, name, last_word).await;
     remove_jobs::remove_jobs(ctx, &identity).await?;
     // With a namespace all Secrets of it go, and no Event can be created in it any more.
     let is_terminating = ctx

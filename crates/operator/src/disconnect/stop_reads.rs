@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ConnectionName;
-use domain::storage::{Result, StoreError};
+use domain::storage::{Deletion, DesiredConnection, Result, StoreError};
 use tokio::time::{sleep, timeout};
 
 use crate::context::Context;
@@ -11,10 +11,13 @@ use crate::context::Context;
 /// From one try to the next: a database that restarts is back within a few of them.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Marks it; tried for as long as the store is given. A store that does not answer holds nothing up:
-/// the sweeper finds what was missed.
-pub(super) async fn stop_reads(ctx: &Context, name: &ConnectionName) {
-    let marked = timeout(ctx.config.intervals.store_patience, mark(ctx, name));
+/// Marks it, with what its spec says at last about its rows; tried for as long as the store is given. A
+/// store that does not answer holds nothing up: the sweeper finds what was missed.
+pub(super) async fn stop_reads(ctx: &Context, name: &ConnectionName, last_word: Option<Deletion>) {
+    let marked = timeout(
+        ctx.config.intervals.store_patience,
+        mark(ctx, name, last_word),
+    );
     let error = match marked.await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
@@ -26,13 +29,33 @@ pub(super) async fn stop_reads(ctx: &Context, name: &ConnectionName) {
     );
 }
 
-async fn mark(ctx: &Context, name: &ConnectionName) -> Result<()> {
+async fn mark(ctx: &Context, name: &ConnectionName, last_word: Option<Deletion>) -> Result<()> {
     loop {
-        match ctx.store.mark_deleted(name, ctx.clock.now()).await {
+        match mark_once(ctx, name, last_word).await {
             // It never came as far as the store, so nobody reads it.
             Err(StoreError::NotFound { .. }) => return Ok(()),
             Err(StoreError::Unavailable { .. }) => sleep(PAUSE).await,
             marked => return marked,
         }
     }
+}
+
+async fn mark_once(
+    ctx: &Context,
+    name: &ConnectionName,
+    last_word: Option<Deletion>,
+) -> Result<()> {
+    let store = &ctx.store;
+    // Changed and deleted at once, the spec was never reconciled; its rows must not go by the old one.
+    if let Some(deletion) = last_word
+        && let Some(record) = store.connection(name).await?
+        && record.desired.deletion != deletion
+    {
+        let desired = DesiredConnection {
+            deletion,
+            ..record.desired
+        };
+        store.put_connection(&desired, ctx.clock.now()).await?;
+    }
+    store.mark_deleted(name, ctx.clock.now()).await
 }
