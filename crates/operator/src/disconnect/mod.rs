@@ -5,6 +5,8 @@ mod forget_key;
 mod guard;
 mod loose;
 mod owners;
+mod purge;
+mod purge_job;
 pub(crate) mod release;
 mod remove_jobs;
 mod report;

@@ -9,6 +9,7 @@ use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
 use super::loose;
+use super::purge::purge_due;
 use crate::context::{Context, Guarded};
 use crate::error::Error;
 
@@ -40,7 +41,7 @@ async fn sweep(ctx: &Context) -> Result<(), Error> {
     for name in living.difference(&stored) {
         wake_revived(ctx, name).await?;
     }
-    Ok(())
+    purge_due(ctx, &living).await
 }
 
 /// What the cluster has, those on their way out too: these disconnect by themselves.

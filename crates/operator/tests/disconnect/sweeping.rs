@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use domain::storage::{Deletion, EventDefinition};
+use domain::storage::{Deletion, EventDefinition, Purge};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use crate::support::{Connection, Site, eventually};
+use crate::support::{Connection, Site, eventually, eventually_some};
 
 /// A connection that has been pulled: what it has stored is known again.
 async fn connected<'a>(site: &'a Site, spec: Value) -> Connection<'a> {
@@ -99,6 +99,58 @@ async fn a_connection_recreated_within_the_grace_period_has_its_rows_again() {
     let due = site.store.purges_due(later, None, 10).await.unwrap();
     assert!(!due.contains(&again.full_name()), "{due:?}");
     again.disconnect().await;
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_recreated_after_the_grace_period_begins_anew() {
+    let site = Site::new().await;
+    let operator = site.start();
+    let connection = connected(&site, json!({"deletionGracePeriod": "0s"})).await;
+    connection.disconnect().await;
+    let job = eventually_some("a purge Job", async || purge_jobs(&site).await.pop()).await;
+    let name = connection.full_name();
+    let pod = job.spec.unwrap().template.spec.unwrap();
+    assert_eq!(
+        pod.containers[0].args.as_ref().unwrap(),
+        &["purge".to_owned(), format!("--connection={name}")]
+    );
+    assert_eq!(pod.automount_service_account_token, Some(false));
+    assert!(pod.volumes.is_none(), "a purge needs no key");
+
+    // No node runs the Job here; this is what its program does.
+    let purged = site
+        .store
+        .purge_connection(&name, Timestamp::now())
+        .await
+        .unwrap();
+    assert!(matches!(purged, Purge::Done { .. }), "{purged:?}");
+    let again = Connection::create(&site, "storefront", "posthog", json!({})).await;
+    let again = again.settled().await;
+    assert!(!has_rows(&again).await);
+    again.disconnect().await;
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn one_purge_job_is_made_however_often_it_is_due() {
+    let site = Site::new().await;
+    let operator = site.start();
+    let connection = connected(&site, json!({"deletionGracePeriod": "0s"})).await;
+    connection.disconnect().await;
+    eventually_some("a purge Job", async || purge_jobs(&site).await.pop()).await;
+    operator.stop().await;
+    let operator = site.start();
+    swept(&connection).await;
+    let of_ours = |job: &Job| {
+        job.metadata
+            .name
+            .as_ref()
+            .unwrap()
+            .starts_with("storefront-")
+    };
+    let made = purge_jobs(&site).await.into_iter().filter(of_ours).count();
+    assert_eq!(made, 1);
     operator.stop().await;
 }
 
