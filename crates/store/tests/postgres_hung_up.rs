@@ -16,9 +16,9 @@ use test_postgres::{Pooler, Server};
 use suite::Database;
 use suite::fixtures::Site;
 
-/// Longer than the server takes to look whether its client is there, far shorter than any timeout
-/// of the store.
-const SOON: Duration = Duration::from_secs(3);
+/// Longer than a busy machine's server takes to look whether its client is there, far shorter than
+/// the store itself would wait for a lock.
+const SOON: Duration = Duration::from_secs(20);
 
 fn server() -> &'static Server {
     Server::shared().unwrap()
@@ -29,7 +29,12 @@ struct At(String);
 #[async_trait]
 impl Database for At {
     async fn open(&self) -> Arc<dyn Store> {
-        open(&self.0, OpenOptions::default()).await.unwrap()
+        let options = OpenOptions {
+            busy_timeout: 6 * SOON,
+            statement_timeout: 6 * SOON,
+            ..OpenOptions::default()
+        };
+        open(&self.0, options).await.unwrap()
     }
 }
 

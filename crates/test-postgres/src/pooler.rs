@@ -1,5 +1,6 @@
 //! PgBouncer before a server, pooling by transaction: each transaction may run in another session.
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -74,7 +75,8 @@ impl Pooler {
     fn wait(&self) -> Result<()> {
         let socket = self.folder.path().join(format!(".s.PGSQL.{PORT}"));
         let deadline = Instant::now() + PATIENCE;
-        while !socket.exists() {
+        // The file is there a moment before anybody listens.
+        while UnixStream::connect(&socket).is_err() {
             if Instant::now() > deadline {
                 return Err(Error::Failed {
                     program: "pgbouncer".to_owned(),
