@@ -32,7 +32,8 @@ pub struct HttpConfig {
     pub idle_timeout: Duration,
     /// Time for a request and its whole answer.
     pub total_timeout: Duration,
-    /// The first pause before asking again; it doubles each time.
+    /// The first pause before asking again; it doubles each time. After a rate limit that names no time
+    /// it is forty times as long.
     pub backoff: Duration,
     /// The most bytes an answer may have, decompressed.
     pub max_answer: u64,
