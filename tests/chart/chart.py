@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "ordinary-posthog"
+CONNECTION = CHART.parents[1] / "examples" / "storefront.yaml"
 RELEASE = "ordinary-posthog"
 NAMESPACE = "ordinary-system"
 # Without one of the two there is no database, and nothing to render.

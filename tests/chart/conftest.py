@@ -1,13 +1,11 @@
 """Each test runs with both versions of Helm that people have."""
 
-import json
-import os
 import shutil
-import subprocess
 
 import pytest
-from chart import NAMESPACE, Helm
+from chart import CHART, NAMESPACE, RELEASE, STAGING, Helm
 from cluster import Cluster
+from programs import serving
 
 
 @pytest.fixture(scope="session", params=["helm", "helm3"])
@@ -25,17 +23,27 @@ RESTRICTED = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enfo
 @pytest.fixture(scope="session")
 def cluster():
     """An API server whose namespace for releases takes restricted pods alone."""
-    build = os.environ.get("ORDINARY_POSTHOG_BUILD")
-    if not build:
-        pytest.exit("ORDINARY_POSTHOG_BUILD is not set: run `tools/test chart`, which builds there and sets it", 2)
-    command = [f"{build}/examples/control_plane"]
-    # It ends with its standard input, and so with these tests, however they end.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        said = process.stdout.readline()
-        assert said, "there is no cluster; what keeps it from starting is above"
-        cluster = Cluster(**json.loads(said))
+    with serving("examples/control_plane") as said:
+        cluster = Cluster(**said)
         cluster.ask("create", "namespace", NAMESPACE)
         cluster.ask("label", "namespace", NAMESPACE, *RESTRICTED)
         # The production example names one.
         cluster.ask("create", "priorityclass", "batch")
         yield cluster
+
+
+@pytest.fixture
+def installed(helm, cluster):
+    """A release, until the test is over."""
+
+    def run(version: Helm, *arguments: str) -> str:
+        done = version.run(*arguments, "--namespace", NAMESPACE, env=cluster.environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run(helm, "install", RELEASE, str(CHART), "--set", STAGING[0])
+    yield run
+    # No node runs the hook; who it would have rights as is what another test looks at.
+    run(helm, "uninstall", RELEASE, "--no-hooks", "--ignore-not-found")
+    cluster.ask("delete", "crd", "--all")
+    cluster.ask("delete", "secret", "--all")

@@ -4,9 +4,8 @@ import shutil
 
 import pytest
 import yaml
-from chart import CHART, NAMESPACE, RELEASE, STAGING, Helm, example_values
+from chart import CHART, CONNECTION, NAMESPACE, RELEASE, STAGING, Helm, example_values
 
-CONNECTION = CHART.parents[1] / "examples" / "storefront.yaml"
 # Its definition belongs to another project and is not there.
 NO_MONITOR = "serviceMonitor.enabled=false"
 
@@ -27,23 +26,6 @@ def test_the_server_would_tell_of_a_pod_that_may_too_much(helm, cluster):
     checked = dry_run(cluster, helm.template(*STAGING, "containerSecurityContext.allowPrivilegeEscalation=true"))
     assert checked.returncode != 0
     assert 'would violate PodSecurity "restricted' in checked.stderr
-
-
-@pytest.fixture
-def installed(helm, cluster):
-    """A release, until the test is over."""
-
-    def run(version: Helm, *arguments: str) -> str:
-        done = version.run(*arguments, "--namespace", NAMESPACE, env=cluster.environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    run(helm, "install", RELEASE, str(CHART), "--set", STAGING[0])
-    yield run
-    # No node runs the hook; who it would have rights as is what another test looks at.
-    run(helm, "uninstall", RELEASE, "--no-hooks", "--ignore-not-found")
-    cluster.ask("delete", "crd", "--all")
-    cluster.ask("delete", "secret", "--all")
 
 
 def kept(cluster) -> list[dict]:
