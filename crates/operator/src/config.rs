@@ -15,7 +15,8 @@ use crate::leader::LeaseTiming;
 pub struct OperatorConfig {
     /// The operator's own namespace, where all Jobs run.
     pub namespace: String,
-    /// Who the operator is among its replicas: the pod's name.
+    /// Who this replica is among the others: the pod's name. Not in the file, which all share.
+    #[serde(skip)]
     pub identity: String,
     /// How the pods of Jobs look.
     pub job: JobConfig,
@@ -37,6 +38,26 @@ pub struct OperatorConfig {
     /// Waits, which tests shorten.
     #[serde(skip)]
     pub intervals: Intervals,
+}
+
+impl OperatorConfig {
+    /// Reads the file that the chart writes; `identity` is still empty then.
+    ///
+    /// # Errors
+    /// One sentence that names the field and what is wrong with it.
+    pub fn from_yaml(text: &str) -> Result<Self, String> {
+        let read: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        if read.namespace.is_empty() {
+            return Err("namespace is empty: write the operator's own".to_owned());
+        }
+        if read.max_concurrent_syncs == 0 || read.max_concurrent_reconciles == 0 {
+            return Err(
+                "maxConcurrentSyncs and maxConcurrentReconciles must be 1 or more: nothing would ever run"
+                    .to_owned(),
+            );
+        }
+        Ok(read)
+    }
 }
 
 /// How the pods of Jobs look.

@@ -13,6 +13,11 @@ pub enum Error {
         /// What it said.
         source: Box<kube::Error>,
     },
+    /// Neither `KUBECONFIG` nor a pod's ServiceAccount says where the cluster is.
+    #[error(
+        "there is no cluster to work in: set KUBECONFIG, or run in a pod with a ServiceAccount token ({0})"
+    )]
+    NoCluster(String),
     /// Another replica leads, or may lead by now: whoever goes on would work beside it.
     #[error("leadership is lost: another replica goes on")]
     LeadershipLost,

@@ -129,12 +129,14 @@ impl Publisher {
         }
     }
 
-    fn tell(&self, reason: &str, error: &kube::Error) {
+    /// Logs why an Event was not published; whether it was worth a warning.
+    fn tell(&self, reason: &str, error: &kube::Error) -> bool {
         let said = describe(error);
         let is_forbidden = matches!(error, kube::Error::Api(status) if status.code == 403)
             // A namespace that is going takes no new objects; that is nobody's mistake.
             && !said.contains("being terminated");
-        if is_forbidden && !self.is_forbidden.swap(true, Ordering::Relaxed) {
+        let is_news = is_forbidden && !self.is_forbidden.swap(true, Ordering::Relaxed);
+        if is_news {
             tracing::warn!(
                 error = said,
                 "Events are forbidden: grant the operator create and patch on events of events.k8s.io. Everything else goes on."
@@ -142,6 +144,7 @@ impl Publisher {
         } else {
             tracing::debug!(reason, error = said, "An Event could not be published.");
         }
+        is_news
     }
 }
 
@@ -151,15 +154,4 @@ fn shorten(note: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_note_is_cut_where_an_event_takes_no_more_and_between_letters() {
-        assert_eq!(shorten("short"), "short");
-        let long = "ä".repeat(LONGEST_NOTE);
-        assert_eq!(shorten(&long).len(), LONGEST_NOTE);
-        let odd = format!("a{long}");
-        assert_eq!(shorten(&odd).len(), LONGEST_NOTE - 1);
-    }
-}
+mod tests;

@@ -220,3 +220,6 @@ impl Election {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod annotations;
 mod apply;
 mod build;
 mod config;
+mod connect;
 mod context;
 mod controller;
 mod dereference;
@@ -36,6 +37,7 @@ use self::leader::Election;
 
 pub use self::annotations::{FIELD_MANAGER, FINALIZER, labels};
 pub use self::config::{DatabaseSecret, Intervals, JobConfig, OperatorConfig};
+pub use self::connect::connect;
 pub use self::disconnect::release::{release_finalizers, stop_operator};
 pub use self::error::Error;
 pub use self::events::{Event, Events};

@@ -14,9 +14,28 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Failure};
 
+/// What the program does, by which it is ready or not.
+pub(crate) enum Part {
+    /// It answers from this store.
+    Server(Arc<dyn Store>),
+    /// It reconciles, or stands by to.
+    Operator(operator::Readiness),
+}
+
+impl Part {
+    /// Why it is not ready: a server needs a store that answers with the schema that this program expects.
+    /// An operator goes on without, for what it deletes it deletes without the store.
+    async fn missing(&self) -> Option<String> {
+        match self {
+            Self::Server(store) => store.ping().await.err().map(|error| error.to_string()),
+            Self::Operator(readiness) => readiness.missing().map(str::to_owned),
+        }
+    }
+}
+
 /// What the endpoints answer from.
 struct Admin {
-    store: Arc<dyn Store>,
+    part: Part,
     metrics: Registry,
     draining: CancellationToken,
 }
@@ -27,7 +46,7 @@ struct Admin {
 /// When the address cannot be listened on.
 pub(crate) async fn start(
     addr: SocketAddr,
-    store: Arc<dyn Store>,
+    part: Part,
     metrics: Registry,
     shutdown: CancellationToken,
 ) -> Result<SocketAddr, Failure> {
@@ -39,7 +58,7 @@ pub(crate) async fn start(
     })?;
     let local = listener.local_addr().unwrap_or(addr);
     let admin = Arc::new(Admin {
-        store,
+        part,
         metrics,
         draining: shutdown.clone(),
     });
@@ -59,14 +78,14 @@ pub(crate) async fn start(
     Ok(local)
 }
 
-/// Ready means: not draining, and the store answers with the schema this program expects.
+/// Ready means: not draining, and nothing is missing.
 async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     if admin.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
-    match admin.store.ping().await {
-        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+    match admin.part.missing().await {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, crds, demo, probe, purge, serve, sync, up};
+use crate::commands::{check, crds, demo, operator, probe, purge, serve, sync, up};
 use crate::settings::LogSettings;
 use crate::{logging, terminal};
 
@@ -32,6 +32,8 @@ enum Command {
     Probe(probe::Args),
     /// Serve gRPC alone, on an existing store.
     Serve(serve::Args),
+    /// Reconcile the PostHogConnections of a Kubernetes cluster.
+    Operator(operator::Args),
     /// Remove what is stored of a deleted connection whose grace period is over.
     Purge(purge::Args),
     /// Run one backfill, refresh or re-map and exit.
@@ -47,6 +49,7 @@ impl Cli {
             Command::Check(args) => args.run().await,
             Command::Crds(args) => args.run(),
             Command::Demo(args) => args.run().await,
+            Command::Operator(args) => Box::pin(args.run()).await,
             Command::Probe(args) => args.run().await,
             Command::Purge(args) => args.run().await,
             Command::Serve(args) => args.run().await,

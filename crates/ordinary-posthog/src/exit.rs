@@ -28,6 +28,8 @@ pub(crate) enum Exit {
     Store = 20,
     /// The workspace's plan is too low or unknown.
     Plan = 21,
+    /// The cluster's API server cannot be used, or another replica leads.
+    Cluster = 22,
     /// Stopped by Ctrl-C or SIGTERM before the work was complete; it can be resumed.
     Interrupted = 130,
 }
@@ -55,6 +57,15 @@ impl Failure {
 impl From<domain::storage::StoreError> for Failure {
     fn from(error: domain::storage::StoreError) -> Self {
         Self::new(Exit::Store, error)
+    }
+}
+
+impl From<operator::Error> for Failure {
+    fn from(error: operator::Error) -> Self {
+        match error {
+            operator::Error::Store(error) => error.into(),
+            other => Self::new(Exit::Cluster, other),
+        }
     }
 }
 

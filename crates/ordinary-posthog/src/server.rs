@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin;
+use crate::admin::{self, Part};
 use crate::certificates::Certificates;
 use crate::exit::{Exit, Failure};
 use crate::settings::ListenSettings;
@@ -68,7 +68,8 @@ pub(crate) async fn start(
         metrics: GrpcMetrics::register(&mut metrics),
         shutdown: shutdown.clone(),
     };
-    let admin = admin::start(settings.admin_addr, store, metrics, shutdown.clone()).await?;
+    let part = Part::Server(store);
+    let admin = admin::start(settings.admin.admin_addr, part, metrics, shutdown.clone()).await?;
     let task = tokio::spawn(async move {
         let ended = match certificates.zip(tls) {
             Some((files, tls)) => servers.follow(listener, &files, tls).await,

@@ -90,13 +90,8 @@ pub(crate) struct ListenSettings {
         default_value = "127.0.0.1:50051"
     )]
     pub(crate) grpc_addr: SocketAddr,
-    /// Where /livez, /readyz and /metrics are served, in plain HTTP.
-    #[arg(
-        long,
-        env = "ORDINARY_POSTHOG_ADMIN_ADDR",
-        default_value = "127.0.0.1:9464"
-    )]
-    pub(crate) admin_addr: SocketAddr,
+    #[command(flatten)]
+    pub(crate) admin: AdminSettings,
     /// PEM file with the server's certificate chain; together with the next two it turns on mutual TLS.
     #[arg(long, env = "ORDINARY_POSTHOG_GRPC_TLS_CERT", requires_all = ["grpc_tls_key", "grpc_tls_client_ca"])]
     pub(crate) grpc_tls_cert: Option<PathBuf>,
@@ -114,6 +109,18 @@ pub(crate) struct ListenSettings {
         requires = "grpc_tls_cert"
     )]
     pub(crate) grpc_tls_client_ca: Option<PathBuf>,
+}
+
+/// Where the program tells how it is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdminSettings {
+    /// Where /livez, /readyz and /metrics are served, in plain HTTP.
+    #[arg(
+        long,
+        env = "ORDINARY_POSTHOG_ADMIN_ADDR",
+        default_value = "127.0.0.1:9464"
+    )]
+    pub(crate) admin_addr: SocketAddr,
 }
 
 /// How PostHog is reached.

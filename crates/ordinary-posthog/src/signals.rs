@@ -22,7 +22,7 @@ pub(crate) fn shutdown_token() -> std::io::Result<CancellationToken> {
                 std::process::exit(130);
             }
             tracing::info!(
-                "Stopping after the page in flight; press Ctrl-C again to stop at once."
+                "Stopping once what is under way has ended; press Ctrl-C again to stop at once."
             );
             cancelled.cancel();
         }

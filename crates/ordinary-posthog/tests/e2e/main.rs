@@ -13,6 +13,7 @@ mod demo;
 mod interruption;
 mod job;
 mod kills;
+mod operator;
 mod probe;
 mod purge;
 mod serve;
