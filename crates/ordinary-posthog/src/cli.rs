@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, crds, demo, operator, probe, purge, serve, sync, up};
+use crate::commands::{
+    check, crds, demo, operator, probe, purge, release_finalizers, serve, sync, up,
+};
 use crate::settings::LogSettings;
 use crate::{logging, terminal};
 
@@ -36,6 +38,8 @@ enum Command {
     Operator(operator::Args),
     /// Remove what is stored of a deleted connection whose grace period is over.
     Purge(purge::Args),
+    /// Take the operator's finalizer off every PostHogConnection of a cluster, before an uninstall.
+    ReleaseFinalizers(release_finalizers::Args),
     /// Run one backfill, refresh or re-map and exit.
     Sync(sync::Args),
 }
@@ -52,6 +56,7 @@ impl Cli {
             Command::Operator(args) => Box::pin(args.run()).await,
             Command::Probe(args) => args.run().await,
             Command::Purge(args) => args.run().await,
+            Command::ReleaseFinalizers(args) => args.run().await,
             Command::Serve(args) => args.run().await,
             Command::Sync(args) => args.run().await,
         };

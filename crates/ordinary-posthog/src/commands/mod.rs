@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod operator;
 pub(crate) mod probe;
 pub(crate) mod purge;
+pub(crate) mod release_finalizers;
 pub(crate) mod serve;
 pub(crate) mod sync;
 pub(crate) mod up;

@@ -16,6 +16,7 @@ mod kills;
 mod operator;
 mod probe;
 mod purge;
+mod release_finalizers;
 mod serve;
 mod stores;
 mod support;
