@@ -28,13 +28,20 @@ pub struct Cell {
     pub rows: u64,
 }
 
-/// How many bytes a row has in PostHog's answer on average, as measured so far.
+/// How many bytes a row has in PostHog's answer on average.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowBytes {
     /// Rows of all events but autocapture's.
     pub plain: u64,
     /// Autocapture's rows, with their `elements_chain`.
     pub autocapture: u64,
+}
+
+/// What a slice is expected to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Load {
+    rows: u64,
+    bytes: u64,
 }
 
 impl RowBytes {
@@ -45,14 +52,39 @@ impl RowBytes {
         autocapture: 1600,
     };
 
-    /// The most rows of that kind that a slice should answer; 1 or more.
-    fn most_rows(self, autocapture: bool) -> u64 {
-        let bytes = if autocapture {
+    fn of(self, event: &EventName) -> u64 {
+        if event.is_autocapture() {
             self.autocapture
         } else {
             self.plain
-        };
-        (MOST_BYTES / bytes.max(1)).clamp(1, MOST_ROWS)
+        }
+    }
+
+    /// What so many rows of an event come to.
+    fn load(self, event: &EventName, rows: u64) -> Load {
+        Load {
+            rows,
+            bytes: rows.saturating_mul(self.of(event)),
+        }
+    }
+
+    /// The most rows of an event that a slice should answer; 1 or more.
+    fn most_rows(self, event: &EventName) -> u64 {
+        (MOST_BYTES / self.of(event).max(1)).clamp(1, MOST_ROWS)
+    }
+}
+
+impl Load {
+    /// Whether one query may answer it.
+    fn fits(self) -> bool {
+        self.rows <= MOST_ROWS && self.bytes <= MOST_BYTES
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            rows: self.rows.saturating_add(other.rows),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
     }
 }
 

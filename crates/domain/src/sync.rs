@@ -69,19 +69,14 @@ pub struct Slice {
     pub expected_rows: u64,
 }
 
-/// Which events a slice takes. Autocapture has its own slices, for only there the wide
-/// `elements_chain` column is read.
+/// Which events a slice takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SliceEvents {
-    /// All events but autocapture's.
-    AllButAutocapture,
-    /// Autocapture's events, with their `elements_chain`.
-    Autocapture,
-    /// Exactly these events (none of them autocapture's).
+    /// All of them.
+    All,
+    /// Exactly these.
     Named(Vec<EventName>),
-    /// Exactly this one of autocapture's events, with its `elements_chain`.
-    NamedAutocapture(EventName),
 }
 
 /// The rows whose `cityHash64(distinct_id)` lies in one of `of` equal ranges: the hash is the next

@@ -13,20 +13,40 @@ pub(crate) use self::row::Row;
 use self::visit::Answer;
 use crate::error::Error;
 
-/// Reads an answer that must have exactly the `columns`, in their order, and at most `limit` rows.
-/// Everything else that it holds is passed over: it varies by release (POSTHOG.md 5.3).
+/// Reads the rows of an answer, all of them, as [`each_row`] does.
 ///
 /// # Errors
-/// [`Error::Truncated`] when it ends early, [`Error::QueryRejected`] when it tells of an error
-/// within, [`Error::Malformed`] when a column or a row is not as asked.
+/// Those of [`each_row`].
 pub(crate) fn read_rows<T>(
     request: &'static str,
     source: impl Read,
     columns: &[String],
     limit: usize,
-    parse: impl FnMut(&mut Row<'_>) -> Result<T, String>,
+    mut parse: impl FnMut(&mut Row<'_>) -> Result<T, String>,
 ) -> Result<Vec<T>, Error> {
-    let mut answer = Answer::new(columns, limit, parse);
+    let mut rows = Vec::new();
+    each_row(request, source, columns, limit, |row| {
+        rows.push(parse(row)?);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Reads an answer that must have exactly the `columns`, in their order, and at most `limit` rows,
+/// and hands over each row as it comes. Everything else that it holds is passed over: it varies by
+/// release (POSTHOG.md 5.3).
+///
+/// # Errors
+/// [`Error::Truncated`] when it ends early, [`Error::QueryRejected`] when it tells of an error
+/// within, [`Error::Malformed`] when a column or a row is not as asked, or `each` says so.
+pub(crate) fn each_row(
+    request: &'static str,
+    source: impl Read,
+    columns: &[String],
+    limit: usize,
+    each: impl FnMut(&mut Row<'_>) -> Result<(), String>,
+) -> Result<(), Error> {
+    let mut answer = Answer::new(columns, limit, each);
     let mut json = serde_json::Deserializer::from_reader(source);
     let read =
         serde::de::DeserializeSeed::deserialize(&mut answer, &mut json).and_then(|()| json.end());

@@ -66,12 +66,12 @@ pub struct Cell {
     pub rows: u64,
 }
 
-/// One answer within a slice.
+/// Some rows of a slice, which follow each other there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventPage {
     /// The rows, ordered by (timestamp, text of uuid).
     pub events: Vec<Event>,
-    /// Where to go on; none when the slice is read to its end.
+    /// The place after which to go on; none when the slice ends with these rows.
     pub more: Option<SliceCursor>,
 }
 

@@ -10,11 +10,7 @@ use crate::answer::Row;
 
 /// Reads one row. A row that lacks what an event must have (uuid, event, distinct id, timestamps
 /// within jiff's range) is an error, which fails its whole page: nothing is lost in silence.
-pub(crate) fn read(
-    row: &mut Row<'_>,
-    has_elements: bool,
-    id_properties: &[String],
-) -> Result<Event, String> {
+pub(crate) fn read(row: &mut Row<'_>, id_properties: &[String]) -> Result<Event, String> {
     let uuid = row.uuid()?;
     let event = EventName::new(row.text()?);
     let distinct_id = row.text()?;
@@ -49,7 +45,7 @@ pub(crate) fn read(
         utm_content: row.optional_text()?,
         utm_term: row.optional_text()?,
         device_type: row.optional_text()?,
-        elements_chain: None,
+        elements_chain: row.optional_text()?,
         anon_distinct_id: row.optional_text()?,
         alias: row.optional_text()?,
         product_id: row.optional_text()?,
@@ -60,8 +56,9 @@ pub(crate) fn read(
         cart_id: row.optional_text()?,
         id_properties: BTreeMap::new(),
     };
-    if has_elements {
-        event.elements_chain = row.optional_text()?;
+    // Whatever else a sender gave elements to: no clickmap shows it.
+    if !event.event.is_autocapture() {
+        event.elements_chain = None;
     }
     for property in id_properties {
         if let Some(value) = row.optional_text()? {

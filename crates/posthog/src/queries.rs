@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub(crate) use self::events::{has_elements, page};
+pub(crate) use self::events::page;
 pub(crate) use self::identifier::IdColumns;
 use crate::client::MAX_ROWS;
 use crate::instant::{bound, day_bound};
@@ -378,7 +378,7 @@ fn example_pages(window: Window) -> Vec<Query> {
         from: window.from,
         to: window.to,
         arrived_since: None,
-        events: SliceEvents::AllButAutocapture,
+        events: SliceEvents::All,
         part: None,
         expected_rows: 0,
     };
@@ -387,10 +387,8 @@ fn example_pages(window: Window) -> Vec<Query> {
         uuid: Uuid::max(),
     };
     let kinds = [
-        SliceEvents::AllButAutocapture,
-        SliceEvents::Autocapture,
+        SliceEvents::All,
         SliceEvents::Named(vec![EventName::from("product viewed")]),
-        SliceEvents::NamedAutocapture(EventName::from("$rageclick")),
     ];
     let mut pages = Vec::new();
     for events in kinds {

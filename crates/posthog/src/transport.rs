@@ -18,8 +18,14 @@ use crate::retry::Retry;
 
 /// How an answer's body becomes a `T`. A trait and not an async closure: callers must be able to
 /// move between threads, which the compiler cannot see through a closure over every lifetime.
-trait Reading<T>: Sync {
+pub(crate) trait Reading<T>: Sync {
+    /// Reads a successful answer.
     fn read(&self, body: Body<'_>) -> impl Future<Output = Result<T, Error>> + Send;
+
+    /// What was gained although an attempt failed, or its error.
+    fn salvage(&self, error: Error) -> Result<T, Error> {
+        Err(error)
+    }
 }
 
 /// Reads a JSON document.
@@ -48,7 +54,16 @@ where
     P: Fn(&mut Row<'_>) -> Result<T, String> + Clone + Send + Sync + 'static,
 {
     async fn read(&self, body: Body<'_>) -> Result<Vec<T>, Error> {
-        stream_rows(body, self.query, self.parse.clone()).await
+        let (name, columns, limit) = (
+            self.query.name(),
+            self.query.columns.clone(),
+            self.query.limit,
+        );
+        let parse = self.parse.clone();
+        stream(body, name, move |pipe| {
+            read_rows(name, pipe, &columns, limit, parse)
+        })
+        .await
     }
 }
 
@@ -86,8 +101,17 @@ impl Transport {
         T: Send + 'static,
         P: Fn(&mut Row<'_>) -> Result<T, String> + Clone + Send + Sync + 'static,
     {
+        self.query(query, &Rows { query, parse }).await
+    }
+
+    /// Asks a query whose answer is read in some other way.
+    pub(crate) async fn query<T, R: Reading<T>>(
+        &self,
+        query: &Query,
+        read: &R,
+    ) -> Result<T, Error> {
         let request = Request::query(self.config.project, query);
-        self.attempt(&request, &Rows { query, parse }).await
+        self.attempt(&request, read).await
     }
 
     /// Sends a request until it is answered, or its error is final.
@@ -95,7 +119,8 @@ impl Transport {
         let mut retry = Retry::new(self.config.http.config.backoff);
         loop {
             let pass = self.config.gate.enter().await?;
-            let error = match self.once(request, read).await {
+            let outcome = self.once(request, read).await;
+            let error = match outcome.or_else(|error| read.salvage(error)) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -167,16 +192,13 @@ fn overdue(request: &Request, limit: Duration) -> Error {
 }
 
 /// Hands the body's pieces to a thread that parses them as they come.
-async fn stream_rows<T, P>(mut body: Body<'_>, query: &Query, parse: P) -> Result<Vec<T>, Error>
-where
-    T: Send + 'static,
-    P: Fn(&mut Row<'_>) -> Result<T, String> + Send + 'static,
-{
+pub(crate) async fn stream<T: Send + 'static>(
+    mut body: Body<'_>,
+    request: &'static str,
+    parse: impl FnOnce(BufReader<Pipe>) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let (sender, pipe) = Pipe::new();
-    let (name, columns, limit) = (query.name(), query.columns.clone(), query.limit);
-    let parsing = tokio::task::spawn_blocking(move || {
-        read_rows(name, BufReader::new(pipe), &columns, limit, parse)
-    });
+    let parsing = tokio::task::spawn_blocking(move || parse(BufReader::new(pipe)));
     let mut broken = None;
     loop {
         match body.next().await {
@@ -194,11 +216,12 @@ where
         }
     }
     drop(sender);
-    let rows = parsing.await.unwrap_or_else(|_| {
+    let parsed = parsing.await.unwrap_or_else(|_| {
         Err(Error::Malformed {
-            request: name.to_owned(),
+            request: request.to_owned(),
             reason: "its reader stopped".to_owned(),
         })
     });
-    broken.map_or(rows, Err)
+    // Whatever broke off after the answer's end was not part of it.
+    parsed.map_err(|error| broken.unwrap_or(error))
 }

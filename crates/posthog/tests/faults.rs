@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use domain::sync::SliceEvents;
@@ -17,8 +18,8 @@ async fn shop() -> Result<(StubHandle, Client), Box<dyn std::error::Error>> {
 }
 
 async fn rows(client: &Client) -> Result<usize, Error> {
-    let slice = slice(day(), SliceEvents::AllButAutocapture);
-    Ok(client.page(&slice, None).await?.events.len())
+    let slice = slice(day(), SliceEvents::All);
+    Ok(read_all(client, &slice).await?.len())
 }
 
 #[tokio::test]
@@ -184,6 +185,46 @@ async fn an_answer_that_drips_past_the_total_time_is_given_up() -> TestResult {
         matches!(&error, Error::Timeout { reason, .. } if reason.contains("not complete")),
         "{error}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_gone_on_with_where_its_last_whole_page_ended() -> TestResult {
+    let events = (0..12_000)
+        .map(|n| event("$pageview", &format!("d{n}"), n % 40_000))
+        .collect();
+    let stub = start("UTC", events).await?;
+    let patient = HttpConfig {
+        answer_timeout: Duration::from_secs(60),
+        idle_timeout: Duration::from_secs(60),
+        total_timeout: Duration::from_secs(120),
+        ..quick()
+    };
+    let client = client_of(stub.url(), KEY, patient)?;
+    let slice = slice(day(), SliceEvents::All);
+    let (pages, more) = read_once(&client, &slice, None).await?;
+    assert!(more.is_none() && pages.len() > 2);
+    assert!(pages.iter().all(|page| page.events.len() < 2_500));
+    // The answers are compressed, so where one is cut off is anywhere within.
+    let bytes = usize::try_from(client.cost().bytes_received)?;
+    let mut gone_on = 0;
+    for share in [4, 8, 12, 16] {
+        let bytes = bytes / share;
+        stub.faults()
+            .push(Endpoint::Query, Fault::Truncated { bytes });
+        let (mut pages, mut more) = read_once(&client, &slice, None).await?;
+        while more.is_some() {
+            gone_on += 1;
+            assert_eq!(more, pages.last().and_then(|page| page.more));
+            let (rest, further) = read_once(&client, &slice, more).await?;
+            pages.extend(rest);
+            more = further;
+        }
+        let read: Vec<_> = pages.into_iter().flat_map(|page| page.events).collect();
+        let ids: BTreeSet<_> = read.iter().map(|event| &event.distinct_id).collect();
+        assert_eq!((read.len(), ids.len()), (12_000, 12_000));
+    }
+    assert!(gone_on > 0);
     Ok(())
 }
 

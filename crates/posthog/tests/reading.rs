@@ -28,7 +28,7 @@ async fn ties_at_page_ends_lose_no_row_and_double_none() -> TestResult {
         .collect();
     events.extend((0..4).map(|n| event("$pageview", &format!("twin{n}"), 0).uuid(same)));
     let stub = start("America/New_York", events).await?;
-    let slice = slice(day(), SliceEvents::AllButAutocapture);
+    let slice = slice(day(), SliceEvents::All);
     for rows in 5..9 {
         let client = client(&stub)?.with_page_rows(rows);
         let read = read_all(&client, &slice).await?;
@@ -114,7 +114,7 @@ async fn late_arrivals_are_counted_and_read_beside_the_window() -> TestResult {
             from: arrivals.from,
             to: window.from,
         },
-        SliceEvents::AllButAutocapture,
+        SliceEvents::All,
     );
     late.arrived_since = Some(arrivals.since);
     let read = read_all(&client, &late).await?;
@@ -171,7 +171,8 @@ async fn every_kept_column_arrives_as_it_was_sent() -> TestResult {
             .property("quantity", 2_i64)
             .property("currency", "EUR")
             .property("customer_id", 42_i64)
-            .property("weird `id`", "odd"),
+            .property("weird `id`", "odd")
+            .elements_chain("a.kept:for-clicks-alone=\"1\""),
         event("$autocapture", "shopper", 5)
             .uuid(click)
             .elements_chain("a.buy:href=\"/cart\"nth-child=\"1\""),
@@ -184,8 +185,8 @@ async fn every_kept_column_arrives_as_it_was_sent() -> TestResult {
         Some(())
     });
     let client = client(&stub)?;
-    let read = read_all(&client, &slice(day(), SliceEvents::AllButAutocapture)).await?;
-    let [event] = read.as_slice() else {
+    let read = read_all(&client, &slice(day(), SliceEvents::All)).await?;
+    let [event, click] = read.as_slice() else {
         return Err(format!("{} events", read.len()).into());
     };
     assert_eq!((event.uuid, event.timestamp), (cart, micro));
@@ -207,17 +208,10 @@ async fn every_kept_column_arrives_as_it_was_sent() -> TestResult {
         .collect();
     assert_eq!(ids, [("customer_id", "42"), ("weird `id`", "odd")]);
     assert!(event.person_id.is_some() && event.elements_chain.is_none());
-    let clicks = SliceEvents::NamedAutocapture(EventName::from("$autocapture"));
-    for kind in [SliceEvents::Autocapture, clicks] {
-        let read = read_all(&client, &slice(day(), kind)).await?;
-        assert_eq!(read.len(), 1);
-        assert!(
-            read[0]
-                .elements_chain
-                .as_deref()
-                .is_some_and(|chain| chain.starts_with("a.buy:"))
-        );
-    }
+    assert_eq!(
+        click.elements_chain.as_deref(),
+        Some("a.buy:href=\"/cart\"nth-child=\"1\"")
+    );
     Ok(())
 }
 
@@ -250,7 +244,7 @@ async fn a_recount_counts_winners_as_the_store_does() -> TestResult {
         from: at(-5 * day_later),
         to: at(5 * day_later),
     };
-    let read = read_all(&client, &slice(window, SliceEvents::AllButAutocapture)).await?;
+    let read = read_all(&client, &slice(window, SliceEvents::All)).await?;
     let (winners, lost) = keep_winners(read);
     assert_eq!((winners.len(), lost), (4, 3));
     let page = client.uuids_of_day(from, None).await?;

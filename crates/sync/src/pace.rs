@@ -1,9 +1,9 @@
 //! How fast a run reads, and how much of its plan is left.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::storage::OpenRun;
-use domain::sync::Slice;
+use domain::storage::{OpenRun, PendingSlice};
 use tokio::time::Instant;
 
 use crate::progress::Reading;
@@ -14,7 +14,8 @@ pub(crate) struct Pace {
     before: u64,
     read: u64,
     left: u64,
-    in_slice: u64,
+    /// Rows stored of each slice that is not done.
+    in_slices: BTreeMap<i64, u64>,
 }
 
 impl Pace {
@@ -29,31 +30,32 @@ impl Pace {
                 .iter()
                 .map(|slice| slice.slice.expected_rows)
                 .sum(),
-            in_slice: 0,
+            in_slices: BTreeMap::new(),
         }
     }
 
-    /// Takes note of one stored page of `slice`.
-    pub(crate) fn advance(&mut self, slice: &Slice, rows: u64, done: bool) -> Reading {
+    /// Takes note of one stored page of a slice.
+    pub(crate) fn advance(&mut self, slice: &PendingSlice, rows: u64, done: bool) -> Reading {
         self.read += rows;
-        self.in_slice += rows;
         if done {
             // What a slice really held replaces what was expected of it.
-            self.left = self.left.saturating_sub(slice.expected_rows);
-            self.in_slice = 0;
+            self.left = self.left.saturating_sub(slice.slice.expected_rows);
+            self.in_slices.remove(&slice.number);
+        } else {
+            *self.in_slices.entry(slice.number).or_default() += rows;
         }
         self.reading()
     }
 
-    /// Takes note that the slice in hand was replaced by smaller ones.
-    pub(crate) fn split(&mut self) {
-        self.left = self.left.saturating_sub(self.in_slice);
-        self.in_slice = 0;
+    /// Takes note that a slice was replaced by smaller ones.
+    pub(crate) fn split(&mut self, number: i64) {
+        let stored = self.in_slices.remove(&number).unwrap_or(0);
+        self.left = self.left.saturating_sub(stored);
     }
 
     fn reading(&self) -> Reading {
         let events = self.before + self.read;
-        let left = self.left.saturating_sub(self.in_slice);
+        let left = self.left.saturating_sub(self.in_slices.values().sum());
         let expected = events + left;
         let seconds = self.began.elapsed().as_secs_f64();
         let rate = if seconds > 0.0 {

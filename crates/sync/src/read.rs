@@ -1,14 +1,16 @@
-//! Reads a run's slices: a few at once from PostHog, written one page after another, so that
-//! memory holds a few pages at most and the store knows the place reached at any moment.
+//! Reads a run's slices: a few at once from PostHog, each in pages that are written one after
+//! another as they come. Memory holds a handful of pages, however large the answers, and the store
+//! knows the place reached in every slice at any moment.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use domain::slices;
 use domain::storage::{OpenRun, Page, PendingSlice, RunId, SliceAdvance};
-use domain::sync::{SliceCursor, SyncMode};
+use domain::sync::SyncMode;
 use jiff::Timestamp;
 use posthog::EventPage;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::ask::Asker;
 use crate::error::SyncError;
@@ -16,145 +18,151 @@ use crate::pace::Pace;
 use crate::progress::Update;
 use crate::session::Session;
 
-/// Slices whose first page is asked for ahead of the writer: what PostHog allows at once.
-const READ_AHEAD: usize = 3;
+/// Slices that are read at once: what PostHog allows.
+const AT_ONCE: usize = 3;
+/// Pages that wait for the writer, beside the one that each reader has in hand.
+const WAITING: usize = 1;
 
-type Answer = Result<EventPage, SyncError>;
+/// The number of a slice, and what its reader has to say: its next page, or why there is none.
+type Told = (i64, Result<EventPage, SyncError>);
 
 /// Reads what is left of an open run. Stops after the page in flight when asked to.
 pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<(), SyncError> {
-    let (run, mode, late_before) = (open.id, open.run.mode, open.run.window.from);
-    let mut pace = Pace::new(&open);
-    let mut queue: VecDeque<PendingSlice> = open.pending.into();
-    let mut ahead: VecDeque<(PendingSlice, AbortOnDropHandle<Answer>)> = VecDeque::new();
+    let (teller, mut told) = mpsc::channel(WAITING);
+    let mut writer = Writer {
+        session,
+        run: open.id,
+        mode: open.run.mode,
+        late_before: open.run.window.from,
+        pace: Pace::new(&open),
+        left: open.pending.into(),
+        in_hand: BTreeMap::new(),
+    };
+    let mut readers = JoinSet::new();
     loop {
-        while ahead.len() < READ_AHEAD
-            && let Some(slice) = queue.pop_front()
-        {
-            let task = tokio::spawn(fetch(session.asker.clone(), slice.clone(), slice.cursor));
-            ahead.push_back((slice, AbortOnDropHandle::new(task)));
+        while let Some(slice) = writer.take() {
+            readers.spawn(read(session.asker.clone(), slice, teller.clone()));
         }
-        let Some((slice, task)) = ahead.pop_front() else {
+        if writer.in_hand.is_empty() {
             return Ok(());
+        }
+        let next = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(next) = told.recv() => break next,
+                    // A reader says how it ended before it does. It only fails by a panic, which
+                    // is passed on, or by being aborted, which only dropping them all does.
+                    Some(ended) = readers.join_next() => if let Err(panic) = ended {
+                        std::panic::resume_unwind(panic.into_panic());
+                    },
+                }
+            }
         };
-        // A task only fails by a panic, which is passed on, or by being aborted, which only
-        // dropping its handle does.
-        let first = match session.asker.stop.race(task).await? {
-            Ok(answer) => answer,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        let (number, page) = session.asker.stop.race(next).await?;
+        match page {
+            Ok(page) => writer.store(number, page).await?,
+            Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
+                tracing::info!(%error, slice = number, "a slice is split, for PostHog could not answer it whole");
+                writer.split(number).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reads one slice from where it was left, and tells its pages in their order.
+async fn read(asker: Asker, slice: PendingSlice, teller: mpsc::Sender<Told>) {
+    let number = slice.number;
+    let mut cursor = slice.cursor;
+    loop {
+        let deliver = {
+            let teller = teller.clone();
+            move |page| teller.blocking_send((number, Ok(page))).is_ok()
         };
-        let reader = SliceReader {
-            session,
-            run,
-            late_before,
-        };
-        match reader.store_all(&slice, first, &mut pace).await? {
-            Outcome::Done => {}
-            Outcome::Split => {
-                queue = pending(session, mode).await?;
-                queue.retain(|slice| ahead.iter().all(|(taken, _)| taken.number != slice.number));
+        let asked = || asker.ctx.client.read(&slice.slice, cursor, deliver.clone());
+        match asker.ask(asked).await {
+            Ok(None) => return,
+            Ok(more) => cursor = more,
+            Err(error) => {
+                // Nobody listens any more when the run has ended for another reason.
+                let _ = teller.send((number, Err(error))).await;
+                return;
             }
         }
     }
 }
 
-enum Outcome {
-    /// The slice is stored whole.
-    Done,
-    /// The slice was replaced by smaller ones.
-    Split,
-}
-
-struct SliceReader<'a, 'b> {
+/// Puts pages into the store, and knows what is left to be read.
+struct Writer<'a, 'b> {
     session: &'a Session<'b>,
     run: RunId,
+    mode: SyncMode,
     late_before: Timestamp,
+    pace: Pace,
+    left: VecDeque<PendingSlice>,
+    /// The slices that are being read, each with the place that is stored.
+    in_hand: BTreeMap<i64, PendingSlice>,
 }
 
-impl SliceReader<'_, '_> {
-    /// Stores a slice page by page, beginning with an answer already there.
-    async fn store_all(
-        &self,
-        slice: &PendingSlice,
-        first: Answer,
-        pace: &mut Pace,
-    ) -> Result<Outcome, SyncError> {
-        let mut cursor = slice.cursor;
-        let mut answer = first;
-        loop {
-            let page = match answer {
-                Ok(page) => page,
-                Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
-                    tracing::info!(%error, slice = slice.number, "a slice is split, for PostHog could not answer it whole");
-                    self.split(slice, cursor).await?;
-                    pace.split();
-                    return Ok(Outcome::Split);
-                }
-                Err(error) => return Err(error),
-            };
-            let (rows, more) = (page.events.len() as u64, page.more);
-            self.store(slice.number, page).await?;
-            self.session.tell(Update::Read(pace.advance(
-                &slice.slice,
-                rows,
-                more.is_none(),
-            )));
-            let Some(place) = more else {
-                return Ok(Outcome::Done);
-            };
-            self.session.asker.stop.check()?;
-            cursor = Some(place);
-            answer = fetch(self.session.asker.clone(), slice.clone(), cursor).await;
+impl Writer<'_, '_> {
+    /// The next slice to read, unless enough are being read.
+    fn take(&mut self) -> Option<PendingSlice> {
+        if self.in_hand.len() >= AT_ONCE {
+            return None;
         }
+        let slice = self.left.pop_front()?;
+        self.in_hand.insert(slice.number, slice.clone());
+        Some(slice)
     }
 
-    async fn store(&self, slice: i64, page: EventPage) -> Result<(), SyncError> {
+    async fn store(&mut self, number: i64, page: EventPage) -> Result<(), SyncError> {
+        let more = page.more;
         let page = Page {
             run: self.run,
-            slice,
-            advance: page.more.map_or(SliceAdvance::Done, SliceAdvance::To),
+            slice: number,
+            advance: more.map_or(SliceAdvance::Done, SliceAdvance::To),
             events: page.events,
             late_before: self.late_before,
             cost: self.session.uncharged_cost(),
         };
         let store = &self.session.ctx.store;
         let outcome = store.apply_page(self.session.lease(), &page).await?;
+        let rows = page.events.len() as u64;
         tracing::debug!(
-            slice,
-            rows = page.events.len(),
+            slice = number,
+            rows,
             stored = outcome.stored,
             duplicates = outcome.duplicates,
             "a page is stored"
         );
+        if let Some(slice) = self.in_hand.get_mut(&number) {
+            slice.cursor = more;
+            let done = more.is_none();
+            let reading = self.pace.advance(slice, rows, done);
+            self.session.tell(Update::Read(reading));
+            if done {
+                self.in_hand.remove(&number);
+            }
+        }
         Ok(())
     }
 
-    async fn split(
-        &self,
-        slice: &PendingSlice,
-        cursor: Option<SliceCursor>,
-    ) -> Result<(), SyncError> {
-        let parts = slices::halve(&slice.slice, cursor).ok_or(SyncError::TooHeavy {
-            at: slice.slice.from,
-        })?;
+    /// Puts smaller slices into the place of one that PostHog could not answer.
+    async fn split(&mut self, number: i64) -> Result<(), SyncError> {
+        let Some(PendingSlice { slice, cursor, .. }) = self.in_hand.remove(&number) else {
+            return Ok(());
+        };
+        let parts = slices::halve(&slice, cursor).ok_or(SyncError::TooHeavy { at: slice.from })?;
         let store = &self.session.ctx.store;
         store
-            .split_slice(self.session.lease(), self.run, slice.number, &parts)
+            .split_slice(self.session.lease(), self.run, number, &parts)
             .await?;
+        self.pace.split(number);
+        let open = store.open_run(self.session.id, self.mode).await?;
+        self.left = open.map(|open| open.pending.into()).unwrap_or_default();
+        self.left
+            .retain(|slice| !self.in_hand.contains_key(&slice.number));
         Ok(())
     }
-}
-
-async fn fetch(asker: Asker, slice: PendingSlice, cursor: Option<SliceCursor>) -> Answer {
-    asker
-        .ask(|| asker.ctx.client.page(&slice.slice, cursor))
-        .await
-}
-
-async fn pending(
-    session: &Session<'_>,
-    mode: SyncMode,
-) -> Result<VecDeque<PendingSlice>, SyncError> {
-    let open = session.ctx.store.open_run(session.id, mode).await?;
-    Ok(open.map(|open| open.pending.into()).unwrap_or_default())
 }

@@ -33,7 +33,7 @@ async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::Event>) {
             from: window.from,
             to: window.to,
             arrived_since: None,
-            events: SliceEvents::AllButAutocapture,
+            events: SliceEvents::All,
             part: None,
             expected_rows: events.len() as u64,
         }],

@@ -226,9 +226,6 @@ fn success(
     fault: Option<&Fault>,
 ) -> Answer {
     let left = server.meter.spend(job.project, bytes);
-    let mut out = Vec::with_capacity(1024 + set.rows.len() * set.columns.len() * 12);
-    out.extend_from_slice(b"{\"results\":");
-    hogql::write_rows(&mut out, set, fault);
     let columns: Vec<String> = match fault {
         Some(Fault::WrongColumns) => (0..set.columns.len())
             .map(|at| format!("column_{at}"))
@@ -236,34 +233,37 @@ fn success(
         _ => set.columns.clone(),
     };
     let types: Vec<[&String; 2]> = columns.iter().zip(&set.types).map(Into::into).collect();
-    let rest = json!({
-        "columns": columns,
-        "types": types,
-        "error": null,
-        "hasMore": set.has_more,
-        "limit": set.limit,
-        "offset": set.limit.map(|_| 0),
-        "query": job.text,
-        "hogql": job.text,
-        "clickhouse": null,
-        "timings": null,
-        "explain": null,
-        "metadata": null,
-        "modifiers": {"convertToProjectTimezone": job.in_project_zone},
-        "warnings": [],
-        "is_cached": cached,
-        "last_refresh": at.to_string(),
-        "next_allowed_client_refresh": at.to_string(),
+    // PostHog's models write their fields in the order of their names (posthog/schema.py,
+    // CachedHogQLQueryResponse), which puts columns and error before the results.
+    let before = json!({
         "cache_key": format!("cache_{}", job.project),
         "cache_target_age": null,
-        "timezone": job.zone,
+        "calculation_trigger": null,
+        "clickhouse": null,
+        "columns": columns,
+        "error": null,
+        "explain": null,
+        "hasMore": set.has_more,
+        "hogql": job.text,
+        "is_cached": cached,
+        "last_refresh": at.to_string(),
+        "limit": set.limit,
+        "metadata": null,
+        "modifiers": {"convertToProjectTimezone": job.in_project_zone},
+        "next_allowed_client_refresh": at.to_string(),
+        "offset": set.limit.map(|_| 0),
+        "query": job.text,
         "query_metadata": {"events": []},
         "query_status": null,
-        "calculation_trigger": null,
     });
+    let after = json!({"timezone": job.zone, "timings": null, "types": types, "warnings": []});
+    let (before, after) = (before.to_string(), after.to_string());
+    let mut out = Vec::with_capacity(1024 + set.rows.len() * set.columns.len() * 12);
+    out.extend_from_slice(before.strip_suffix('}').unwrap_or(&before).as_bytes());
+    out.extend_from_slice(b",\"results\":");
+    hogql::write_rows(&mut out, set, fault);
     out.push(b',');
-    // The object's own opening brace is already written.
-    out.extend_from_slice(rest.to_string().get(1..).unwrap_or("}").as_bytes());
+    out.extend_from_slice(after.strip_prefix('{').unwrap_or(&after).as_bytes());
     let mut answer = Answer::raw(200, "application/json", out)
         .header("x-posthog-query-bytes-read", bytes.to_string())
         .header("x-posthog-query-budget-remaining-bytes", left.to_string());

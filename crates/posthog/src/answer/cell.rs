@@ -21,6 +21,14 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
+    /// The bytes of its text.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 0,
+            Self::Text(text) | Self::Number(text) | Self::Json(text) => text.len(),
+        }
+    }
+
     /// What it is called in a message, which never shows the value itself.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

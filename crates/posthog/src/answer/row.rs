@@ -12,15 +12,30 @@ use crate::instant;
 pub(crate) struct Row<'a> {
     cells: std::vec::Drain<'a, Cell>,
     columns: std::slice::Iter<'a, String>,
+    bytes: usize,
+    is_proven: bool,
 }
 
 impl<'a> Row<'a> {
     /// The caller has made sure that there are as many cells as columns.
-    pub(super) fn new(cells: &'a mut Vec<Cell>, columns: &'a [String]) -> Self {
+    pub(super) fn new(cells: &'a mut Vec<Cell>, columns: &'a [String], is_proven: bool) -> Self {
         Self {
+            bytes: cells.iter().map(Cell::bytes).sum(),
             cells: cells.drain(..),
             columns: columns.iter(),
+            is_proven,
         }
+    }
+
+    /// The bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the answer has said before this row that its columns are those asked for. It may
+    /// also say so after all rows, and until then a value may be another column's.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.is_proven
     }
 
     fn next(&mut self) -> Result<(&'a str, Cell), String> {

@@ -12,12 +12,12 @@ use super::row::Row;
 use crate::error::Error;
 
 /// An answer while it is read.
-pub(super) struct Answer<'a, T, P> {
+pub(super) struct Answer<'a, P> {
     columns: &'a [String],
     limit: usize,
-    parse: P,
+    each: P,
     cells: Vec<Cell>,
-    rows: Vec<T>,
+    rows: usize,
     has_results: bool,
     has_columns: bool,
     error: Option<String>,
@@ -27,14 +27,14 @@ pub(super) struct Answer<'a, T, P> {
     pub(super) problem: Option<String>,
 }
 
-impl<'a, T, P> Answer<'a, T, P> {
-    pub(super) fn new(columns: &'a [String], limit: usize, parse: P) -> Self {
+impl<'a, P> Answer<'a, P> {
+    pub(super) fn new(columns: &'a [String], limit: usize, each: P) -> Self {
         Self {
             columns,
             limit,
-            parse,
+            each,
             cells: Vec::with_capacity(columns.len()),
-            rows: Vec::new(),
+            rows: 0,
             has_results: false,
             has_columns: false,
             error: None,
@@ -43,8 +43,8 @@ impl<'a, T, P> Answer<'a, T, P> {
         }
     }
 
-    /// The rows, once the JSON has been read to its end.
-    pub(super) fn finish(self, request: &str) -> Result<Vec<T>, Error> {
+    /// Whether it is an answer after all, once its JSON has been read to the end.
+    pub(super) fn finish(self, request: &str) -> Result<(), Error> {
         if let Some(detail) = self.error {
             return Err(Error::QueryRejected {
                 code: "error".to_owned(),
@@ -56,7 +56,7 @@ impl<'a, T, P> Answer<'a, T, P> {
         } else if !self.has_columns {
             "columns"
         } else {
-            return Ok(self.rows);
+            return Ok(());
         };
         Err(Error::Malformed {
             request: request.to_owned(),
@@ -81,9 +81,9 @@ impl<'a, T, P> Answer<'a, T, P> {
     }
 }
 
-impl<'de, T, P> DeserializeSeed<'de> for &mut Answer<'_, T, P>
+impl<'de, P> DeserializeSeed<'de> for &mut Answer<'_, P>
 where
-    P: FnMut(&mut Row<'_>) -> Result<T, String>,
+    P: FnMut(&mut Row<'_>) -> Result<(), String>,
 {
     type Value = ();
 
@@ -92,9 +92,9 @@ where
     }
 }
 
-impl<'de, T, P> Visitor<'de> for &mut Answer<'_, T, P>
+impl<'de, P> Visitor<'de> for &mut Answer<'_, P>
 where
-    P: FnMut(&mut Row<'_>) -> Result<T, String>,
+    P: FnMut(&mut Row<'_>) -> Result<(), String>,
 {
     type Value = ();
 
@@ -134,11 +134,11 @@ where
 }
 
 /// `results`: an array of rows, or null where there is an error instead.
-struct Rows<'r, 'a, T, P>(&'r mut Answer<'a, T, P>);
+struct Rows<'r, 'a, P>(&'r mut Answer<'a, P>);
 
-impl<'de, T, P> DeserializeSeed<'de> for Rows<'_, '_, T, P>
+impl<'de, P> DeserializeSeed<'de> for Rows<'_, '_, P>
 where
-    P: FnMut(&mut Row<'_>) -> Result<T, String>,
+    P: FnMut(&mut Row<'_>) -> Result<(), String>,
 {
     type Value = ();
 
@@ -147,9 +147,9 @@ where
     }
 }
 
-impl<'de, T, P> Visitor<'de> for Rows<'_, '_, T, P>
+impl<'de, P> Visitor<'de> for Rows<'_, '_, P>
 where
-    P: FnMut(&mut Row<'_>) -> Result<T, String>,
+    P: FnMut(&mut Row<'_>) -> Result<(), String>,
 {
     type Value = ();
 
@@ -165,7 +165,8 @@ where
         let answer = self.0;
         answer.has_results = true;
         while seq.next_element_seed(Cells(&mut answer.cells))?.is_some() {
-            let number = answer.rows.len() + 1;
+            answer.rows += 1;
+            let number = answer.rows;
             if number > answer.limit {
                 let limit = answer.limit;
                 return Err(answer.fail(format!("it has more rows than the limit of {limit}")));
@@ -176,16 +177,11 @@ where
                     answer.fail(format!("row {number} has {got} values instead of {asked}"))
                 );
             }
-            let mut row = Row::new(&mut answer.cells, answer.columns);
-            match (answer.parse)(&mut row) {
-                Ok(value) => {
-                    drop(row);
-                    answer.rows.push(value);
-                }
-                Err(problem) => {
-                    drop(row);
-                    return Err(answer.fail(format!("row {number}: {problem}")));
-                }
+            let mut row = Row::new(&mut answer.cells, answer.columns, answer.has_columns);
+            let taken = (answer.each)(&mut row);
+            drop(row);
+            if let Err(problem) = taken {
+                return Err(answer.fail(format!("row {number}: {problem}")));
             }
         }
         Ok(())

@@ -1,64 +1,91 @@
 //! Reading the rows of a slice.
 
-use std::sync::Arc;
+mod pieces;
 
-use domain::Event;
+use std::sync::{Arc, PoisonError};
+
 use domain::sync::{Slice, SliceCursor};
 
+use self::pieces::{Pieces, Reached};
 use super::{Client, EventPage};
+use crate::answer::each_row;
 use crate::error::Error;
 use crate::event_row;
-use crate::queries::{self, IdColumns};
+use crate::exchange::Body;
+use crate::queries::{self, IdColumns, Query};
+use crate::transport::{Reading, stream};
 
 impl Client {
-    /// The rows of a slice after a place in it, at most one answer's worth.
+    /// Asks once for the rows of a slice after a place in it, at most one answer's worth, and hands
+    /// them over in pages of a few thousand while the answer still comes in: memory holds one page,
+    /// whatever the answer. `deliver` is called on a thread that may be blocked, and says whether
+    /// more is wanted.
+    ///
+    /// Returns where to go on; none when the last page that was delivered ends the slice. An answer
+    /// that breaks off after a page was delivered is as good as a shorter one.
     ///
     /// # Errors
-    /// Any of a query's; [`Error::Malformed`] names the row's problem when a row cannot be kept
-    /// whole, and nothing of the page is used. [`Error::IdProperty`] when a configured property has a
-    /// name that cannot be asked for.
-    pub async fn page(
+    /// Any of a query's, and nothing was delivered then; [`Error::Malformed`] names the row's problem
+    /// when a row cannot be kept whole. [`Error::IdProperty`] when a configured property has a name
+    /// that cannot be asked for.
+    pub async fn read(
         &self,
         slice: &Slice,
         after: Option<SliceCursor>,
-    ) -> Result<EventPage, Error> {
+        deliver: impl Fn(EventPage) -> bool + Clone + Send + Sync + 'static,
+    ) -> Result<Option<SliceCursor>, Error> {
         let id_columns = IdColumns::of(&self.transport.config.id_properties)?;
         let query = queries::page(slice, after, &id_columns, self.page_rows);
-        let has_elements = queries::has_elements(&slice.events);
-        let properties: Arc<[String]> = id_columns.properties().map(str::to_owned).collect();
-        let events = self
-            .transport
-            .rows(&query, move |row| {
-                event_row::read(row, has_elements, &properties)
+        let reading = Answer {
+            query: &query,
+            properties: id_columns.properties().map(str::to_owned).collect(),
+            reached: Reached::default(),
+            deliver,
+        };
+        self.transport.query(&query, &reading).await
+    }
+}
+
+/// How one answer is read.
+struct Answer<'a, D> {
+    query: &'a Query,
+    properties: Arc<[String]>,
+    reached: Reached,
+    deliver: D,
+}
+
+impl<D> Reading<Option<SliceCursor>> for Answer<'_, D>
+where
+    D: Fn(EventPage) -> bool + Clone + Send + Sync + 'static,
+{
+    async fn read(&self, body: Body<'_>) -> Result<Option<SliceCursor>, Error> {
+        let query = self.query;
+        let (name, columns, limit) = (query.name(), query.columns.clone(), query.limit);
+        let properties = Arc::clone(&self.properties);
+        let mut pieces = Pieces::new(limit, Arc::clone(&self.reached), self.deliver.clone());
+        stream(body, name, move |pipe| {
+            each_row(name, pipe, &columns, limit, |row| {
+                let (bytes, is_proven) = (row.bytes(), row.is_proven());
+                pieces.push(event_row::read(row, &properties)?, bytes, is_proven)
+            })?;
+            pieces.finish().map_err(|reason| Error::Malformed {
+                request: name.to_owned(),
+                reason,
             })
-            .await?;
-        if events.len() < query.limit {
-            return Ok(EventPage { events, more: None });
-        }
-        cut_at_whole_key(events).ok_or_else(|| Error::Malformed {
-            request: query.name().to_owned(),
-            reason: format!(
-                "{} rows share one uuid and timestamp, so no next page can be asked for",
-                query.limit
-            ),
         })
+        .await
     }
-}
 
-/// The place of a row in its slice.
-fn place(event: &Event) -> SliceCursor {
-    SliceCursor {
-        timestamp: event.timestamp,
-        uuid: event.uuid,
+    fn salvage(&self, error: Error) -> Result<Option<SliceCursor>, Error> {
+        let reached = *self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if reached.is_none() {
+            return Err(error);
+        }
+        tracing::info!(
+            request = self.query.name(),
+            reason = error.reason(),
+            "PostHog's answer broke off; going on after what came of it."
+        );
+        Ok(reached)
     }
-}
-
-/// A full answer may end between rows that share timestamp and uuid, and the next begins after both.
-/// So its last such group is left to the next page. None when there is no other group.
-fn cut_at_whole_key(mut events: Vec<Event>) -> Option<EventPage> {
-    let last = events.last().map(place)?;
-    let whole = events.iter().rposition(|event| place(event) != last)?;
-    events.truncate(whole + 1);
-    let more = events.last().map(place);
-    Some(EventPage { events, more })
 }

@@ -37,7 +37,7 @@ fn query() -> Result<Query, Error> {
         from: Timestamp::UNIX_EPOCH,
         to: Timestamp::MAX,
         arrived_since: None,
-        events: SliceEvents::AllButAutocapture,
+        events: SliceEvents::All,
         part: None,
         expected_rows: 0,
     };
@@ -61,7 +61,7 @@ fn read_with(column: &str, value: Value) -> Result<Event, Error> {
     let body = json!({ "results": [row], "columns": query.columns }).to_string();
     let properties = ["customer_id".to_owned()];
     let mut events = read_rows("page", body.as_bytes(), &query.columns, 10, |row| {
-        read(row, false, &properties)
+        read(row, &properties)
     })?;
     Ok(events.remove(0))
 }

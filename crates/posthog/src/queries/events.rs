@@ -1,6 +1,5 @@
 //! The query for the rows of a slice.
 
-use domain::event::AUTOCAPTURE_EVENTS;
 use domain::sync::{Slice, SliceCursor, SliceEvents};
 use serde_json::{Value, json};
 
@@ -10,7 +9,7 @@ use crate::instant::bound;
 /// `(expression, column)` of what every slice reads, in the order that [`crate::row`] expects.
 /// Ids and figures that PostHog may have typed as numbers are turned to text; a property column that
 /// PostHog has materialised is cheaper than the whole of `properties`, so each is named singly.
-pub(crate) const FIXED_COLUMNS: [(&str, &str); 26] = [
+pub(crate) const FIXED_COLUMNS: [(&str, &str); 27] = [
     ("uuid", "uuid"),
     ("event", "event"),
     ("distinct_id", "distinct_id"),
@@ -29,6 +28,8 @@ pub(crate) const FIXED_COLUMNS: [(&str, &str); 26] = [
     ("properties.utm_content", "utm_content"),
     ("properties.utm_term", "utm_term"),
     ("properties.$device_type", "device_type"),
+    // Empty but for autocapture's events, and then next to no bytes for ClickHouse to read.
+    ("elements_chain", "elements_chain"),
     ("toString(properties.$anon_distinct_id)", "anon_distinct_id"),
     ("toString(properties.alias)", "alias_id"),
     ("toString(properties.product_id)", "product_id"),
@@ -38,8 +39,6 @@ pub(crate) const FIXED_COLUMNS: [(&str, &str); 26] = [
     ("toString(properties.quantity)", "quantity"),
     ("toString(properties.cart_id)", "cart_id"),
 ];
-
-const ELEMENTS: (&str, &str) = ("elements_chain", "elements_chain");
 
 /// The rows of a slice after a place in it, ordered by (timestamp, text of uuid). Time and event
 /// lead PostHog's sort key, so a slice reads little beyond its rows; ranges of the hash split a cell
@@ -52,8 +51,7 @@ pub(crate) fn page(
 ) -> Query {
     let mut select: Vec<String> = Vec::new();
     let mut columns: Vec<String> = Vec::new();
-    let elements = has_elements(&slice.events).then_some(ELEMENTS);
-    for (expression, column) in FIXED_COLUMNS.into_iter().chain(elements) {
+    for (expression, column) in FIXED_COLUMNS {
         select.push(aliased(expression, column));
         columns.push(column.to_owned());
     }
@@ -78,14 +76,6 @@ pub(crate) fn page(
     }
 }
 
-/// Whether the slice reads the wide `elements_chain`.
-pub(crate) fn has_elements(events: &SliceEvents) -> bool {
-    matches!(
-        events,
-        SliceEvents::Autocapture | SliceEvents::NamedAutocapture(_)
-    )
-}
-
 fn aliased(expression: &str, column: &str) -> String {
     if expression == column {
         expression.to_owned()
@@ -105,22 +95,10 @@ fn conditions(
     // Within a slice the time bound moves along with the cursor, which spares reading what is done.
     let from = after.map_or(slice.from, |place| place.timestamp.max(slice.from));
     let mut values = vec![("from", bound(from).into()), ("to", bound(slice.to).into())];
-    let (condition, name, value) = match &slice.events {
-        SliceEvents::AllButAutocapture => (
-            "event not in {autocapture}",
-            "autocapture",
-            json!(AUTOCAPTURE_EVENTS),
-        ),
-        SliceEvents::Autocapture => (
-            "event in {autocapture}",
-            "autocapture",
-            json!(AUTOCAPTURE_EVENTS),
-        ),
-        SliceEvents::Named(names) => ("event in {events}", "events", json!(names)),
-        SliceEvents::NamedAutocapture(name) => ("event = {event}", "event", json!(name)),
-    };
-    conditions.push(condition);
-    values.push((name, value));
+    if let SliceEvents::Named(names) = &slice.events {
+        conditions.push("event in {events}");
+        values.push(("events", json!(names)));
+    }
     if let Some(since) = slice.arrived_since {
         conditions.push("created_at >= toDateTime({arrived_since}, 'UTC')");
         values.push(("arrived_since", bound(since).into()));

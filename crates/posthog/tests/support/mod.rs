@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::identity::{IdProperty, IdPropertyKind};
-use domain::sync::{Slice, SliceEvents, Window};
+use domain::sync::{Slice, SliceCursor, SliceEvents, Window};
 use domain::{ApiHost, ApiKey, ProjectId};
 use jiff::{SignedDuration, Timestamp};
-use posthog::{Client, ClientConfig, Error, Http, HttpConfig, LocalGate};
+use posthog::{Client, ClientConfig, Error, EventPage, Http, HttpConfig, LocalGate};
 use posthog_stub::{Event, Key, Project, Stub, StubHandle, World};
 use secrecy::SecretString;
 
@@ -110,18 +110,30 @@ pub(crate) fn slice(window: Window, events: SliceEvents) -> Slice {
     }
 }
 
-/// Every event of a slice, page by page.
+/// Every event of a slice, answer by answer.
 pub(crate) async fn read_all(client: &Client, slice: &Slice) -> Result<Vec<domain::Event>, Error> {
     let mut events = Vec::new();
     let mut after = None;
     loop {
-        let page = client.page(slice, after).await?;
-        events.extend(page.events);
-        after = page.more;
+        let (pages, more) = read_once(client, slice, after).await?;
+        events.extend(pages.into_iter().flat_map(|page| page.events));
+        after = more;
         if after.is_none() {
             return Ok(events);
         }
     }
+}
+
+/// The pages of one answer, and where to go on.
+pub(crate) async fn read_once(
+    client: &Client,
+    slice: &Slice,
+    after: Option<SliceCursor>,
+) -> Result<(Vec<EventPage>, Option<SliceCursor>), Error> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let deliver = move |page| sender.send(page).is_ok();
+    let more = client.read(slice, after, deliver).await?;
+    Ok((receiver.into_iter().collect(), more))
 }
 
 /// The error of an outcome that must be one.

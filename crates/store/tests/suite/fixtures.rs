@@ -154,7 +154,7 @@ pub(crate) fn slice(from: i64, to: i64, expected_rows: u64) -> Slice {
         from: hours(from),
         to: hours(to),
         arrived_since: None,
-        events: SliceEvents::AllButAutocapture,
+        events: SliceEvents::All,
         part: None,
         expected_rows,
     }

@@ -17,14 +17,12 @@ fn shown(slices: &[Slice]) -> Vec<String> {
         .iter()
         .map(|slice| {
             let events = match &slice.events {
-                SliceEvents::AllButAutocapture => "all".to_owned(),
-                SliceEvents::Autocapture => "auto".to_owned(),
+                SliceEvents::All => "all".to_owned(),
                 SliceEvents::Named(names) => names
                     .iter()
                     .map(EventName::as_str)
                     .collect::<Vec<_>>()
                     .join("+"),
-                SliceEvents::NamedAutocapture(name) => format!("auto {name}"),
             };
             let part = slice
                 .part
@@ -58,17 +56,26 @@ fn planned(from: i64, arrivals_from: Option<i64>, cells: &[Cell]) -> Vec<String>
 }
 
 #[test]
-fn small_days_are_packed_together_and_autocapture_stands_apart() {
+fn small_days_are_packed_together_autocapture_among_them() {
     let cells = [
         cell(0, "$pageview", 10_000),
         cell(0, "$autocapture", 500),
-        cell(1, "a", 20_000),
+        cell(1, "a", 19_000),
         cell(3, "b", 10_000),
         cell(3, "$rageclick", 20),
     ];
+    assert_eq!(planned(0, None, &cells), ["0..96 all 39520"]);
+}
+
+#[test]
+fn wide_rows_fill_a_slice_sooner() {
+    let cells = [
+        cell(0, "$autocapture", 6_000),
+        cell(1, "$autocapture", 6_000),
+    ];
     assert_eq!(
         planned(0, None, &cells),
-        ["0..96 all 40000", "0..96 auto 520"]
+        ["0..24 all 6000", "24..96 all 6000"]
     );
 }
 
@@ -100,14 +107,13 @@ fn a_large_day_is_split_by_names_and_a_large_event_by_its_people() {
         planned(0, None, &cells),
         [
             "0..24 all 1000",
+            "24..48 $autocapture 0/2 10000",
+            "24..48 $autocapture 1/2 10000",
             "24..48 $pageview 0/3 30000",
             "24..48 $pageview 1/3 30000",
             "24..48 $pageview 2/3 30000",
-            "24..48 a+b 40000",
-            "24..48 c 1000",
-            "24..48 auto $autocapture 0/2 10000",
-            "24..48 auto $autocapture 1/2 10000",
-            "24..48 auto $rageclick 1000",
+            "24..48 $rageclick+a 26000",
+            "24..48 b+c 16000",
         ]
     );
 }
@@ -122,12 +128,7 @@ fn a_quiet_hour_of_a_small_shop_is_a_few_slices() {
     ];
     assert_eq!(
         planned(90, Some(0), &cells),
-        [
-            "24..90 all 4 late",
-            "72..90 auto 0 late",
-            "90..96 all 200",
-            "90..96 auto 90"
-        ]
+        ["24..90 all 4 late", "90..96 all 290"]
     );
 }
 
@@ -145,12 +146,12 @@ fn a_slice_is_halved_at_midnight_then_by_time_then_by_people_until_that_is_no_us
         from: at(3600),
         to: at(5 * 86_400),
         arrived_since: Some(at(SINCE)),
-        events: SliceEvents::Autocapture,
+        events: SliceEvents::All,
         part: None,
         expected_rows: 8,
     };
     let halves = halve(&slice, None).unwrap();
-    assert_eq!(shown(&halves), ["1..48 auto 4 late", "48..120 auto 4 late"]);
+    assert_eq!(shown(&halves), ["1..48 all 4 late", "48..120 all 4 late"]);
     let hours = halve(
         &Slice {
             to: at(5 * 3600),
@@ -159,7 +160,7 @@ fn a_slice_is_halved_at_midnight_then_by_time_then_by_people_until_that_is_no_us
         None,
     )
     .unwrap();
-    assert_eq!(shown(&hours), ["1..3 auto 4 late", "3..5 auto 4 late"]);
+    assert_eq!(shown(&hours), ["1..3 all 4 late", "3..5 all 4 late"]);
     slice.to = at(3659);
     let mut times = 0;
     while let Some(halves) = halve(&slice, None) {
