@@ -61,14 +61,16 @@ async fn decide(connection: &mut PgConnection, state: &EpochState, page: &Page) 
     ))
 }
 
-/// The stored rows of these uuids.
+/// The stored rows of these uuids, each looked up by itself in the primary key. Without a limit on
+/// each, a planner that knows nothing of the table yet, as in a first backfill, reads the epoch whole.
 pub(super) async fn stored_rows(
     connection: &mut PgConnection,
     epoch: i64,
     uuids: &[Uuid],
 ) -> Result<Vec<StoredRow>> {
     query(AssertSqlSafe(format!(
-        "{} FROM events WHERE epoch = $1 AND uuid = ANY($2)",
+        "SELECT e.* FROM unnest($2::uuid[]) AS u (uuid)
+         CROSS JOIN LATERAL ({} FROM events WHERE epoch = $1 AND uuid = u.uuid LIMIT 1) AS e",
         event_columns::SELECT_STORED
     )))
     .bind(epoch)
@@ -115,12 +117,19 @@ pub(super) async fn remove_rows(
     if uuids.is_empty() {
         return Ok(());
     }
-    query("DELETE FROM events WHERE epoch = $1 AND uuid = ANY($2)")
-        .bind(epoch)
-        .bind(uuids)
-        .execute(connection)
-        .await
-        .map_err(sql)?;
+    query(
+        "DELETE FROM events WHERE epoch = $1 AND ctid = ANY (ARRAY(
+            SELECT e.place FROM unnest($2::uuid[]) AS u (uuid)
+            CROSS JOIN LATERAL (
+                SELECT ctid AS place FROM events WHERE epoch = $1 AND uuid = u.uuid LIMIT 1
+            ) AS e
+         ))",
+    )
+    .bind(epoch)
+    .bind(uuids)
+    .execute(connection)
+    .await
+    .map_err(sql)?;
     Ok(())
 }
 
