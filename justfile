@@ -21,6 +21,10 @@ fmt:
 demo *args:
     cargo run --release --bin ordinary-posthog -- demo {{ args }}
 
+# Speed and memory of the whole product, beside the databases' own: `just bench memory`
+bench *args:
+    cargo run --release -p bench -- {{ args }}
+
 # Run connections from a file: `just up connection.yaml`
 up file *args:
     cargo run --release --bin ordinary-posthog -- up -f {{ file }} {{ args }}

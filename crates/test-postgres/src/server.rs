@@ -115,6 +115,11 @@ impl Server {
         self.folder.path()
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.folder.log(LOG)
+    }
+
     /// Where the server's programs are.
     pub fn binaries(&self) -> &Binaries {
         &self.binaries

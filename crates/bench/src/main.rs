@@ -1,0 +1,73 @@
+//! Measures the whole product on this machine, and prints ratios of one run:
+//! `cargo run --release -p bench`. What is compared with what, and why, is in `docs/performance.md`.
+#![allow(clippy::print_stdout)]
+
+mod answers;
+mod backfill;
+mod bare;
+mod copy;
+mod figures;
+mod grown;
+mod memory;
+mod program;
+mod reads;
+mod shop;
+mod stand_in;
+
+use std::error::Error;
+
+use clap::Parser;
+
+use crate::program::Program;
+
+/// What a measurement comes to.
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Measures the product; without the name of a part, all of it.
+#[derive(Debug, Parser)]
+struct Args {
+    /// What to measure.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// The events of the shop that is pulled.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: usize,
+    /// How often the compared ways take turns.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// A backfill into PostgreSQL beside `psql \copy`.
+    Postgres,
+    /// A backfill into SQLite beside bare prepared inserts.
+    Sqlite,
+    /// The peak memory of `sync` at 100,000 events and at twice the shop's.
+    Memory,
+    /// Daily counts at the shop's size and at ten times that; pages of mapped events beside pgbench.
+    Reads,
+}
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let args = Args::parse();
+    // An error says that there is a provider already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
+    let program = Program::build()?;
+    figures::machine();
+    if wanted(Part::Postgres) {
+        backfill::postgres(&program, args.events, args.rounds).await?;
+    }
+    if wanted(Part::Sqlite) {
+        backfill::sqlite(&program, args.events, args.rounds).await?;
+    }
+    if wanted(Part::Memory) {
+        memory::peaks(&program, &[100_000, 2 * args.events]).await?;
+    }
+    if wanted(Part::Reads) {
+        reads::reads(&program, args.events, args.rounds).await?;
+    }
+    Ok(())
+}
