@@ -173,7 +173,6 @@ mod tests {
     fn job(name: &str) -> Job {
         let config = serde_json::from_value(json!({
             "namespace": "operator",
-            "identity": "operator-0",
             "job": {"image": "example.org/i:1", "database": {"name": "database", "key": "url"}},
         }));
         purge_job(&ConnectionName::new("acme", name), &config.unwrap())

@@ -65,7 +65,6 @@ impl Site {
         let workspace = server.namespace("acme", &plan).await.unwrap();
         let mut config: OperatorConfig = serde_json::from_value(json!({
             "namespace": home,
-            "identity": "operator-0",
             "job": {
                 "image": "registry.invalid/ordinary-posthog:test",
                 "database": {"name": "database", "key": "url"},
@@ -74,6 +73,7 @@ impl Site {
             "mayForgetSecrets": true,
         }))
         .unwrap();
+        config.identity = "operator-0".to_owned();
         config.intervals.sweep = Duration::from_millis(500);
         Self {
             client: server.client().unwrap(),
