@@ -23,7 +23,8 @@ impl Binaries {
     /// Finds them, or builds those that a cluster needs: that takes minutes, once.
     ///
     /// # Errors
-    /// [`Error::Failed`] with what keeps them from being built.
+    /// [`Error::Assets`] when the environment names a wrong folder, [`Error::Failed`] with what
+    /// keeps them from being built.
     pub fn find() -> Result<Self> {
         let chosen = std::env::var_os(CHOICE)
             .filter(|folder| !folder.is_empty())
@@ -31,12 +32,8 @@ impl Binaries {
         if let Some(chosen) = &chosen
             && !(chosen.join("kube-apiserver").exists() && chosen.join("etcd").exists())
         {
-            return Err(Error::Failed {
-                program: CHOICE.to_owned(),
-                why: format!(
-                    "there is no kube-apiserver or no etcd in {}",
-                    chosen.display()
-                ),
+            return Err(Error::Assets {
+                folder: chosen.clone(),
             });
         }
         let complete = chosen.as_ref().is_some_and(|folder| {

@@ -17,6 +17,15 @@ pub use self::server::Server;
 /// Why there is no cluster, or a test cannot be let in.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The environment names a folder that is none of Kubernetes' programs.
+    #[error(
+        "KUBEBUILDER_ASSETS names {}, which lacks kube-apiserver or etcd: correct it, or unset it to have them built",
+        folder.display()
+    )]
+    Assets {
+        /// The folder.
+        folder: std::path::PathBuf,
+    },
     /// A program could not be run, or failed.
     #[error("{program} failed: {why}")]
     Failed {
