@@ -82,10 +82,14 @@ pub(super) const SELECT: &str = "SELECT e.uuid, e.event, e.distinct_id,
     e.utm_term, e.device_type, e.elements_chain, e.anon_distinct_id, e.alias, e.product_id, e.sku,
     e.price, e.currency, e.quantity, e.cart_id, e.id_properties, e.stage, e.change_seq";
 
-/// Joins to `events AS e` what its distinct id is mapped to now.
-pub(super) const JOIN_PERSON: &str = "LEFT JOIN person_links AS p
-    ON p.epoch = e.epoch AND left(p.distinct_id, 500) = left(e.distinct_id, 500)
-    AND p.distinct_id = e.distinct_id AND p.valid_to IS NULL";
+/// Joins to `events AS e` what its distinct id is mapped to now. Looked up for each row by itself:
+/// a planner that may choose hashes all links of the epoch for every page.
+pub(super) const JOIN_PERSON: &str = "LEFT JOIN LATERAL (
+        SELECT person_id FROM person_links AS l
+        WHERE l.epoch = e.epoch AND left(l.distinct_id, 500) = left(e.distinct_id, 500)
+            AND l.distinct_id = e.distinct_id AND l.valid_to IS NULL
+        LIMIT 1
+    ) AS p ON true";
 
 /// Reads a row of [`SELECT`].
 pub(super) fn decode(row: &PgRow) -> Result<EventRow> {
