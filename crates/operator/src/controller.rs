@@ -72,7 +72,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
                 .inspect_ok(move |event| note_listed(&watching, event))
                 .applied_objects()
                 .predicate_filter(what_matters, kube::runtime::PredicateConfig::default());
-            Controller::for_stream(connections, reader)
+            let work = Controller::for_stream(connections, reader)
                 .with_config(Config::default().concurrency(ctx.config.max_concurrent_reconciles.max(1)))
                 .reconcile_on(UnboundedReceiverStream::new(woken))
                 .graceful_shutdown_on(cancel.clone().cancelled_owned())
@@ -80,8 +80,11 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
                 .for_each(|outcome| {
                     log(outcome);
                     std::future::ready(())
-                })
-                .await;
+                });
+            tokio::select! {
+                () = work => {}
+                () = stopped_before_listed(&ctx, &cancel) => {}
+            }
         }
     }
     beside.shutdown().await;
@@ -102,6 +105,15 @@ async fn tell_when_listed(ctx: Arc<Context>, readiness: Readiness) {
 async fn both_ready(ctx: &Context) {
     ctx.namespaces.ready().await;
     ctx.jobs.ready().await;
+}
+
+/// Told to stop, kube's controller follows its watch no more, and still waits for the first list before it
+/// ends (kube 5.0). Before that list it has reconciled nothing, so it can be dropped.
+async fn stopped_before_listed(ctx: &Context, cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    if ctx.listed.initialized() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Tells those who wait for it that every connection was seen once.

@@ -139,3 +139,20 @@ async fn a_terminating_namespace_goes_with_its_connections() {
     assert!(!connection.is_read().await);
     operator.stop().await;
 }
+
+#[tokio::test]
+async fn an_operator_told_to_stop_at_any_moment_of_its_start_ends() {
+    use std::time::Duration;
+    use tokio::time::{sleep, timeout};
+
+    let site = Site::new().await;
+    for moment in (0..200).step_by(10) {
+        let operator = site.start();
+        sleep(Duration::from_millis(moment)).await;
+        let ended = timeout(Duration::from_secs(20), operator.stop()).await;
+        assert!(
+            ended.is_ok(),
+            "told {moment} ms after its start, it goes on"
+        );
+    }
+}
