@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     triple="$(uname -m)-unknown-linux-gnu" \
     && RUSTFLAGS="-C target-feature=+crt-static" \
        cargo build --release --locked --target "$triple" -p ordinary-posthog --bin ordinary-posthog \
-    && cp "target/$triple/release/ordinary-posthog" /ordinary-posthog
+    && strip --strip-debug -o /ordinary-posthog "target/$triple/release/ordinary-posthog"
 
 # Without a shell or a package manager; has authorities, time zones and the user 65532.
 FROM gcr.io/distroless/static-debian12:nonroot
