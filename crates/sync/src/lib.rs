@@ -2,6 +2,7 @@
 //! Everything here can be killed at any moment and goes on where it stopped.
 
 mod ask;
+pub mod backoff;
 pub mod check;
 mod clock;
 mod context;
@@ -12,6 +13,7 @@ mod halves;
 mod history;
 mod lease;
 mod mapping;
+mod outlook;
 mod pace;
 mod pass;
 mod persons;
@@ -34,6 +36,7 @@ pub use context::{Context, RetryPolicy};
 pub use error::SyncError;
 pub use gate::{Share, StoreGate};
 pub use lease::LEASE_TTL;
+pub use outlook::{Outlook, outlook};
 pub use progress::Progress;
 pub use registered::registered;
 pub use remap::{RemapSummary, remap};

@@ -10,8 +10,8 @@ use posthog::{Client, ClientConfig};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::{Class, Setback};
 use super::{Scheduled, SchedulerConfig};
+use crate::backoff::{Class, Setback};
 use crate::check::{CheckError, CheckWarning, RegionProbe, check};
 use crate::context::Context;
 use crate::error::SyncError;

@@ -1,7 +1,6 @@
 //! Keeps every connection of a process pulled: check, backfill, then refreshes at their ticks,
 //! a few connections at once, until told otherwise.
 
-mod backoff;
 mod keeper;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
+pub enum Class {
     /// A person must change the connection, its key or its host.
     NeedsPerson,
     /// PostHog's limits.
@@ -29,21 +29,24 @@ pub(crate) enum Class {
 
 /// A failure as its next attempt sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Setback {
-    pub(crate) class: Class,
+pub struct Setback {
+    /// What kind of thing went wrong.
+    pub class: Class,
     /// When PostHog said to come back.
-    pub(crate) retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
 }
 
 impl Setback {
-    pub(crate) fn of_check(error: &CheckError) -> Self {
+    /// As a failed check leaves it.
+    pub fn of_check(error: &CheckError) -> Self {
         match error {
             CheckError::MissingScope { .. } => Self::plain(Class::NeedsPerson),
             CheckError::PostHog(error) => Self::of_posthog(error),
         }
     }
 
-    pub(crate) fn of_run(error: &SyncError) -> Self {
+    /// As a failed run leaves it.
+    pub fn of_run(error: &SyncError) -> Self {
         match error {
             SyncError::PostHog(error) => Self::of_posthog(error),
             SyncError::Store(StoreError::Unusable { .. } | StoreError::Corrupt { .. })
@@ -51,6 +54,22 @@ impl Setback {
             SyncError::Store(_) => Self::plain(Class::Store),
             _ => Self::plain(Class::Passing),
         }
+    }
+
+    /// As a failure leaves it of which only the reason was kept. What is not known passes by itself.
+    pub fn of_reason(reason: &str) -> Self {
+        Self::plain(match reason {
+            "InvalidApiKey" | "WrongKindOfKey" | "WrongRegion" | "MissingScope"
+            | "ProjectNotFound" | "NoProjectAccess" | "HostRefused" | "Redirected"
+            | "NotPostHog" | "Tls" | "CaBundle" | "Setup" | "Malformed" | "QueryRejected"
+            | "Refused" | "IdProperty" | "UnknownTimeZone" | "Unusable" | "Corrupt" => {
+                Class::NeedsPerson
+            }
+            "Throttled" => Class::Throttled,
+            "QuotaExceeded" => Class::Quota,
+            "Gate" => Class::Store,
+            _ => Class::Passing,
+        })
     }
 
     fn of_posthog(error: &posthog::Error) -> Self {
@@ -67,7 +86,8 @@ impl Setback {
         }
     }
 
-    fn plain(class: Class) -> Self {
+    /// One of which nothing but its class is known.
+    pub fn plain(class: Class) -> Self {
         Self {
             class,
             retry_after: None,
@@ -75,7 +95,7 @@ impl Setback {
     }
 
     /// The pause before the attempt after so many failures in a row (1 or more).
-    pub(crate) fn pause(self, failures: u32) -> Duration {
+    pub fn pause(self, failures: u32) -> Duration {
         let doubled = |first: Duration, longest: Duration| {
             let factor = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
             first.saturating_mul(factor).min(longest)
@@ -107,6 +127,38 @@ mod tests {
         let setback = Setback::plain(Class::NeedsPerson);
         let pauses: Vec<u64> = (1..=10).map(|n| setback.pause(n).as_secs() / 60).collect();
         assert_eq!(pauses, [1, 5, 15, 60, 120, 180, 240, 300, 360, 360]);
+    }
+
+    #[test]
+    fn a_reason_alone_brings_the_pause_of_its_error() {
+        let host = domain::ApiHost::parse("https://eu.posthog.com").unwrap();
+        let text = String::new;
+        for error in [
+            posthog::Error::InvalidApiKey { host },
+            posthog::Error::QuotaExceeded,
+            posthog::Error::Unreachable {
+                host: text(),
+                reason: text(),
+            },
+            posthog::Error::Tls {
+                host: text(),
+                reason: text(),
+            },
+            posthog::Error::Throttled {
+                retry_after: None,
+                kind: posthog::ThrottleKind::Rate,
+            },
+            posthog::Error::TooLarge {
+                request: text(),
+                limit: 1,
+            },
+        ] {
+            assert_eq!(
+                Setback::of_reason(error.reason()).class,
+                Setback::of_posthog(&error).class,
+                "{error}"
+            );
+        }
     }
 
     #[test]
