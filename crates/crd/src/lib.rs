@@ -34,8 +34,8 @@ pub use self::spec::{
     DEFAULT_SECRET_KEY, DeletionPolicy, PostHogConnection, PostHogConnectionSpec,
 };
 pub use self::status::{
-    BackfillStatus, CompletenessStatus, KeyStatus, LatestEventStatus, PostHogConnectionStatus,
-    ProjectStatus, StageEventStatus, StageSource, StageStatus, SyncStatus,
+    BackfillStatus, CompletenessStatus, FailureStatus, KeyStatus, LatestEventStatus,
+    PostHogConnectionStatus, ProjectStatus, StageEventStatus, StageSource, StageStatus, SyncStatus,
 };
 pub use self::validate::{
     FieldError, ValidBackfill, ValidConnection, ValidDeletion, ValidRefresh, is_dns_label,

@@ -38,10 +38,16 @@ pub struct PostHogConnectionStatus {
     /// The last run that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sync: Option<SyncStatus>,
-    /// When the next run is due.
+    /// When the next run is due, or the next attempt after a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "instant")]
     pub next_sync_time: Option<Timestamp>,
+    /// Checks and runs that failed since the last one that did not.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub consecutive_failures: i64,
+    /// The last check or run that failed; absent after a run that did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<FailureStatus>,
     /// Events of the last 24 hours.
     #[serde(rename = "eventsLast24h", skip_serializing_if = "Option::is_none")]
     pub events_last_24h: Option<i64>,
@@ -66,11 +72,15 @@ pub struct ProjectStatus {
 }
 
 /// The key as PostHog describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyStatus {
-    /// PostHog's own masked form.
-    pub masked_value: String,
+    /// The version of the Secret that it was read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_resource_version: Option<String>,
+    /// PostHog's own masked form; absent until PostHog has accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_value: Option<String>,
     /// Scopes that it has.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -183,6 +193,22 @@ pub struct SyncStatus {
     pub late_events: i64,
 }
 
+/// A check or run that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureStatus {
+    /// When.
+    #[schemars(schema_with = "instant")]
+    pub time: Timestamp,
+    /// Why, as one word.
+    pub reason: String,
+    /// Why, as a sentence with the fix.
+    pub message: String,
+    /// The Job that ran, in the operator's namespace; absent where it was a check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+}
+
 /// How many days are proven to be complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -196,4 +222,8 @@ pub struct CompletenessStatus {
     /// The day that differs most, as 2026-03-29.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_day: Option<String>,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }

@@ -20,7 +20,7 @@ pub mod storage;
 pub mod sync;
 pub mod window;
 
-pub use api_key::ApiKey;
+pub use api_key::{ApiKey, ApiKeyError};
 pub use connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
 pub use event::{Event, EventName};
 pub use host::ApiHost;
