@@ -7,6 +7,10 @@ pub const FIELD_MANAGER: &str = "ordinary-posthog";
 
 /// Labels and annotations of Jobs and their Secrets.
 pub mod labels {
+    /// What it is: always [`super::FIELD_MANAGER`].
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// Which part of it: `sync`.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// Whose a Job or Secret is: always [`super::FIELD_MANAGER`].
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
     /// The connection's namespace.
@@ -19,6 +23,10 @@ pub mod labels {
     pub const KIND: &str = "posthog.ordinary.dev/kind";
     /// Which tick of the timetable it is.
     pub const TICK: &str = "posthog.ordinary.dev/tick";
+    /// The mark of the settings that the Job works by.
+    pub const FINGERPRINT: &str = "posthog.ordinary.dev/fingerprint";
+    /// An annotation: the connection's namespace and name, whole, with a slash between.
+    pub const CONNECTION: &str = "posthog.ordinary.dev/connection";
     /// An annotation: the Job's outcome is recorded in the connection's status.
     pub const RECORDED: &str = "posthog.ordinary.dev/recorded";
 }

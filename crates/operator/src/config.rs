@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Affinity, ConfigMapKeySelector, LocalObjectReference};
+use k8s_openapi::api::core::v1::{
+    Affinity, ConfigMapKeySelector, LocalObjectReference, PodSecurityContext,
+};
 use k8s_openapi::api::core::v1::{ResourceRequirements, SecretKeySelector, Toleration};
 use serde::Deserialize;
 
@@ -26,6 +28,10 @@ pub struct OperatorConfig {
     /// Reconciliations at once; at least 1.
     #[serde(default = "default_reconciles")]
     pub max_concurrent_reconciles: u16,
+    /// Which connections are this operator's, as a label selector; absent means all. Several operators
+    /// share a cluster when no connection has labels that two of them select.
+    #[serde(default)]
+    pub connection_selector: Option<String>,
     /// Host names or addresses that tenants may use although they are plain http or not public.
     #[serde(default)]
     pub allow_insecure_hosts: Vec<String>,
@@ -98,6 +104,9 @@ pub struct JobConfig {
     /// How important they are.
     #[serde(default)]
     pub priority_class_name: Option<String>,
+    /// The security context of pods; the default is the restricted one.
+    #[serde(default)]
+    pub pod_security_context: Option<PodSecurityContext>,
     /// A ConfigMap's key with further certificate authorities for PostHog's host.
     #[serde(default)]
     pub ca_bundle: Option<ConfigMapKeySelector>,

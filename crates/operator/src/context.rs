@@ -12,9 +12,13 @@ use tokio::sync::SetOnce;
 use crate::config::OperatorConfig;
 use crate::controller::Wake;
 use crate::events::Events;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, RunJob};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
+use crate::provisioned::Provisioned;
+use crate::retries::Retries;
+use crate::schedule::Slots;
+use crate::update_status::StatusWrites;
 
 /// A connection as the API server sent it, or why it cannot be read.
 pub(crate) type Guarded = DeserializeGuard<PostHogConnection>;
@@ -41,10 +45,25 @@ pub(crate) struct Context {
     pub(crate) namespaces: Arc<Namespaces>,
     /// The Jobs of the operator's own namespace.
     pub(crate) jobs: Arc<Jobs>,
+    /// Who may run now.
+    pub(crate) slots: Arc<Slots>,
+    /// Jobs whose Secret is known to be there.
+    pub(crate) provisioned: Provisioned,
+    /// What was written to statuses lately.
+    pub(crate) writes: StatusWrites,
+    /// How long connections wait that could not be reconciled.
+    pub(crate) retries: Retries,
     /// Has connections reconciled.
     pub(crate) wake: Wake,
     /// What is told on objects.
     pub(crate) events: Events,
     /// What is counted.
     pub(crate) metrics: Metrics,
+}
+
+impl Context {
+    /// How many Jobs have a place.
+    pub(crate) fn places_taken(&self) -> usize {
+        self.jobs.count(RunJob::takes_place)
+    }
 }

@@ -4,16 +4,17 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use domain::ConnectionName;
 use futures_util::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller, Error as ControllerError};
 use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
-use sync::SystemClock;
 use tokio::sync::{SetOnce, mpsc};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -25,11 +26,16 @@ use crate::context::{Context, Guarded};
 use crate::disconnect;
 use crate::error::Error;
 use crate::events::Events;
+use crate::identity::Identity;
 use crate::jobs::{self, Jobs, RunJob};
 use crate::measured::measured;
 use crate::namespaces::{self, Namespaces, Workspace};
+use crate::provisioned::Provisioned;
 use crate::readiness::Readiness;
 use crate::reconcile::error_policy;
+use crate::retries::Retries;
+use crate::schedule::Slots;
+use crate::update_status::StatusWrites;
 
 /// Asks for connections to be reconciled.
 pub(crate) type Wake = mpsc::UnboundedSender<ObjectRef<Guarded>>;
@@ -38,14 +44,26 @@ pub(crate) type Wake = mpsc::UnboundedSender<ObjectRef<Guarded>>;
 pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), Error> {
     let (reader, writer) = reflector::store::<Guarded>();
     let (wake, woken) = mpsc::unbounded_channel();
+    let slots = Slots::new(parts.config.max_concurrent_syncs, {
+        let wake = wake.clone();
+        move |connection| {
+            if let Some((namespace, name)) = connection.split_once('/') {
+                let _ = wake.send(ObjectRef::new(name).within(namespace));
+            }
+        }
+    });
     let ctx = Arc::new(Context {
+        slots,
+        provisioned: Provisioned::default(),
+        writes: StatusWrites::default(),
+        retries: Retries::default(),
         events: Events::new(parts.client.clone(), &parts.config, parts.metrics.clone()),
         config: parts.config,
         client: parts.client,
         store: parts.store,
         http: parts.http,
         metrics: parts.metrics,
-        clock: Arc::new(SystemClock),
+        clock: parts.clock,
         connections: reader.clone(),
         listed: SetOnce::new(),
         namespaces: Arc::new(Namespaces::default()),
@@ -65,9 +83,14 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
         () = cancel.cancelled() => {}
         () = both_ready(&ctx) => {
             let watching = Arc::clone(&ctx);
-            let connections = watcher(Api::<Guarded>::all(ctx.client.clone()), watcher::Config::default())
+            let selected = watcher::Config {
+                label_selector: ctx.config.connection_selector.clone(),
+                ..watcher::Config::default()
+            };
+            let connections = watcher(Api::<Guarded>::all(ctx.client.clone()), selected)
                 .default_backoff()
-                .modify(slim)
+                .inspect_ok(first_listing(Arc::clone(&ctx)))
+                .modify(remember(Arc::clone(&ctx)))
                 .reflect(writer)
                 .inspect_ok(move |event| note_listed(&watching, event))
                 .applied_objects()
@@ -117,8 +140,8 @@ async fn stopped_before_listed(ctx: &Context, cancel: &CancellationToken) {
 }
 
 /// Tells those who wait for it that every connection was seen once.
-fn note_listed(ctx: &Context, event: &watcher::Event<Guarded>) {
-    if matches!(event, watcher::Event::InitDone) {
+fn note_listed(ctx: &Context, event: &Event<Guarded>) {
+    if matches!(event, Event::InitDone) {
         let _ = ctx.listed.set(());
     }
 }
@@ -147,11 +170,53 @@ async fn watch_jobs(ctx: Arc<Context>) {
     let events = watcher(api, config).default_backoff();
     let changed = |old: Option<&RunJob>, new: Option<&RunJob>| {
         if let Some(job) = new.or(old) {
-            let (namespace, name) = &job.connection;
-            let _ = ctx.wake.send(ObjectRef::new(name).within(namespace));
+            let name = &job.connection;
+            let _ = ctx
+                .wake
+                .send(ObjectRef::new(&name.name).within(&name.namespace));
+            if old.is_some_and(RunJob::takes_place) && !new.is_some_and(RunJob::takes_place) {
+                ctx.provisioned.remove(&job.name);
+                ctx.slots.freed(ctx.places_taken());
+            }
         }
     };
     ctx.jobs.follow(events, jobs::reduce, changed, "Jobs").await;
+}
+
+/// Queues the connections of the first listing by when they are due, ahead of their reconciliations: else
+/// those would get places first that come first.
+fn first_listing(ctx: Arc<Context>) -> impl FnMut(&Event<Guarded>) {
+    let mut is_over = false;
+    move |event| match event {
+        Event::InitApply(connection) if !is_over => {
+            if let Some((name, due)) = due_by_status(connection, ctx.clock.now()) {
+                ctx.slots.expect(&name.to_string(), due);
+            }
+        }
+        Event::InitDone => is_over = true,
+        _ => {}
+    }
+}
+
+/// When a connection is due by what its status says, if that is by now.
+fn due_by_status(connection: &Guarded, now: Timestamp) -> Option<(ConnectionName, Timestamp)> {
+    let connection = connection.0.as_ref().ok()?;
+    let identity = Identity::of(&connection.metadata).ok()?;
+    let status = connection.status.as_ref();
+    let due = match status {
+        None => Some(identity.created_at),
+        Some(status) => status.next_sync_time,
+    };
+    let due = due.filter(|due| *due <= now && !connection.spec.suspend)?;
+    Some((identity.name, due))
+}
+
+/// What is done with every connection on its way into the cache.
+fn remember(ctx: Arc<Context>) -> impl FnMut(&mut Guarded) {
+    move |connection| {
+        slim(connection);
+        ctx.writes.seen(connection.meta());
+    }
 }
 
 /// Takes off what nobody here reads, so that thousands of connections stay small.

@@ -2,6 +2,7 @@
 
 use crd::PostHogConnection;
 use domain::ConnectionName;
+use jiff::Timestamp;
 use kube::api::PatchParams;
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Api, ResourceExt};
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use crate::annotations::FINALIZER;
 use crate::context::Context;
 use crate::error::Error;
+use crate::instant::instant;
 use crate::patch;
 
 /// Who a connection is.
@@ -20,6 +22,8 @@ pub(crate) struct Identity {
     pub(crate) name: ConnectionName,
     /// Its UID as Kubernetes writes it.
     pub(crate) uid: String,
+    /// When it was created.
+    pub(crate) created_at: Timestamp,
 }
 
 impl Identity {
@@ -33,6 +37,10 @@ impl Identity {
         Ok(Self {
             name: ConnectionName::new(namespace, name),
             uid: meta.uid.clone().ok_or(Error::Incomplete("UID"))?,
+            created_at: meta
+                .creation_timestamp
+                .as_ref()
+                .map_or(Timestamp::UNIX_EPOCH, instant),
         })
     }
 
@@ -43,23 +51,20 @@ impl Identity {
     }
 }
 
-/// Who the connection is; it has our finalizer afterwards.
-pub(crate) async fn settle(
+/// The connection with our finalizer.
+pub(crate) async fn add_finalizer(
     ctx: &Context,
-    connection: &PostHogConnection,
-) -> Result<Identity, Error> {
-    let meta = &connection.metadata;
-    let identity = Identity::of(meta)?;
-    let finalizers = connection.finalizers();
-    if finalizers.iter().any(|name| name == FINALIZER) {
-        return Ok(identity);
+    mut connection: PostHogConnection,
+) -> Result<PostHogConnection, Error> {
+    if connection.finalizers().iter().any(|name| name == FINALIZER) {
+        return Ok(connection);
     }
-    // The whole list is replaced: whoever else changes it at this moment is not overwritten, for
-    // the object then has another version.
-    let mut wanted = finalizers.to_vec();
+    let mut wanted = connection.finalizers().to_vec();
     wanted.push(FINALIZER.to_owned());
-    write_finalizers(&ctx.client, meta, &wanted).await?;
-    Ok(identity)
+    let written = write_finalizers(&ctx.client, &connection.metadata, &wanted).await?;
+    connection.metadata.finalizers = Some(wanted);
+    connection.metadata.resource_version = written.metadata.resource_version;
+    Ok(connection)
 }
 
 /// Takes our finalizer off the very version of the connection that `meta` is of; it may be gone already.
@@ -70,32 +75,33 @@ pub(crate) async fn remove_finalizer(
     let mut others = meta.finalizers.clone().unwrap_or_default();
     others.retain(|name| name != FINALIZER);
     match write_finalizers(client, meta, &others).await {
+        Ok(_) => Ok(()),
         Err(Error::Kubernetes { source, .. }) if is_gone(&source) => Ok(()),
-        written => written,
+        Err(error) => Err(error),
     }
 }
 
+/// The whole list is replaced: whoever else changes it at this moment is not overwritten, for the
+/// object then has another version.
 async fn write_finalizers(
     client: &kube::Client,
     meta: &ObjectMeta,
     wanted: &[String],
-) -> Result<(), Error> {
-    let Identity { name, uid } = Identity::of(meta)?;
+) -> Result<PartialObjectMeta<PostHogConnection>, Error> {
+    let Identity { name, uid, .. } = Identity::of(meta)?;
     let api: Api<PostHogConnection> = Api::namespaced(client.clone(), &name.namespace);
     let operations = json!([
         {"op": "test", "path": "/metadata/uid", "value": uid},
         {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version},
         {"op": "add", "path": "/metadata/finalizers", "value": wanted},
     ]);
-    let _: PartialObjectMeta<PostHogConnection> = api
-        .patch_metadata(
-            &name.name,
-            &PatchParams::default(),
-            &patch::json(operations)?,
-        )
-        .await
-        .map_err(Error::api("write the connection's finalizers"))?;
-    Ok(())
+    api.patch_metadata(
+        &name.name,
+        &PatchParams::default(),
+        &patch::json(operations)?,
+    )
+    .await
+    .map_err(Error::api("write the connection's finalizers"))
 }
 
 fn is_gone(error: &kube::Error) -> bool {

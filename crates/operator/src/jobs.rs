@@ -1,11 +1,13 @@
 //! Jobs as reconciliations see them: whose they are, what they do, and how they ended.
 
+use domain::ConnectionName;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::annotations::labels;
+use crate::instant::instant;
 use crate::watched::Watched;
 
 /// Every Job of ours in the operator's namespace.
@@ -36,18 +38,22 @@ pub(crate) struct RunJob {
     pub(crate) uid: String,
     /// The UID of the connection that it is for.
     pub(crate) connection_uid: String,
-    /// Namespace and name of the connection, where the labels hold them whole.
-    pub(crate) connection: (String, String),
+    /// The connection.
+    pub(crate) connection: ConnectionName,
     /// What it does.
     pub(crate) kind: RunKind,
     /// Which tick of the timetable it is.
     pub(crate) tick: String,
+    /// The mark of the settings that it works by.
+    pub(crate) fingerprint: String,
     /// When it was created.
     pub(crate) created_at: Timestamp,
     /// How far it is.
     pub(crate) phase: Phase,
     /// Whether its outcome is recorded: it then has a time to live, or is the newest failed one.
     pub(crate) is_recorded: bool,
+    /// Whether it has a time to live.
+    pub(crate) has_ttl: bool,
     /// Whether it is being deleted.
     pub(crate) is_deleting: bool,
 }
@@ -77,9 +83,19 @@ pub(crate) enum Phase {
 }
 
 impl RunJob {
-    /// Whether it takes one of the places for Jobs.
+    /// Whether it is not over.
     pub(crate) fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Active { .. })
+    }
+
+    /// Whether it takes one of the places for Jobs that pull.
+    pub(crate) fn takes_place(&self) -> bool {
+        self.is_active() && self.kind != RunKind::Purge && !self.is_deleting
+    }
+
+    /// Whether its pod does not run yet, perhaps for want of its Secret.
+    pub(crate) fn waits_for_secret(&self) -> bool {
+        self.phase == Phase::Active { is_running: false } && self.kind != RunKind::Purge
     }
 }
 
@@ -87,20 +103,20 @@ impl RunJob {
 pub(crate) fn reduce(job: &Job) -> Option<(String, RunJob)> {
     let label = |name: &str| job.labels().get(name).cloned();
     let name = job.metadata.name.clone()?;
+    let (namespace, connection) = job.annotations().get(labels::CONNECTION)?.split_once('/')?;
+    let has_ttl = job.spec.as_ref()?.ttl_seconds_after_finished.is_some();
     let created_at = instant(job.metadata.creation_timestamp.as_ref()?);
     let run = RunJob {
         uid: job.metadata.uid.clone()?,
         connection_uid: label(labels::CONNECTION_UID)?,
-        connection: (
-            label(labels::CONNECTION_NAMESPACE)?,
-            label(labels::CONNECTION_NAME)?,
-        ),
+        connection: ConnectionName::new(namespace, connection),
         kind: label(labels::KIND)?.parse().ok()?,
         tick: label(labels::TICK)?,
+        fingerprint: label(labels::FINGERPRINT).unwrap_or_default(),
         created_at,
         phase: phase(job, created_at),
-        is_recorded: job.spec.as_ref()?.ttl_seconds_after_finished.is_some()
-            || job.annotations().contains_key(labels::RECORDED),
+        is_recorded: has_ttl || job.annotations().contains_key(labels::RECORDED),
+        has_ttl,
         is_deleting: job.metadata.deletion_timestamp.is_some(),
         name: name.clone(),
     };
@@ -132,9 +148,4 @@ fn phase(job: &Job, created_at: Timestamp) -> Phase {
     Phase::Active {
         is_running: status.and_then(|status| status.ready).unwrap_or_default() > 0,
     }
-}
-
-/// Kubernetes' types are of an earlier jiff than ours; they keep whole seconds.
-fn instant(time: &Time) -> Timestamp {
-    Timestamp::from_second(time.0.as_second()).unwrap_or(Timestamp::MIN)
 }

@@ -1,8 +1,6 @@
 //! The operator: makes what a `PostHogConnection` asks for come true in a cluster. It asks PostHog only
 //! about keys and projects; Jobs in its own namespace do the pulling.
 
-#![allow(dead_code, reason = "landed ahead of the parts that use it")]
-
 mod annotations;
 mod apply;
 mod build;
@@ -14,7 +12,9 @@ mod dereference;
 mod disconnect;
 mod error;
 mod events;
+mod first_sight;
 mod identity;
+mod instant;
 mod jobs;
 mod leader;
 mod malformed;
@@ -22,8 +22,14 @@ mod measured;
 mod metrics;
 mod namespaces;
 mod patch;
+mod provisioned;
 mod readiness;
 mod reconcile;
+mod retries;
+mod schedule;
+mod settings;
+mod settle;
+mod store_down;
 mod update_status;
 mod validate;
 mod watched;
@@ -55,6 +61,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The process's HTTP client for PostHog.
     pub http: posthog::Http,
+    /// Decides what is due; the machine's but in tests.
+    pub clock: Arc<dyn sync::Clock>,
     /// What it counts, registered by [`Metrics::register`].
     pub metrics: Metrics,
     /// Where it tells how far it is.

@@ -72,7 +72,11 @@ impl<V: Clone + PartialEq> Watched<V> {
         let mut events = pin!(events);
         loop {
             match events.try_next().await {
-                Ok(Some(event)) => self.take(event, &reduce, &changed),
+                Ok(Some(event)) => {
+                    for (old, new) in self.take(event, &reduce) {
+                        changed(old.as_ref(), new.as_ref());
+                    }
+                }
                 Ok(None) => return,
                 // The stream pauses by itself before it goes on.
                 Err(error) => {
@@ -82,30 +86,27 @@ impl<V: Clone + PartialEq> Watched<V> {
         }
     }
 
+    /// What changed by an event; told after the lock is given back, for whoever is told may look here.
     fn take<K>(
         &self,
         event: Event<K>,
         reduce: &impl Fn(&K) -> Option<(String, V)>,
-        changed: &impl Fn(Option<&V>, Option<&V>),
-    ) {
+    ) -> Vec<(Option<V>, Option<V>)> {
         let mut state = self.lock();
+        let mut changes = Vec::new();
         match event {
             Event::Init => state.listed.clear(),
             Event::InitApply(object) => state.listed.extend(reduce(&object)),
             Event::InitDone => {
                 let listed = std::mem::take(&mut state.listed);
-                let before = std::mem::replace(&mut state.now, listed);
+                let mut before = std::mem::replace(&mut state.now, listed);
                 for (name, value) in &state.now {
-                    let old = before.get(name);
-                    if old != Some(value) {
-                        changed(old, Some(value));
+                    let old = before.remove(name);
+                    if old.as_ref() != Some(value) {
+                        changes.push((old, Some(value.clone())));
                     }
                 }
-                for (name, old) in &before {
-                    if !state.now.contains_key(name) {
-                        changed(Some(old), None);
-                    }
-                }
+                changes.extend(before.into_values().map(|old| (Some(old), None)));
                 drop(state);
                 let _ = self.ready.set(());
             }
@@ -113,7 +114,7 @@ impl<V: Clone + PartialEq> Watched<V> {
                 if let Some((name, value)) = reduce(&object) {
                     let old = state.now.insert(name, value.clone());
                     if old.as_ref() != Some(&value) {
-                        changed(old.as_ref(), Some(&value));
+                        changes.push((old, Some(value)));
                     }
                 }
             }
@@ -121,10 +122,11 @@ impl<V: Clone + PartialEq> Watched<V> {
                 if let Some((name, _)) = reduce(&object)
                     && let Some(old) = state.now.remove(&name)
                 {
-                    changed(Some(&old), None);
+                    changes.push((Some(old), None));
                 }
             }
         }
+        changes
     }
 
     fn lock(&self) -> MutexGuard<'_, State<V>> {

@@ -9,6 +9,7 @@ use ::operator::{Metrics, OperatorConfig, Parts, Readiness};
 use domain::storage::{Store, StoreError};
 use posthog::{Http, HttpConfig};
 use prometheus_client::registry::Registry;
+use sync::SystemClock;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -69,6 +70,7 @@ impl Args {
             client,
             store,
             http,
+            clock: Arc::new(SystemClock),
             metrics,
             readiness,
         };

@@ -103,6 +103,7 @@ impl Site {
             client,
             store: Arc::clone(&self.store),
             http: http.unwrap(),
+            clock: Arc::new(sync::SystemClock),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
         };

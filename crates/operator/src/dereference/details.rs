@@ -1,0 +1,150 @@
+//! What status tells of stored events: counts by stage, double tracking, suggestions, completeness. Read
+//! once after each run, for nothing else changes it.
+
+use std::collections::BTreeMap;
+
+use crd::PostHogConnection;
+use domain::event::EventName;
+use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, Feed, FunnelFlag, checkout_feed, funnel};
+use domain::mapping::{self, KnownEvent, Mapping};
+use domain::stage::PostHogStage;
+use domain::storage::{DailyStageCount, DayVerdict, Store, StoreError};
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use sync::{MappingPolicy, Outlook};
+
+use super::Asked;
+
+/// Days over which a stage's events are counted for status.
+const SEEN_DAYS: i32 = 7;
+
+/// What status tells of stored events.
+pub(crate) struct Details {
+    /// The mapping in force.
+    pub(crate) mapping: Mapping,
+    /// Who feeds Checkout started.
+    pub(crate) checkout: Feed,
+    /// Events of each stage in the last 7 days.
+    pub(crate) seen: BTreeMap<PostHogStage, u64>,
+    /// Stages of which two names were sent on one of these days.
+    pub(crate) double_tracked: Vec<PostHogStage>,
+    /// Events that could feed a stage but do not.
+    pub(crate) suggestions: Vec<(PostHogStage, EventName)>,
+    /// What was proven of the days.
+    pub(crate) verdicts: Vec<DayVerdict>,
+}
+
+/// Whether a run has ended, or the mapping has changed, since status told of it.
+pub(crate) fn are_due(connection: &PostHogConnection, outlook: &Outlook) -> bool {
+    let status = connection.status.as_ref();
+    let told = status.and_then(|status| Some(status.last_sync.as_ref()?.completion_time));
+    let ended = outlook.last.as_ref().and_then(|last| last.ended_at);
+    let is_mapping_told = status.is_some_and(|status| !status.mapping.is_empty());
+    let is_changed = status.is_some_and(|status| {
+        status.observed_generation != connection.metadata.generation
+            || status.conditions.iter().any(|condition| {
+                condition.kind == crd::RECONCILING && condition.reason == crd::reasons::REMAPPING
+            })
+    });
+    (ended.is_some() && told != ended) || !is_mapping_told || is_changed
+}
+
+/// Reads it; nothing before the first run.
+pub(crate) async fn read(
+    store: &dyn Store,
+    asked: &Asked,
+    outlook: &Outlook,
+    now: Timestamp,
+) -> Result<Option<Details>, StoreError> {
+    let Some(epoch) = outlook.epoch.as_ref() else {
+        return Ok(None);
+    };
+    let (Some(in_force), Some(zone)) = (&epoch.mapping, &epoch.time_zone) else {
+        return Ok(None);
+    };
+    let Ok(zone) = domain::day::time_zone(zone) else {
+        return Ok(None);
+    };
+    let tomorrow = later(domain::day::day_of(now, &zone), 1);
+    let month_ago = later(tomorrow, -CHECKOUT_LOOK_BACK_DAYS);
+    let counts = store
+        .daily_stage_counts(epoch.id, month_ago, tomorrow)
+        .await?;
+    let names = store
+        .daily_event_counts(epoch.id, month_ago, tomorrow, &[])
+        .await?;
+    let mut known: BTreeMap<EventName, u64> = BTreeMap::new();
+    for count in names {
+        *known.entry(count.name).or_default() += count.events;
+    }
+    let checkout = checkout_feed(in_force, &counts);
+    let week_ago = later(tomorrow, -SEEN_DAYS);
+    let week: Vec<DailyStageCount> = counts
+        .iter()
+        .filter(|count| count.day >= week_ago)
+        .cloned()
+        .collect();
+    Ok(Some(Details {
+        checkout,
+        seen: seen(&week),
+        double_tracked: double_tracked(in_force, &week, checkout, week_ago, tomorrow),
+        suggestions: suggestions(asked, in_force, known, &counts),
+        verdicts: store.verdicts(epoch.id, Date::MIN, Date::MAX).await?,
+        mapping: in_force.clone(),
+    }))
+}
+
+fn later(day: Date, days: i32) -> Date {
+    day.checked_add(days.days()).unwrap_or(day)
+}
+
+fn seen(week: &[DailyStageCount]) -> BTreeMap<PostHogStage, u64> {
+    let mut seen = BTreeMap::new();
+    for count in week {
+        *seen.entry(count.stage).or_default() += count.events;
+    }
+    seen
+}
+
+fn double_tracked(
+    mapping: &Mapping,
+    week: &[DailyStageCount],
+    checkout: Feed,
+    from: Date,
+    to: Date,
+) -> Vec<PostHogStage> {
+    let days = from.series(1.day()).take_while(|day| *day < to);
+    let days = funnel(mapping, week, checkout, days);
+    PostHogStage::ALL
+        .into_iter()
+        .filter(|stage| {
+            days.iter().flat_map(|day| &day.stages).any(|count| {
+                count.stage == (*stage).into() && count.flags.contains(&FunnelFlag::DoubleTracked)
+            })
+        })
+        .collect()
+}
+
+fn suggestions(
+    asked: &Asked,
+    in_force: &Mapping,
+    known: BTreeMap<EventName, u64>,
+    counts: &[DailyStageCount],
+) -> Vec<(PostHogStage, EventName)> {
+    let MappingPolicy::Spec(spec) = &asked.settings.mapping else {
+        return Vec::new();
+    };
+    let known: Vec<KnownEvent> = known
+        .into_iter()
+        .map(|(name, events)| KnownEvent { name, events })
+        .collect();
+    let product_pageviews = counts.iter().any(|count| {
+        count.stage == PostHogStage::ProductViewed && count.name.as_str() == "$pageview"
+    });
+    mapping::resolve(spec, &known, product_pageviews)
+        .suggestions
+        .into_iter()
+        .filter(|suggested| in_force.names().all(|name| *name != suggested.name))
+        .map(|suggested| (suggested.stage, suggested.name))
+        .collect()
+}

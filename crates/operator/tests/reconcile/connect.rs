@@ -1,0 +1,145 @@
+//! From `kubectl apply` to a connection that is ready and filled.
+
+use crd::{
+    BACKFILL_COMPLETE, CREDENTIALS_VALID, ConditionStatus, PLAN_ELIGIBLE, READY, SYNCED, reasons,
+};
+use domain::ConnectionId;
+use kube::ResourceExt;
+use operator::{FINALIZER, labels};
+use serde_json::json;
+
+use crate::harness::{Corner, KEY, condition};
+
+#[tokio::test]
+async fn a_connection_becomes_ready_and_its_backfill_complete() {
+    let corner = Corner::open().await;
+    let operator = corner.operate();
+    corner.apply("storefront", corner.spec(json!({}))).await;
+    corner
+        .condition(
+            "storefront",
+            READY,
+            ConditionStatus::True,
+            reasons::AS_DESIRED,
+        )
+        .await;
+    let _kubelet = corner.kubelet();
+    let connection = corner
+        .condition(
+            "storefront",
+            BACKFILL_COMPLETE,
+            ConditionStatus::True,
+            reasons::BACKFILL_DONE,
+        )
+        .await;
+
+    for (kind, reason) in [
+        (CREDENTIALS_VALID, reasons::KEY_ACCEPTED),
+        (PLAN_ELIGIBLE, reasons::PLAN_SUFFICIENT),
+        (SYNCED, reasons::UP_TO_DATE),
+        (READY, reasons::AS_DESIRED),
+    ] {
+        let found = condition(&connection, kind).unwrap();
+        assert_eq!(
+            (found.status, found.reason.as_str()),
+            (ConditionStatus::True, reason),
+            "{found:?}"
+        );
+    }
+    assert!(condition(&connection, crd::RECONCILING).is_none());
+    assert!(condition(&connection, crd::STALLED).is_none());
+    assert!(connection.finalizers().iter().any(|name| name == FINALIZER));
+
+    let status = connection.status.unwrap();
+    assert_eq!(status.project.unwrap().name, "Storefront");
+    let key = status.key.unwrap();
+    assert!(key.masked_value.unwrap().starts_with("phx_"));
+    assert!(key.secret_resource_version.is_some());
+    let stages: Vec<_> = status
+        .mapping
+        .iter()
+        .map(|stage| (stage.stage.as_str(), stage.seen_last7_days))
+        .collect();
+    assert_eq!(
+        stages,
+        [
+            ("productViewed", Some(3)),
+            ("addedToCart", Some(3)),
+            ("checkoutStarted", Some(3))
+        ]
+    );
+    assert_eq!(status.last_sync.unwrap().events, 9);
+    assert_eq!(status.backfill.unwrap().percent, 100);
+    assert!(status.next_sync_time.unwrap() > jiff::Timestamp::now());
+
+    let record = corner
+        .store
+        .connection(&corner.name("storefront"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        record.serving,
+        ConnectionId::of(&record.desired.name, &record.desired.epoch)
+    );
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_shows_no_key_but_in_the_file_of_its_own_secret() {
+    let corner = Corner::open().await;
+    let operator = corner.operate();
+    let connection = corner.apply("storefront", corner.spec(json!({}))).await;
+    let jobs = corner.wait_jobs(|jobs| !jobs.is_empty()).await;
+    let job = &jobs[0];
+    let uid = connection.uid().unwrap();
+    assert_eq!(
+        job.name_any(),
+        format!("storefront-{}-backfill-g1", &uid[..8])
+    );
+    assert_eq!(job.labels()[labels::CONNECTION_UID], uid);
+    assert_eq!(job.labels()[labels::CONNECTION_NAMESPACE], corner.tenant);
+
+    corner
+        .condition(
+            "storefront",
+            READY,
+            ConditionStatus::True,
+            reasons::AS_DESIRED,
+        )
+        .await;
+    let secret = corner
+        .secrets(&corner.own)
+        .get(&job.name_any())
+        .await
+        .unwrap();
+    let owner = &secret.owner_references()[0];
+    assert_eq!(
+        (owner.kind.as_str(), owner.uid.as_str()),
+        ("Job", job.uid().unwrap().as_str())
+    );
+    assert_eq!(secret.data.unwrap()["api-key"].0, KEY.as_bytes());
+
+    let text = serde_json::to_string(job).unwrap();
+    assert!(!text.contains(KEY));
+    let pod = job.spec.as_ref().unwrap().template.spec.as_ref().unwrap();
+    assert_eq!(pod.automount_service_account_token, Some(false));
+    assert_eq!(
+        pod.node_selector.as_ref().unwrap()["kubernetes.io/os"],
+        "linux"
+    );
+    assert_eq!(
+        pod.tolerations.as_ref().unwrap()[0].key.as_deref(),
+        Some("batch")
+    );
+    let template = job
+        .spec
+        .as_ref()
+        .unwrap()
+        .template
+        .metadata
+        .as_ref()
+        .unwrap();
+    assert_eq!(template.labels.as_ref().unwrap()["team"], "data");
+    operator.stop().await;
+}

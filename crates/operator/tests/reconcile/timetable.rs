@@ -1,0 +1,202 @@
+//! When runs begin, how many at once, and what becomes of those that fail.
+
+use crd::{ConditionStatus, READY, SYNCED, reasons};
+use jiff::SignedDuration;
+use k8s_openapi::api::batch::v1::Job;
+use kube::ResourceExt;
+use posthog_stub::{Endpoint, Fault};
+use serde_json::json;
+
+use crate::harness::{Corner, condition};
+
+#[tokio::test]
+async fn missed_ticks_are_made_up_for_once() {
+    let corner = Corner::open().await;
+    let _kubelet = corner.kubelet();
+    let operator = corner.operate();
+    let refresh = json!({"refresh": {"interval": "5m", "lookback": "1h"}});
+    corner.apply("storefront", corner.spec(refresh)).await;
+    let first = corner
+        .condition(
+            "storefront",
+            SYNCED,
+            ConditionStatus::True,
+            reasons::UP_TO_DATE,
+        )
+        .await;
+    let first = first.status.unwrap().last_sync.unwrap();
+    operator.stop().await;
+
+    corner.clock.advance(SignedDuration::from_mins(23));
+    let operator = corner.operate();
+    corner
+        .wait("storefront", |connection| {
+            let status = connection.status.as_ref().unwrap();
+            status
+                .last_sync
+                .as_ref()
+                .is_some_and(|last| last.start_time > first.start_time)
+                && status
+                    .next_sync_time
+                    .is_some_and(|next| next > corner.now())
+        })
+        .await;
+    assert_eq!(corner.jobs_of("refresh").await.len(), 1);
+    operator.stop().await;
+
+    // The next operator finds nothing to do.
+    let operator = corner.operate();
+    let before = corner.connections().get("storefront").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let after = corner.connections().get("storefront").await.unwrap();
+    assert_eq!(before.resource_version(), after.resource_version());
+    assert_eq!(corner.jobs_of("refresh").await.len(), 1);
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_jobs_than_places_run_and_everybody_comes_to_one() {
+    let mut corner = Corner::open().await;
+    corner.config.max_concurrent_syncs = 2;
+    let names = ["a", "b", "c", "d", "e"];
+    for name in names {
+        corner.apply(name, corner.spec(json!({}))).await;
+    }
+    let operator = corner.operate();
+    for name in names {
+        corner
+            .condition(name, READY, ConditionStatus::True, reasons::AS_DESIRED)
+            .await;
+    }
+    let active = |jobs: &[Job]| jobs.iter().filter(|job| is_active(job)).count();
+    let jobs = corner.wait_jobs(|jobs| !jobs.is_empty()).await;
+    assert!(active(&jobs) <= 2);
+    let waiting = corner.connections().get("e").await.unwrap();
+    let said = condition(&waiting, crd::BACKFILL_COMPLETE).unwrap();
+    assert!([reasons::BACKFILL_WAITING, reasons::BACKFILL_RUNNING].contains(&said.reason.as_str()));
+
+    let _kubelet = corner.kubelet();
+    loop {
+        let jobs = corner.all_jobs().await;
+        assert!(active(&jobs) <= 2, "{jobs:?}");
+        if jobs.len() == names.len() && active(&jobs) == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for name in names {
+        corner
+            .condition(name, SYNCED, ConditionStatus::True, reasons::UP_TO_DATE)
+            .await;
+    }
+    operator.stop().await;
+}
+
+fn is_active(job: &Job) -> bool {
+    let conditions = job
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    !conditions
+        .into_iter()
+        .flatten()
+        .any(|c| ["Complete", "Failed"].contains(&c.type_.as_str()) && c.status == "True")
+}
+
+#[tokio::test]
+async fn a_run_that_fails_backs_off_and_its_job_stays_readable_without_the_key() {
+    let corner = Corner::open().await;
+    let operator = corner.operate();
+    corner.apply("storefront", corner.spec(json!({}))).await;
+    corner
+        .condition(
+            "storefront",
+            READY,
+            ConditionStatus::True,
+            reasons::AS_DESIRED,
+        )
+        .await;
+    corner
+        .stub
+        .faults()
+        .always(Endpoint::Query, Fault::ErrorInBody);
+    let _kubelet = corner.kubelet();
+    let connection = corner
+        .wait("storefront", |connection| {
+            condition(connection, SYNCED).is_some_and(|c| c.status == ConditionStatus::False)
+        })
+        .await;
+    let status = connection.status.unwrap();
+    let failure = status.last_failure.unwrap();
+    assert_eq!(status.consecutive_failures, 1);
+    assert!(
+        reasons::ALL.contains(&failure.reason.as_str()),
+        "{failure:?}"
+    );
+    assert!(status.next_sync_time.unwrap() > failure.time);
+    let jobs = corner
+        .wait_jobs(|jobs| {
+            jobs.iter()
+                .any(|job| job.annotations().contains_key(operator::labels::RECORDED))
+        })
+        .await;
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(failure.job, Some(jobs[0].name_any()));
+    assert!(
+        jobs[0]
+            .spec
+            .as_ref()
+            .unwrap()
+            .ttl_seconds_after_finished
+            .is_none()
+    );
+    let secrets = corner.secrets(&corner.own);
+    assert!(
+        secrets
+            .get_opt(&jobs[0].name_any())
+            .await
+            .unwrap()
+            .is_none()
+    );
+
+    // Time passes, and PostHog answers again.
+    operator.stop().await;
+    corner.stub.faults().clear();
+    corner.clock.advance(SignedDuration::from_hours(2));
+    let operator = corner.operate();
+    let connection = corner
+        .condition(
+            "storefront",
+            SYNCED,
+            ConditionStatus::True,
+            reasons::UP_TO_DATE,
+        )
+        .await;
+    let status = connection.status.unwrap();
+    assert_eq!(status.consecutive_failures, 0);
+    assert!(status.last_failure.is_none());
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn an_operator_that_dies_at_any_moment_makes_no_second_run() {
+    let corner = Corner::open().await;
+    corner.apply("storefront", corner.spec(json!({}))).await;
+    for milliseconds in (0..400).step_by(40) {
+        let operator = corner.operate();
+        tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+        operator.kill();
+    }
+    let _kubelet = corner.kubelet();
+    let operator = corner.operate();
+    corner
+        .condition(
+            "storefront",
+            SYNCED,
+            ConditionStatus::True,
+            reasons::UP_TO_DATE,
+        )
+        .await;
+    assert_eq!(corner.all_jobs().await.len(), 1);
+    operator.stop().await;
+}
