@@ -125,3 +125,136 @@ fn next(facts: &Facts<'_>) -> Due {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::mapping::MappingSpec;
+    use domain::plan::{Plan, PlanStanding};
+    use domain::storage::{RunEnd, RunId, RunRecord};
+    use domain::sync::{RunTotals, Window};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use sync::MappingPolicy;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn settings() -> Settings {
+        let connection: crd::PostHogConnection = serde_json::from_value(json!({
+            "apiVersion": crd::API_VERSION,
+            "kind": crd::KIND,
+            "metadata": {"name": "storefront"},
+            "spec": {
+                "host": "https://eu.posthog.com",
+                "projectId": 4242,
+                "apiKeySecretRef": {"name": "posthog"},
+            },
+        }))
+        .unwrap();
+        let valid = crd::validate(&connection, "acme").unwrap();
+        let plan = PlanStanding::Eligible {
+            plan: Plan::Starter,
+        };
+        let settings = crate::settings::settings(&valid, plan);
+        assert_eq!(
+            settings.mapping,
+            MappingPolicy::Spec(MappingSpec::default())
+        );
+        settings
+    }
+
+    fn outlook(last_to: Option<i64>) -> Outlook {
+        let run = |to| RunRecord {
+            id: RunId(Uuid::nil()),
+            mode: SyncMode::Refresh,
+            window: Window {
+                from: at(to - 3600),
+                to: at(to),
+            },
+            started_at: at(to),
+            ended_at: Some(at(to + 10)),
+            end: Some(RunEnd::Complete),
+            totals: RunTotals::default(),
+            slices: (1, 1),
+            progress: 1.0,
+        };
+        Outlook {
+            epoch: None,
+            backfill: None,
+            last: last_to.map(run),
+            mode: if last_to.is_some() {
+                SyncMode::Refresh
+            } else {
+                SyncMode::Backfill
+            },
+            is_unfinished: false,
+            is_in_force: true,
+        }
+    }
+
+    fn facts<'a>(settings: &'a Settings, outlook: &'a Outlook, now: i64) -> Facts<'a> {
+        Facts {
+            owner: Uuid::from_u128(42),
+            generation: 3,
+            created_at: at(1000),
+            settings,
+            fingerprint: "f",
+            outlook,
+            request: None,
+            retry_at: None,
+            jobs: &[],
+            now: at(now),
+        }
+    }
+
+    #[test]
+    fn a_first_backfill_is_due_since_the_connection_is_there() {
+        let (settings, outlook) = (settings(), outlook(None));
+        let due = due(&facts(&settings, &outlook, 5000));
+        assert_eq!((due.kind, due.at), (RunKind::Backfill, at(1000)));
+        assert_eq!(due.tick, Tick::Generation(3));
+    }
+
+    #[test]
+    fn a_changed_mapping_is_due_at_once_and_pulls_nothing() {
+        let (settings, mut outlook) = (settings(), outlook(Some(4900)));
+        outlook.is_in_force = false;
+        let due = due(&facts(&settings, &outlook, 5000));
+        assert_eq!((due.kind, due.at), (RunKind::Remap, at(5000)));
+    }
+
+    #[test]
+    fn a_failure_waits_for_its_time_unless_somebody_asks() {
+        let (settings, outlook) = (settings(), outlook(Some(4900)));
+        let mut facts = facts(&settings, &outlook, 5000);
+        facts.retry_at = Some(at(5600));
+        assert_eq!(due(&facts).at, at(5600));
+        facts.request = Some("now");
+        let asked = due(&facts);
+        assert_eq!(asked.at, at(5000));
+        assert_eq!(asked.tick, Tick::Request("now".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn however_many_ticks_were_missed_they_are_made_up_for_by_one_run(
+            last in 10_000_i64..2_000_000_000,
+            missed in 3_600_i64..2_000_000,
+        ) {
+            let settings = settings();
+            let now = last + missed;
+            let before = outlook(Some(last));
+            let overdue = due(&facts(&settings, &before, now));
+            prop_assert_eq!(overdue.kind, RunKind::Refresh);
+            prop_assert!(overdue.at > at(last) && overdue.at <= at(last + 3600));
+            // Asked again, it is the same tick, so the same Job.
+            prop_assert_eq!(&due(&facts(&settings, &before, now + 5)), &overdue);
+            let after = outlook(Some(now));
+            let next = due(&facts(&settings, &after, now + 20));
+            prop_assert!(next.at > at(now) && next.at <= at(now + 3600));
+        }
+    }
+}
