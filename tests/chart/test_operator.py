@@ -94,6 +94,31 @@ def stored(cluster) -> dict:
     return get(cluster, "phc", "storefront", "--namespace", MERCHANT)
 
 
+def test_its_rights_and_its_file_are_all_that_it_needs(cluster, operator):
+    def of_the_run(kind):
+        return get(cluster, kind, "--selector", "posthog.ordinary.dev/connection-uid")["items"]
+
+    # The namespace takes restricted pods alone, so this one is.
+    [pod] = eventually("the Job has a pod", lambda: of_the_run("pods"))
+    assert pod["spec"]["serviceAccountName"] == f"{RELEASE}-sync"
+    [job] = of_the_run("jobs")
+    [owner] = get(cluster, "secret", job["metadata"]["name"])["metadata"]["ownerReferences"]
+    assert owner["uid"] == job["metadata"]["uid"]
+
+    def conditions():
+        found = stored(cluster).get("status", {}).get("conditions", [])
+        return {condition["type"]: condition["status"] for condition in found}
+
+    eventually("the key is checked", lambda: conditions().get("CredentialsValid") == "True")
+    eventually("an Event tells of it", lambda: get(cluster, "events", "--namespace", MERCHANT)["items"])
+
+    cluster.ask("delete", "phc", "storefront", "--namespace", MERCHANT, "--timeout", f"{PATIENCE}s")
+    eventually("its Job is gone", lambda: not of_the_run("jobs"))
+    # Nothing but our key was in it.
+    left = cluster.try_ask("get", "secret", "posthog", "--namespace", MERCHANT)
+    assert "NotFound" in left.stderr
+
+
 def test_the_uninstall_hook_lets_go_of_connections_and_leaves_them(helm, cluster, operator, tmp_path):
     eventually("the finalizer is set", lambda: FINALIZER in stored(cluster)["metadata"].get("finalizers", []))
     operator.terminate()
