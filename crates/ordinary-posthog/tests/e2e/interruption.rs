@@ -20,7 +20,7 @@ use crate::support::stored::Stored;
 /// Events of the shop.
 const EVENTS: usize = 12_000;
 /// PostHog refuses queries over more rows, so that even this small shop is read in many slices.
-const ROWS: usize = 3_000;
+const ROWS: usize = 1_500;
 /// Every query takes at least so long, so that a signal lands within the run and not after it.
 const LATENCY: Duration = Duration::from_millis(40);
 
