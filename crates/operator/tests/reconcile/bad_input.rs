@@ -63,8 +63,8 @@ async fn a_quota_that_forbids_the_job_is_named_and_lifted() {
         "metadata": {"name": "no-jobs"},
         "spec": {"hard": {"count/jobs.batch": "0"}},
     });
-    let quota: ResourceQuota = corner.create(&corner.own, quota).await;
-    corner.quota_in_force(&quota.name_any()).await;
+    let _: ResourceQuota = corner.create(&corner.own, quota).await;
+    corner.jobs_admitted(false).await;
     let operator = corner.operate();
     corner.apply("storefront", corner.spec(json!({}))).await;
     let connection = corner
@@ -90,6 +90,7 @@ async fn a_quota_that_forbids_the_job_is_named_and_lifted() {
         .delete("no-jobs", &DeleteParams::default())
         .await
         .unwrap();
+    corner.jobs_admitted(true).await;
     operator.stop().await;
     corner.clock.advance(jiff::SignedDuration::from_mins(2));
     let operator = corner.operate();

@@ -12,7 +12,7 @@ use domain::ConnectionName;
 use domain::storage::Store;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Namespace, ResourceQuota, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use operator::{Intervals, Metrics, OperatorConfig, Parts, Readiness, labels};
@@ -341,17 +341,33 @@ impl Corner {
         self.clock.now()
     }
 
-    /// Waits until a quota counts.
-    pub(crate) async fn quota_in_force(&self, name: &str) {
-        let quotas: Api<ResourceQuota> = Api::namespaced(self.client.clone(), &self.own);
-        let counts = |quota: Option<&ResourceQuota>| {
-            quota.is_some_and(|quota| quota.status.as_ref().is_some_and(|s| s.hard.is_some()))
+    /// Waits until the API server admits Jobs into the operator's namespace, or refuses them. It looks
+    /// at quotas through a cache of its own, which follows a change a moment later.
+    pub(crate) async fn jobs_admitted(&self, wanted: bool) {
+        let jobs: Api<Job> = Api::namespaced(self.client.clone(), &self.own);
+        let container = json!({"name": "asked", "image": "asked"});
+        let asked = json!({
+            "metadata": {"name": "asked"},
+            "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        });
+        let asked: Job = serde_json::from_value(asked).unwrap();
+        let dry_run = PostParams {
+            dry_run: true,
+            ..PostParams::default()
         };
-        let waited = kube::runtime::wait::await_condition(quotas, name, counts);
-        tokio::time::timeout(PATIENCE, waited)
-            .await
-            .unwrap()
-            .unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let admitted = match jobs.create(&dry_run, &asked).await {
+                Ok(_) => true,
+                Err(kube::Error::Api(refusal)) if refusal.is_forbidden() => false,
+                Err(error) => panic!("a Job could not be asked for: {error}"),
+            };
+            if admitted == wanted {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "still {admitted}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Requests that the stand-in got.
