@@ -55,6 +55,7 @@ pub(crate) fn report(
     if let Some(request) = handled_request(found, verdict, applied) {
         status.last_handled_refresh_request = Some(request);
     }
+    let has_job = verdict.active.is_some() || *applied == Applied::Started;
     let situation = Situation {
         connection,
         found,
@@ -63,7 +64,9 @@ pub(crate) fn report(
         failure: failures
             .last
             .as_ref()
-            .map(|failure| (failure.reason.as_str(), failure.message.as_str())),
+            .map(|failure| (failure.reason.as_str(), failure.message.as_str()))
+            // A Job that is there was not refused, whatever was said of an earlier one.
+            .filter(|(reason, _)| !(has_job && *reason == crd::reasons::JOB_REFUSED)),
         overdue_at,
         places,
         now,

@@ -102,6 +102,11 @@ async fn a_quota_that_forbids_the_job_is_named_and_lifted() {
             reasons::AS_DESIRED,
         )
         .await;
+    // The refusal stays over while its Job is seen to run.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let later = corner.connections().get("storefront").await.unwrap();
+    let ready = condition(&later, READY).unwrap();
+    assert_eq!(ready.status, ConditionStatus::True, "{ready:?}");
     operator.stop().await;
 }
 
