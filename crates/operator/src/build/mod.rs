@@ -4,7 +4,8 @@ mod conditions;
 mod document;
 mod events;
 mod job;
-mod names;
+pub(crate) mod names;
+pub(crate) mod pod;
 mod secret;
 mod status;
 

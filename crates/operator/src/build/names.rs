@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::ConnectionName;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::annotations::{FIELD_MANAGER, labels};
 use crate::identity::Identity;
@@ -18,14 +19,27 @@ const OF_UID: usize = 8;
 /// The Job's name: the same for the same connection, kind and tick.
 pub(crate) fn job_name(identity: &Identity, kind: RunKind, tick: &Tick) -> String {
     let uid: String = identity.uid.chars().take(OF_UID).collect();
-    let end = format!("-{uid}-{kind}-{tick}");
+    fitted(&identity.name, &format!("-{uid}-{kind}-{tick}"))
+}
+
+/// The name of the Job that purges: one connection has one.
+pub(crate) fn purge_job_name(connection: &ConnectionName) -> String {
+    let uid = stand_in_uid(connection);
+    fitted(connection, &format!("-{}-{}", &uid[..OF_UID], RunKind::Purge))
+}
+
+/// The connection's name, cut so that it fits before `end`.
+fn fitted(connection: &ConnectionName, end: &str) -> String {
     // A dot is allowed in the connection's name, but not in a pod's host name.
-    let name = identity.name.name.replace('.', "-");
-    let start: String = name
-        .chars()
-        .take(LONGEST.saturating_sub(end.len()))
-        .collect();
+    let name = connection.name.replace('.', "-");
+    let room = LONGEST.saturating_sub(end.len());
+    let start: String = name.chars().take(room).collect();
     format!("{}{end}", start.trim_end_matches('-'))
+}
+
+/// A purged connection's UID went with it; this one stands for the name.
+fn stand_in_uid(connection: &ConnectionName) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, connection.to_string().as_bytes()).to_string()
 }
 
 /// The labels of a Job, its pods and its Secret.
@@ -43,29 +57,41 @@ pub(crate) fn labels_of(identity: &Identity, job: &RunJob) -> BTreeMap<String, S
     written(identity, job.kind, job.tick.clone(), &job.fingerprint)
 }
 
+/// The labels of the Job that purges, and of its pods.
+pub(crate) fn purge_labels(connection: &ConnectionName) -> BTreeMap<String, String> {
+    let uid = stand_in_uid(connection);
+    of_connection(connection, uid, RunKind::Purge, "0".to_owned()).into()
+}
+
 fn written(
     identity: &Identity,
     kind: RunKind,
     tick: String,
     fingerprint: &str,
 ) -> BTreeMap<String, String> {
+    let mut labels: BTreeMap<_, _> =
+        of_connection(&identity.name, identity.uid.clone(), kind, tick).into();
+    labels.insert(labels::FINGERPRINT.to_owned(), fingerprint.to_owned());
+    labels
+}
+
+fn of_connection(
+    connection: &ConnectionName,
+    uid: String,
+    kind: RunKind,
+    tick: String,
+) -> [(String, String); 8] {
     [
         (labels::NAME, FIELD_MANAGER.to_owned()),
         (labels::COMPONENT, "sync".to_owned()),
         (labels::MANAGED_BY, FIELD_MANAGER.to_owned()),
-        (
-            labels::CONNECTION_NAMESPACE,
-            identity.name.namespace.clone(),
-        ),
-        (labels::CONNECTION_NAME, label_value(&identity.name)),
-        (labels::CONNECTION_UID, identity.uid.clone()),
+        (labels::CONNECTION_NAMESPACE, connection.namespace.clone()),
+        (labels::CONNECTION_NAME, label_value(connection)),
+        (labels::CONNECTION_UID, uid),
         (labels::KIND, kind.to_string()),
         (labels::TICK, tick),
-        (labels::FINGERPRINT, fingerprint.to_owned()),
     ]
-    .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
-    .collect()
 }
 
 /// The connection's name; one longer than a label may be is cut, with a hash of the whole.

@@ -1,28 +1,15 @@
-//! The Job that purges: one pod under restricted Pod Security, without a Kubernetes token and without a
-//! key, for PostHog is not asked.
-
-use std::collections::BTreeMap;
+//! The Job that purges: a pod like those that pull, but without a key, for PostHog is not asked.
 
 use domain::ConnectionName;
-use k8s_openapi::api::batch::v1::{
-    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyRule,
-};
-use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, EnvVarSource, PodSecurityContext, PodSpec, PodTemplateSpec,
-    SeccompProfile, SecurityContext,
-};
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use uuid::Uuid;
 
-use crate::annotations::{FIELD_MANAGER, labels};
-use crate::config::{JobConfig, OperatorConfig};
-use crate::jobs::RunKind;
+use crate::annotations::labels;
+use crate::build::names::{purge_job_name, purge_labels};
+use crate::build::pod::{PodOf, failure_policy, pod};
+use crate::config::OperatorConfig;
 
 const CONTAINER: &str = "purge";
-/// The annotation with the connection's namespace and name, whole.
-const CONNECTION: &str = "posthog.ordinary.dev/connection";
-/// The most bytes of a label's value, and of a Job's name that its pods carry as a label.
-const LONGEST: usize = 63;
 /// So often a pod that crashed or could not use the store is started again within one Job.
 const BACKOFF_LIMIT: i32 = 3;
 /// Exit codes after which the same pod can only end the same: usage, and a connection that lives or is
@@ -33,17 +20,20 @@ const FINAL_EXIT_CODES: [i32; 2] = [2, 10];
 /// that Job is there, creating it again is a conflict.
 pub(super) fn purge_job(connection: &ConnectionName, config: &OperatorConfig) -> Job {
     let whole = connection.to_string();
-    // Its UID went with it; this one stands for the name.
-    let uid = Uuid::new_v5(&Uuid::NAMESPACE_OID, whole.as_bytes()).to_string();
-    let labels = labels_of(connection, &uid);
-    let mut pod_labels = config.job.pod_labels.clone();
-    pod_labels.extend(labels.clone());
+    let labels = purge_labels(connection);
+    let runs = PodOf {
+        container: CONTAINER,
+        arguments: vec!["purge".to_owned(), format!("--connection={whole}")],
+        labels: &labels,
+        input: None,
+    };
+    let template = pod(runs, &config.job);
     Job {
         metadata: ObjectMeta {
-            name: Some(ending(&connection.name, &format!("-{}-purge", &uid[..8]))),
+            name: Some(purge_job_name(connection)),
             namespace: Some(config.namespace.clone()),
             labels: Some(labels),
-            annotations: Some([(CONNECTION.to_owned(), whole.clone())].into()),
+            annotations: Some([(labels::CONNECTION.to_owned(), whole)].into()),
             ..ObjectMeta::default()
         },
         spec: Some(JobSpec {
@@ -51,131 +41,79 @@ pub(super) fn purge_job(connection: &ConnectionName, config: &OperatorConfig) ->
             active_deadline_seconds: Some(config.job.backfill_deadline_seconds.max(1)),
             // Nobody records its outcome: the store tells what is left.
             ttl_seconds_after_finished: Some(config.job.ttl_seconds.max(0)),
-            pod_failure_policy: Some(PodFailurePolicy {
-                rules: vec![PodFailurePolicyRule {
-                    action: "FailJob".to_owned(),
-                    on_exit_codes: Some(PodFailurePolicyOnExitCodesRequirement {
-                        container_name: Some(CONTAINER.to_owned()),
-                        operator: "In".to_owned(),
-                        values: FINAL_EXIT_CODES.to_vec(),
-                    }),
-                    on_pod_conditions: None,
-                }],
-            }),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(pod_labels),
-                    annotations: Some(config.job.pod_annotations.clone()),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod(&whole, &config.job)),
-            },
+            pod_failure_policy: Some(failure_policy(CONTAINER, &FINAL_EXIT_CODES)),
+            template,
             ..JobSpec::default()
         }),
         status: None,
     }
 }
 
-fn labels_of(connection: &ConnectionName, uid: &str) -> BTreeMap<String, String> {
-    [
-        ("app.kubernetes.io/name", FIELD_MANAGER.to_owned()),
-        ("app.kubernetes.io/component", "sync".to_owned()),
-        (labels::MANAGED_BY, FIELD_MANAGER.to_owned()),
-        (labels::CONNECTION_NAMESPACE, connection.namespace.clone()),
-        (labels::CONNECTION_NAME, ending(&connection.name, "")),
-        (labels::CONNECTION_UID, uid.to_owned()),
-        (labels::KIND, RunKind::Purge.to_string()),
-        (labels::TICK, "0".to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
-}
-
-/// `name`, cut so that it fits before `end`. A dot is allowed in a connection's name, but not in a pod's
-/// host name.
-fn ending(name: &str, end: &str) -> String {
-    let room = LONGEST.saturating_sub(end.len());
-    let start: String = name.replace('.', "-").chars().take(room).collect();
-    format!("{}{end}", start.trim_end_matches('-'))
-}
-
-fn pod(connection: &str, job: &JobConfig) -> PodSpec {
-    PodSpec {
-        restart_policy: Some("Never".to_owned()),
-        service_account_name: job.service_account_name.clone(),
-        automount_service_account_token: Some(false),
-        enable_service_links: Some(false),
-        image_pull_secrets: some(&job.image_pull_secrets),
-        node_selector: (!job.node_selector.is_empty()).then(|| job.node_selector.clone()),
-        tolerations: some(&job.tolerations),
-        affinity: job.affinity.clone(),
-        priority_class_name: job.priority_class_name.clone(),
-        security_context: Some(PodSecurityContext {
-            run_as_non_root: Some(true),
-            seccomp_profile: Some(SeccompProfile {
-                type_: "RuntimeDefault".to_owned(),
-                localhost_profile: None,
-            }),
-            ..PodSecurityContext::default()
-        }),
-        containers: vec![container(connection, job)],
-        ..PodSpec::default()
-    }
-}
-
-fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
-    (!list.is_empty()).then(|| list.to_vec())
-}
-
-fn container(connection: &str, job: &JobConfig) -> Container {
-    let variable = |name: &str, value: Option<String>, value_from: Option<EnvVarSource>| EnvVar {
-        name: name.to_owned(),
-        value,
-        value_from,
-    };
-    let database = EnvVarSource {
-        secret_key_ref: Some(job.database.clone()),
-        ..EnvVarSource::default()
-    };
-    Container {
-        name: CONTAINER.to_owned(),
-        image: Some(job.image.clone()),
-        image_pull_policy: job.image_pull_policy.clone(),
-        args: Some(vec![
-            "purge".to_owned(),
-            format!("--connection={connection}"),
-        ]),
-        env: Some(vec![
-            variable("ORDINARY_POSTHOG_DATABASE_URL", None, Some(database)),
-            variable("ORDINARY_POSTHOG_LOG_FORMAT", Some("json".to_owned()), None),
-        ]),
-        resources: Some(job.resources.clone()),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            read_only_root_filesystem: Some(true),
-            capabilities: Some(Capabilities {
-                drop: Some(vec!["ALL".to_owned()]),
-                add: None,
-            }),
-            ..SecurityContext::default()
-        }),
-        ..Container::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn job(name: &str) -> Job {
-        let config = serde_json::from_value(json!({
+    /// The most bytes of a label's value, and of a Job's name that its pods carry as a label.
+    const LONGEST: usize = 63;
+
+    fn config(job: &Value) -> OperatorConfig {
+        let mut config = json!({
             "namespace": "operator",
             "job": {"image": "example.org/i:1", "database": {"name": "database", "key": "url"}},
-        }));
-        purge_job(&ConnectionName::new("acme", name), &config.unwrap())
+        });
+        let described = config["job"].as_object_mut().unwrap();
+        described.extend(job.as_object().unwrap().clone());
+        serde_json::from_value(config).unwrap()
+    }
+
+    fn job(name: &str) -> Job {
+        purge_job(&ConnectionName::new("acme", name), &config(&json!({})))
+    }
+
+    #[test]
+    fn its_pod_is_what_the_installation_wants_of_all() {
+        let wanted = json!({
+            "imagePullPolicy": "Never",
+            "imagePullSecrets": [{"name": "registry"}],
+            "serviceAccountName": "sync",
+            "resources": {"limits": {"memory": "1Gi"}},
+            "nodeSelector": {"pool": "batch"},
+            "tolerations": [{"key": "batch", "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "podLabels": {"team": "data"},
+            "podAnnotations": {"sidecar": "none"},
+            "priorityClassName": "low",
+            "podSecurityContext": {"runAsNonRoot": true, "runAsUser": 1234},
+            "caBundle": {"name": "authorities", "key": "ca.crt"},
+        });
+        let made = purge_job(&ConnectionName::new("acme", "shop"), &config(&wanted));
+        let template = serde_json::to_value(made.spec.unwrap().template).unwrap();
+        let (pod, container) = (&template["spec"], &template["spec"]["containers"][0]);
+        for field in [
+            "imagePullSecrets",
+            "serviceAccountName",
+            "nodeSelector",
+            "tolerations",
+            "affinity",
+            "priorityClassName",
+        ] {
+            assert_eq!(pod[field], wanted[field], "{field}");
+        }
+        assert_eq!(pod["securityContext"], wanted["podSecurityContext"]);
+        assert_eq!(container["imagePullPolicy"], "Never");
+        assert_eq!(container["resources"], wanted["resources"]);
+        assert_eq!(template["metadata"]["labels"]["team"], "data");
+        assert_eq!(
+            template["metadata"]["annotations"],
+            wanted["podAnnotations"]
+        );
+        // The database's URL may name these authorities.
+        assert_eq!(pod["volumes"][0]["configMap"]["name"], "authorities");
+        let mounted = &container["volumeMounts"][0]["mountPath"];
+        assert_eq!(mounted, "/run/ordinary-posthog/ca");
     }
 
     #[test]
