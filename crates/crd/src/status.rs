@@ -48,7 +48,7 @@ pub struct PostHogConnectionStatus {
     /// The last check or run that failed; absent after a run that did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<FailureStatus>,
-    /// Events of the last 24 hours.
+    /// Events of the 24 hours before the last run began.
     #[serde(rename = "eventsLast24h", skip_serializing_if = "Option::is_none")]
     pub events_last_24h: Option<i64>,
     /// How many days are proven to be complete.

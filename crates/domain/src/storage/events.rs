@@ -143,6 +143,15 @@ pub trait EventReader: Send + Sync {
         to: Date,
     ) -> Result<Vec<DailyStageCount>>;
 
+    /// How many events have a timestamp in `[from, to)`. The cost grows with their number alone,
+    /// however many are stored.
+    async fn count_events(
+        &self,
+        connection: ConnectionId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<u64>;
+
     /// Definitions by name, strictly after `after`, `limit` at most: those PostHog lists and
     /// those of stored events.
     async fn event_definitions(

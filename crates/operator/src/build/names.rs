@@ -25,7 +25,10 @@ pub(crate) fn job_name(identity: &Identity, kind: RunKind, tick: &Tick) -> Strin
 /// The name of the Job that purges: one connection has one.
 pub(crate) fn purge_job_name(connection: &ConnectionName) -> String {
     let uid = stand_in_uid(connection);
-    fitted(connection, &format!("-{}-{}", &uid[..OF_UID], RunKind::Purge))
+    fitted(
+        connection,
+        &format!("-{}-{}", &uid[..OF_UID], RunKind::Purge),
+    )
 }
 
 /// The connection's name, cut so that it fits before `end`.

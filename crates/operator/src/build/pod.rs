@@ -58,8 +58,7 @@ pub(crate) fn pod(of: PodOf<'_>, config: &JobConfig) -> PodTemplateSpec {
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             image_pull_secrets: some(config.image_pull_secrets.clone()),
-            node_selector: (!config.node_selector.is_empty())
-                .then(|| config.node_selector.clone()),
+            node_selector: (!config.node_selector.is_empty()).then(|| config.node_selector.clone()),
             tolerations: some(config.tolerations.clone()),
             affinity: config.affinity.clone(),
             priority_class_name: config.priority_class_name.clone(),

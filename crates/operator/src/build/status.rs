@@ -164,6 +164,7 @@ fn describe_runs(status: &mut PostHogConnectionStatus, found: &Found) {
     if let Some(details) = &stored.details {
         status.mapping = stages(details);
         status.completeness = Some(completeness(details));
+        status.events_last_24h = details.last_day.map(signed);
     }
 }
 

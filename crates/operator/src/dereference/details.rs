@@ -10,7 +10,7 @@ use domain::mapping::{self, KnownEvent, Mapping};
 use domain::stage::PostHogStage;
 use domain::storage::{DailyStageCount, DayVerdict, Store, StoreError};
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use sync::{MappingPolicy, Outlook};
 
 use super::Asked;
@@ -32,6 +32,9 @@ pub(crate) struct Details {
     pub(crate) suggestions: Vec<(PostHogStage, EventName)>,
     /// What was proven of the days.
     pub(crate) verdicts: Vec<DayVerdict>,
+    /// Events of the 24 hours before the last complete run began; absent before there is one. Not of
+    /// those before now: read again, it is the same until a run has stored others.
+    pub(crate) last_day: Option<u64>,
 }
 
 /// Whether a run has ended, or the mapping has changed, since status told of it.
@@ -84,7 +87,16 @@ pub(crate) async fn read(
         .filter(|count| count.day >= week_ago)
         .cloned()
         .collect();
+    let last_day = match &outlook.last {
+        Some(run) => {
+            let until = run.window.to;
+            let since = until - SignedDuration::from_hours(24);
+            Some(store.count_events(epoch.id, since, until).await?)
+        }
+        None => None,
+    };
     Ok(Some(Details {
+        last_day,
         checkout,
         seen: seen(&week),
         double_tracked: double_tracked(in_force, &week, checkout, week_ago, tomorrow),

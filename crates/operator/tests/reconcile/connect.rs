@@ -69,6 +69,8 @@ async fn a_connection_becomes_ready_and_its_backfill_complete() {
         ]
     );
     assert_eq!(status.last_sync.unwrap().events, 9);
+    // The shop's other six are of 30 and 60 hours ago.
+    assert_eq!(status.events_last_24h, Some(3));
     assert_eq!(status.backfill.unwrap().percent, 100);
     assert!(status.next_sync_time.unwrap() > jiff::Timestamp::now());
 

@@ -4,10 +4,10 @@ use crd::{ConditionStatus, READY, SYNCED, reasons};
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
-use posthog_stub::{Endpoint, Fault};
+use posthog_stub::{Endpoint, Event, Fault};
 use serde_json::json;
 
-use crate::harness::{Corner, condition};
+use crate::harness::{Corner, condition, shop};
 
 #[tokio::test]
 async fn missed_ticks_are_made_up_for_once() {
@@ -51,6 +51,56 @@ async fn missed_ticks_are_made_up_for_once() {
     let after = corner.connections().get("storefront").await.unwrap();
     assert_eq!(before.resource_version(), after.resource_version());
     assert_eq!(corner.jobs_of("refresh").await.len(), 1);
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn the_count_of_the_last_day_moves_with_runs_alone() {
+    let corner = Corner::open().await;
+    let _kubelet = corner.kubelet();
+    let operator = corner.operate();
+    let about_to_be_older = corner.now() - SignedDuration::from_mins(23 * 60 + 50);
+    corner.stub.edit(|world| {
+        let mut shop = shop();
+        shop.insert(Event::new("search", "somebody", about_to_be_older));
+        world.add_project(shop);
+    });
+    let daily = json!({"refresh": {"interval": "24h", "lookback": "24h"}});
+    corner.apply("storefront", corner.spec(daily)).await;
+    let before = corner
+        .condition(
+            "storefront",
+            SYNCED,
+            ConditionStatus::True,
+            reasons::UP_TO_DATE,
+        )
+        .await;
+    operator.stop().await;
+    let status = before.status.as_ref().unwrap();
+    assert_eq!(status.events_last_24h, Some(4));
+
+    // Until just before the next run others grow older than a day, and nobody writes.
+    let idle = status.next_sync_time.unwrap().duration_since(corner.now());
+    corner.clock.advance(idle - SignedDuration::from_secs(20));
+    let operator = corner.operate();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let after = corner.connections().get("storefront").await.unwrap();
+    assert_eq!(before.resource_version(), after.resource_version());
+
+    corner.clock.advance(SignedDuration::from_mins(1));
+    operator.stop().await;
+    let operator = corner.operate();
+    let after = corner
+        .wait("storefront", |connection| {
+            let last = connection.status.as_ref().unwrap().last_sync.as_ref();
+            last.unwrap().start_time > status.last_sync.as_ref().unwrap().start_time
+        })
+        .await;
+    let last = after.status.as_ref().unwrap();
+    let since = last.last_sync.as_ref().unwrap().start_time - SignedDuration::from_hours(24);
+    let hour_ago = corner.now() - idle - SignedDuration::from_hours(1);
+    let expected = i64::from(about_to_be_older >= since) + if hour_ago >= since { 3 } else { 0 };
+    assert_eq!(last.events_last_24h, Some(expected));
     operator.stop().await;
 }
 

@@ -17,6 +17,10 @@ use super::statement::query;
 use super::values::{DAY, day, day_number, get, limit as rows, micros, text, texts, unsigned};
 use crate::failures::corrupt;
 
+/// Reads nothing but a part of `events_by_time`.
+pub(super) const COUNT: &str = "SELECT count(*) FROM events
+     WHERE epoch = (SELECT number FROM epochs WHERE id = $1) AND timestamp >= $2 AND timestamp < $3";
+
 #[async_trait]
 impl EventReader for PostgresStore {
     async fn events(
@@ -101,6 +105,20 @@ impl EventReader for PostgresStore {
                 })
             })
             .collect()
+    }
+
+    async fn count_events(
+        &self,
+        connection: ConnectionId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<u64> {
+        let query = query(COUNT)
+            .bind(connection.0)
+            .bind(micros(from))
+            .bind(micros(to));
+        let counted: Vec<i64> = self.fetch_column(query).await?;
+        Ok(counted.into_iter().map(unsigned).sum())
     }
 
     async fn event_definitions(

@@ -29,6 +29,8 @@ mod schema;
 mod server;
 mod slices;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod values;
 

@@ -16,6 +16,10 @@ use super::errors::{corrupt, sql};
 use super::event_columns;
 use super::values::{DAY, day, day_number, get, limit as rows, micros, unsigned};
 
+/// Reads nothing but a part of `events_by_time`.
+pub(super) const COUNT: &str = "SELECT count(*) FROM events INDEXED BY events_by_time
+     WHERE epoch = (SELECT number FROM epochs WHERE id = ?) AND timestamp >= ? AND timestamp < ?";
+
 #[async_trait]
 impl EventReader for SqliteStore {
     async fn events(
@@ -108,6 +112,22 @@ impl EventReader for SqliteStore {
             })
         })
         .collect()
+    }
+
+    async fn count_events(
+        &self,
+        connection: ConnectionId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<u64> {
+        sqlx::query_scalar(COUNT)
+            .bind(connection.0)
+            .bind(micros(from))
+            .bind(micros(to))
+            .fetch_one(&self.readers)
+            .await
+            .map(unsigned)
+            .map_err(sql)
     }
 
     async fn event_definitions(

@@ -126,6 +126,22 @@ async fn readers_cannot_write() {
     assert!(refused.is_err());
 }
 
+#[tokio::test]
+async fn a_count_of_a_span_reads_the_index_alone() {
+    let (_folder, store, id, _) = site().await;
+    let explained = format!("EXPLAIN QUERY PLAN {}", super::events_read::COUNT);
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(explained))
+        .bind(id.0)
+        .bind(1)
+        .bind(2)
+        .fetch_all(&store.readers)
+        .await
+        .unwrap();
+    let reads = "SEARCH events USING COVERING INDEX events_by_time \
+        (epoch=? AND timestamp>? AND timestamp<?)";
+    assert_eq!(plan[0].3, reads, "{plan:?}");
+}
+
 /// Every list that may be long is read in its index's order, without sorting.
 #[tokio::test]
 async fn long_lists_are_read_without_sorting() {

@@ -179,6 +179,29 @@ pub(crate) async fn distinct_ids_are_listed_by_arrival(database: &dyn Database) 
     assert!(since(hours(10), None, 9).await.is_empty());
 }
 
+pub(crate) async fn events_of_a_span_are_counted_each_once(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    let mut other = Site::named(database.open().await, "another").await;
+    other.store(&events()).await;
+    let count = async |site: &Site, from, to| {
+        let counted = site.store.count_events(site.id, hours(from), hours(to));
+        counted.await.unwrap()
+    };
+    assert_eq!(count(&site, 0, 10).await, 0);
+    site.store(&events()).await;
+    // Stored again, they are the same; six share each hour.
+    site.store(&events()).await;
+    assert_eq!(count(&site, 0, 10).await, 60);
+    assert_eq!(count(&site, 3, 5).await, 12);
+    assert_eq!(count(&site, 9, 9).await, 0);
+    let gone: Vec<_> = events()[18..20].iter().map(|event| event.uuid).collect();
+    site.store.remove_events(&site.lease, &gone).await.unwrap();
+    assert_eq!(count(&site, 3, 5).await, 10);
+    let nobody = domain::ConnectionId(uuid::Uuid::nil());
+    let counted = site.store.count_events(nobody, hours(0), hours(10)).await;
+    assert_eq!(counted.unwrap(), 0);
+}
+
 pub(crate) async fn events_are_counted_by_utc_day(database: &dyn Database) {
     let mut site = Site::new(database).await;
     let moments = [

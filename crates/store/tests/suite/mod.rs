@@ -86,6 +86,7 @@ macro_rules! store_suite {
                 events_are_listed_in_order_whatever_the_filter,
                 changes_are_told_in_order_page_by_page,
                 distinct_ids_are_listed_by_arrival,
+                events_of_a_span_are_counted_each_once,
                 events_are_counted_by_utc_day,
             }
             pages: {

@@ -123,6 +123,14 @@ impl EventReader for Memory {
         .await
     }
 
+    async fn count_events(&self, _: ConnectionId, from: Timestamp, to: Timestamp) -> Result<u64> {
+        self.ask(|state| {
+            let within = |row: &&EventRow| (from..to).contains(&row.event.timestamp);
+            state.events.values().filter(within).count() as u64
+        })
+        .await
+    }
+
     async fn event_definitions(
         &self,
         _: ConnectionId,

@@ -199,6 +199,7 @@ pass_on! {
         read changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<Change>;
         read daily_event_counts(connection: ConnectionId, from: Date, to: Date, names: &[EventName]) -> Vec<DailyEventCount>;
         read daily_stage_counts(connection: ConnectionId, from: Date, to: Date) -> Vec<DailyStageCount>;
+        read count_events(connection: ConnectionId, from: Timestamp, to: Timestamp) -> u64;
         read event_definitions(connection: ConnectionId, after: Option<&EventName>, limit: usize) -> Vec<EventDefinition>;
         read distinct_ids_since(connection: ConnectionId, since: Timestamp, after: Option<&str>, limit: usize) -> Vec<String>;
     }
