@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod check;
 pub mod connection;
 pub mod day;
+pub mod elements;
 pub mod event;
 pub mod funnel;
 pub mod host;
