@@ -11,6 +11,7 @@ pub mod funnel;
 pub mod host;
 pub mod identity;
 pub mod mapping;
+pub mod masking;
 pub mod merge;
 pub mod page_path;
 pub mod plan;
