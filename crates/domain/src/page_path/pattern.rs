@@ -99,7 +99,24 @@ impl PathPattern {
                 return false;
             }
         }
-        matches_segments(wanted, path.segments())
+        matches_segments(wanted, path.segments(), |one, segment| one.takes(segment))
+    }
+
+    /// Whether this pattern surely matches every page that another does.
+    pub fn covers(&self, other: &Self) -> bool {
+        let bare = other
+            .segments
+            .iter()
+            .rfind(|segment| **segment != Segment::Any);
+        // Such a page is matched by those alone that write it out.
+        if matches!(bare, Some(Segment::Literal(literal)) if is_data_view(literal)) {
+            return self.segments == other.segments;
+        }
+        matches_segments(&self.segments, other.segments.iter(), |one, segment| {
+            *one == Segment::Any
+                || (*one == Segment::One && **segment != Segment::Any)
+                || one == *segment
+        })
     }
 }
 
@@ -130,7 +147,11 @@ impl Segment {
 
 /// Whether all of `path` is taken by all of `wanted`. A mismatch goes back to the last `**` and
 /// lets it take one segment more, so the work is at most the product of both lengths.
-fn matches_segments<'a>(wanted: &[Segment], path: impl Iterator<Item = &'a str> + Clone) -> bool {
+fn matches_segments<T: Copy>(
+    wanted: &[Segment],
+    path: impl Iterator<Item = T> + Clone,
+    takes: impl Fn(&Segment, &T) -> bool,
+) -> bool {
     let mut place = (0, path);
     let mut last_any = None;
     loop {
@@ -143,7 +164,7 @@ fn matches_segments<'a>(wanted: &[Segment], path: impl Iterator<Item = &'a str> 
                 last_any = Some((next + 1, rest));
                 (next + 1, place.1)
             }
-            Some(one) if one.takes(segment) => (next + 1, rest),
+            Some(one) if takes(one, &segment) => (next + 1, rest),
             _ => {
                 let Some((after_any, from)) = &mut last_any else {
                     return false;

@@ -1,0 +1,121 @@
+//! Pages of one template, which are one page of a clickmap: all products, all collections.
+
+use std::fmt;
+
+use super::error::PathPatternError;
+use super::normal::normalise;
+use super::pattern::PathPattern;
+use crate::masking::MaskedText;
+
+/// The most patterns of a list.
+const MOST: usize = 64;
+
+/// The longest path that is kept of a page without a template, in bytes: it is a part of database keys.
+const LONGEST: usize = 512;
+
+/// The templates whose pages are counted together, the first that matches counting: as `urlPath` of a
+/// mapping is written and matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageTemplates(Box<[PathPattern]>);
+
+/// A page as clickmaps know it: `/products/*`, or its own path where it has no template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PageTemplate(String);
+
+/// A list of templates that cannot be used, with what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+pub enum PageTemplatesError {
+    /// More than anybody needs.
+    #[error("pageTemplates has {0} patterns: write at most 64")]
+    TooMany(usize),
+    /// A pattern that cannot be read.
+    #[error("pageTemplates[{place}]: {fault}")]
+    BadPattern {
+        /// Its place in the list.
+        place: usize,
+        /// What is wrong with it.
+        fault: PathPatternError,
+    },
+    /// An earlier pattern takes all its pages.
+    #[error(
+        "pageTemplates[{place}] {pattern:?} can match no page, for pageTemplates[{earlier}] {earlier_pattern:?} takes all of them first: write it before that one, or leave it out"
+    )]
+    Covered {
+        /// Its place in the list.
+        place: usize,
+        /// The pattern.
+        pattern: String,
+        /// The place of the other.
+        earlier: usize,
+        /// The other.
+        earlier_pattern: String,
+    },
+}
+
+impl PageTemplates {
+    /// Reads a list of patterns; with an empty one each page is by itself.
+    ///
+    /// # Errors
+    /// [`PageTemplatesError`] says which pattern is wrong.
+    pub fn parse<'a>(
+        patterns: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, PageTemplatesError> {
+        let mut read: Vec<PathPattern> = Vec::new();
+        for (place, pattern) in patterns.into_iter().enumerate() {
+            let pattern = PathPattern::parse(pattern)
+                .map_err(|fault| PageTemplatesError::BadPattern { place, fault })?;
+            if let Some(earlier) = read.iter().position(|earlier| earlier.covers(&pattern)) {
+                return Err(PageTemplatesError::Covered {
+                    place,
+                    pattern: pattern.as_str().to_owned(),
+                    earlier,
+                    earlier_pattern: read[earlier].as_str().to_owned(),
+                });
+            }
+            read.push(pattern);
+        }
+        match read.len() {
+            0..=MOST => Ok(Self(read.into())),
+            many => Err(PageTemplatesError::TooMany(many)),
+        }
+    }
+
+    /// The template of a page's path: the pattern as written, else the path in its normal form
+    /// ([`normalise`]) and lower case, masked and cut at 512 bytes.
+    pub fn of(&self, path: &str) -> PageTemplate {
+        if let Some(pattern) = self.0.iter().find(|pattern| pattern.matches(path)) {
+            return PageTemplate(pattern.as_str().to_owned());
+        }
+        let path = normalise(path).to_string().to_lowercase();
+        let mut kept = MaskedText::new(&path).to_string();
+        kept.truncate(kept.floor_char_boundary(LONGEST));
+        PageTemplate(kept)
+    }
+}
+
+/// The pages that Shopify makes of one template each, where they are many.
+impl Default for PageTemplates {
+    fn default() -> Self {
+        let patterns = [
+            "/products/*",
+            "/collections/*",
+            "/collections/*/*",
+            "/blogs/*",
+            "/blogs/*/*",
+        ];
+        Self(patterns.into_iter().flat_map(PathPattern::parse).collect())
+    }
+}
+
+impl PageTemplate {
+    /// The template's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PageTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
