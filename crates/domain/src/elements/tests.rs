@@ -3,9 +3,11 @@ mod corpus;
 mod fuzz;
 mod posthog_regexps;
 mod round_trip;
+mod selectors;
 mod written;
 
 use super::*;
+use crate::masking::MaskedText;
 
 /// What was read, written again: each byte of a chain is in one of an element's parts.
 fn again(chain: &ElementsChain<'_>) -> String {
