@@ -3,6 +3,7 @@
 
 pub mod api_key;
 pub mod check;
+pub mod clicks;
 pub mod connection;
 pub mod day;
 pub mod elements;
