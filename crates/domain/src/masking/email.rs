@@ -26,7 +26,12 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
 
 /// RFC 5322's atext in any script, dots and at signs, without what separates the parts of a URL.
 fn is_of_an_address(c: char) -> bool {
-    c.is_alphanumeric() || "@.!#$%'*+-^_`{|}~".contains(c)
+    is_of_a_word(c) || "@.!#$%'*+-^_`{|}~".contains(c)
+}
+
+/// A letter or digit of any script, or the accent of one before it.
+fn is_of_a_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '\u{300}'..='\u{36f}')
 }
 
 /// Whether a run of such characters holds `x@y.zz`, the at sign perhaps percent-encoded, however
@@ -68,7 +73,7 @@ fn after_at_sign(text: &str) -> Option<&str> {
 /// with two letters: no version number, such as in `react@18.2.0`, does.
 fn begins_with_domain(text: &str) -> bool {
     let end = text
-        .find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '.'))
+        .find(|c: char| !(is_of_a_word(c) || c == '-' || c == '.'))
         .unwrap_or(text.len());
     let mut labels = text[..end].split('.');
     labels.next().is_some_and(|first| !first.is_empty())

@@ -22,6 +22,7 @@ fn addresses_are_masked_in_whatever_form_a_page_has_them() {
         masked("o'brien+shop@exämple.de, 李@例子.公司"),
         "[email], [email]"
     );
+    assert_eq!(masked("andre\u{301}@cafe\u{301}.fr"), "[email]");
     assert_eq!(masked("a@b@c.de"), "[email]");
     assert_eq!(masked("<ada@x.de>"), "<[email]>");
     assert_eq!(
