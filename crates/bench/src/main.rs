@@ -6,6 +6,7 @@ mod answers;
 mod backfill;
 mod bare;
 mod copy;
+mod elements;
 mod figures;
 mod grown;
 mod memory;
@@ -47,6 +48,8 @@ enum Part {
     Memory,
     /// Daily counts at the shop's size and at ten times that; pages of mapped events beside pgbench.
     Reads,
+    /// Elements chains beside the regular expressions of PostHog's own reader; builds no program.
+    Elements,
 }
 
 #[tokio::main]
@@ -55,8 +58,15 @@ async fn main() -> Outcome<()> {
     // An error says that there is a provider already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
+    if args.parts == [Part::Elements] {
+        figures::machine();
+        return elements::elements(args.rounds);
+    }
     let program = Program::build()?;
     figures::machine();
+    if wanted(Part::Elements) {
+        elements::elements(args.rounds)?;
+    }
     if wanted(Part::Postgres) {
         backfill::postgres(&program, args.events, args.rounds).await?;
     }
