@@ -128,10 +128,9 @@ impl Event {
     }
 }
 
-/// Keeps the winner of each uuid in `rows` and counts the rows that lost.
-/// The order of what remains is by uuid.
-pub fn keep_winners(rows: Vec<Event>) -> (Vec<Event>, usize) {
-    // Rows are wide: their places are sorted, and each winner is moved once.
+/// The winner of each uuid in `rows`, in the order of uuids, and how many rows lost.
+pub fn keep_winners(rows: Vec<Event>) -> (impl Iterator<Item = Event>, usize) {
+    // Rows are wide: their places are sorted, and each winner is moved once, when it is asked for.
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by(|&a, &b| {
         let (a, b) = (&rows[a], &rows[b]);
@@ -142,8 +141,7 @@ pub fn keep_winners(rows: Vec<Event>) -> (Vec<Event>, usize) {
     let mut rows: Vec<Option<Event>> = rows.into_iter().map(Some).collect();
     let winners = order
         .into_iter()
-        .filter_map(|index| rows[index].take())
-        .collect();
+        .filter_map(move |index| rows[index].take());
     (winners, lost)
 }
 

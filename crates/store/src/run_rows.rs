@@ -169,7 +169,7 @@ pub(crate) fn moves(done: bool, cursor: Option<SliceCursor>, advance: SliceAdvan
 /// What a page adds to its run's totals.
 pub(crate) fn totals_of(page: &Page, outcome: &PageOutcome) -> RunTotals {
     RunTotals {
-        events_read: page.events.len() as u64,
+        events_read: outcome.rows(),
         events_stored: outcome.stored,
         events_updated: outcome.updated,
         duplicates: outcome.duplicates,

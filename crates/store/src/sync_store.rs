@@ -55,7 +55,7 @@ macro_rules! sync_store {
                     self.find_open_run(connection, mode).await
                 }
 
-                async fn apply_page(&self, lease: &Lease, page: &Page) -> Result<PageOutcome> {
+                async fn apply_page(&self, lease: &Lease, page: Page) -> Result<PageOutcome> {
                     self.store_page(lease, page).await
                 }
 

@@ -363,14 +363,22 @@ async fn failing_page(trigger: &str) -> (Site, Oracle, StoreError, String) {
     events.push(event(1, "b", "d", hours(3)));
     let page = site.page(&events).await;
     let before = site.store.runs(site.id, None, 1).await.unwrap();
-    let error = site.store.apply_page(&site.lease, &page).await.unwrap_err();
+    let error = site
+        .store
+        .apply_page(&site.lease, page.clone())
+        .await
+        .unwrap_err();
     // Nothing is half-written, and the next page finds a connection.
     oracle.assert_kept(&*site.store, site.id).await;
     assert_eq!(site.store.runs(site.id, None, 1).await.unwrap(), before);
     server()
         .run(&name, "DROP TRIGGER trouble ON events")
         .unwrap();
-    let outcome = site.store.apply_page(&site.lease, &page).await.unwrap();
+    let outcome = site
+        .store
+        .apply_page(&site.lease, page.clone())
+        .await
+        .unwrap();
     assert_eq!((outcome.stored, outcome.updated), (3998, 1));
     (site, oracle, error, name)
 }
@@ -399,7 +407,7 @@ async fn a_page_cut_off_by_its_caller_leaves_nothing_and_frees_its_connection() 
     let page = site.page(&events).await;
     for cut in 0..40 {
         let cut = Duration::from_micros(500 * cut);
-        let _ = tokio::time::timeout(cut, site.store.apply_page(&site.lease, &page)).await;
+        let _ = tokio::time::timeout(cut, site.store.apply_page(&site.lease, page.clone())).await;
         let counted = site
             .store
             .count_by_utc_day(site.id, suite::oracle::EARLIEST, suite::oracle::LATEST)
@@ -408,7 +416,10 @@ async fn a_page_cut_off_by_its_caller_leaves_nothing_and_frees_its_connection() 
         let stored: u64 = counted.iter().map(|(_, count)| count).sum();
         assert!(stored == 0 || stored == 5000, "{stored} of a page");
     }
-    site.store.apply_page(&site.lease, &page).await.unwrap();
+    site.store
+        .apply_page(&site.lease, page.clone())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

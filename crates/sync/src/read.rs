@@ -127,8 +127,8 @@ impl Writer<'_, '_> {
             cost: self.session.uncharged_cost(),
         };
         let store = &self.session.ctx.store;
-        let outcome = store.apply_page(self.session.lease(), &page).await?;
-        let rows = page.events.len() as u64;
+        let outcome = store.apply_page(self.session.lease(), page).await?;
+        let rows = outcome.rows();
         tracing::debug!(
             slice = number,
             rows,

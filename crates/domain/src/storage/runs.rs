@@ -106,6 +106,13 @@ pub struct PageOutcome {
     pub late: u64,
 }
 
+impl PageOutcome {
+    /// The page's rows: each is stored, updates a stored one, or is a duplicate.
+    pub fn rows(&self) -> u64 {
+        self.stored + self.updated + self.duplicates
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunEnd {
@@ -180,7 +187,7 @@ pub trait SyncStore: Send + Sync {
     /// transaction that checks and renews the lease (by 60 s). Of several rows of one uuid, stored
     /// or sent, the greatest by [`Event::precedence`] stays: what changes is what
     /// [`crate::merge::merge`] says. Every changed row gets a change sequence number.
-    async fn apply_page(&self, lease: &Lease, page: &Page) -> Result<PageOutcome>;
+    async fn apply_page(&self, lease: &Lease, page: Page) -> Result<PageOutcome>;
 
     /// Replaces a slice, of which nothing beyond its cursor is stored, by smaller ones.
     async fn split_slice(

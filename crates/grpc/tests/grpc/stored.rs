@@ -48,7 +48,7 @@ async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::Event>) {
         late_before: window.from,
         cost: RunTotals::default(),
     };
-    store.apply_page(lease, &page).await.unwrap();
+    store.apply_page(lease, page).await.unwrap();
     store
         .end_run(lease, run, &RunEnd::Complete, window.to)
         .await

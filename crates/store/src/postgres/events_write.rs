@@ -7,8 +7,10 @@
 
 use std::collections::BTreeSet;
 
+use domain::Event;
 use domain::merge::{Merged, PlacedEvent, Placement, StoredRow, merge};
 use domain::storage::{Lease, Page, PageOutcome, Result};
+use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
@@ -24,7 +26,7 @@ use crate::epoch_state::EpochState;
 const CHUNK: usize = 256 * 1024;
 
 impl PostgresStore {
-    pub(super) async fn store_page(&self, lease: &Lease, page: &Page) -> Result<PageOutcome> {
+    pub(super) async fn store_page(&self, lease: &Lease, mut page: Page) -> Result<PageOutcome> {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
         let place = slices::find(&mut tx, epoch, page.run, page.slice).await?;
@@ -32,33 +34,33 @@ impl PostgresStore {
             PageOutcome::default()
         } else {
             let mut state = epochs::load(&mut tx, epoch).await?;
-            let merged = decide(&mut tx, &state, page).await?;
+            let events = std::mem::take(&mut page.events);
+            let merged = decide(&mut tx, &state, events, page.late_before).await?;
             write(&mut tx, &mut state, &merged).await?;
             merged.outcome
         };
-        slices::advance(&mut tx, &place, page, &outcome).await?;
+        slices::advance(&mut tx, &place, &page, &outcome).await?;
         tx.commit().await?;
         Ok(outcome)
     }
 }
 
-async fn decide(connection: &mut PgConnection, state: &EpochState, page: &Page) -> Result<Merged> {
-    let uuids: BTreeSet<Uuid> = page.events.iter().map(|event| event.uuid).collect();
+async fn decide(
+    connection: &mut PgConnection,
+    state: &EpochState,
+    events: Vec<Event>,
+    late_before: Timestamp,
+) -> Result<Merged> {
+    let uuids: BTreeSet<Uuid> = events.iter().map(|event| event.uuid).collect();
     let uuids: Vec<Uuid> = uuids.into_iter().collect();
     let stored = stored_rows(connection, state.number, &uuids).await?;
-    let stamps = page.events.iter().map(|event| event.timestamp);
-    let days = state.edges(stamps);
+    let days = state.edges(events.iter().map(|event| event.timestamp));
     let placement = Placement {
         mapping: &state.mapping,
         days: &days,
-        id_properties: &properties_of(&stored, &page.events),
+        id_properties: &properties_of(&stored, &events),
     };
-    Ok(merge(
-        &stored,
-        page.events.clone(),
-        &placement,
-        page.late_before,
-    ))
+    Ok(merge(&stored, events, &placement, late_before))
 }
 
 /// The stored rows of these uuids, each looked up by itself in the primary key. Without a limit on

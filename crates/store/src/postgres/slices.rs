@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row};
 use super::errors::sql;
 use super::runs;
 use super::statement::{query, query_scalar};
-use super::values::{from_json, get, instant, limit, micros, signed, to_json};
+use super::values::{from_json, get, instant, micros, signed, to_json};
 use crate::failures::not_found;
 use crate::run_rows::{moves, totals_of};
 
@@ -77,7 +77,7 @@ pub(super) async fn advance(
         .bind(from.run)
         .bind(from.slice)
         .bind(matches!(page.advance, SliceAdvance::Done))
-        .bind(limit(page.events.len()))
+        .bind(outcome.rows().cast_signed())
         .bind(timestamp)
         .bind(uuid)
         .execute(&mut *connection)

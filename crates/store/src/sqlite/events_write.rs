@@ -1,5 +1,7 @@
 //! Storing a page: one transaction over rows, counts, identity facts and the place reached.
 
+use std::collections::BTreeSet;
+
 use domain::Event;
 use domain::merge::{Merged, PlacedEvent, Placement, StoredRow, merge};
 use domain::storage::{Lease, Page, PageOutcome, Result};
@@ -15,62 +17,39 @@ use crate::columns::properties_of;
 
 /// Rows of 30 parameters a statement; more gain nothing.
 const ROWS: usize = 128;
-/// Rows merged at a time: only so many of a page exist twice in memory.
-const PORTION: usize = 8192;
 /// Uuids looked up with one statement.
 const LOOKUPS: usize = 1024;
 
 impl SqliteStore {
-    pub(super) async fn store_page(&self, lease: &Lease, page: &Page) -> Result<PageOutcome> {
+    pub(super) async fn store_page(&self, lease: &Lease, mut page: Page) -> Result<PageOutcome> {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
         let place = slices::find(&mut tx, epoch, page.run, page.slice).await?;
-        let mut outcome = PageOutcome::default();
-        if !page.events.is_empty() {
+        let outcome = if page.events.is_empty() {
+            PageOutcome::default()
+        } else {
             let mut state = EpochState::load(&mut tx, epoch).await?;
-            let mut sorted: Vec<&Event> = page.events.iter().collect();
-            sorted.sort_by_key(|event| event.uuid);
-            for portion in portions(&sorted, PORTION) {
-                let merged = decide(&mut tx, &state, portion, page.late_before).await?;
-                write(&mut tx, &mut state, &merged).await?;
-                add(&mut outcome, &merged.outcome);
-            }
-        }
-        slices::advance(&mut tx, &place, page, &outcome).await?;
+            let events = std::mem::take(&mut page.events);
+            let merged = decide(&mut tx, &state, events, page.late_before).await?;
+            write(&mut tx, &mut state, &merged).await?;
+            merged.outcome
+        };
+        slices::advance(&mut tx, &place, &page, &outcome).await?;
         tx.commit().await.map_err(sql)?;
         Ok(outcome)
     }
 }
 
-/// Cuts events sorted by uuid into portions of `rows` or a few more: rows of one uuid stay
-/// together, for only one of them wins.
-fn portions<'a>(mut sorted: &'a [&'a Event], rows: usize) -> impl Iterator<Item = &'a [&'a Event]> {
-    std::iter::from_fn(move || {
-        let last = sorted.get(..rows).unwrap_or(sorted).last()?.uuid;
-        let (portion, rest) = sorted.split_at(sorted.partition_point(|event| event.uuid <= last));
-        sorted = rest;
-        Some(portion)
-    })
-}
-
-fn add(sum: &mut PageOutcome, more: &PageOutcome) {
-    sum.stored += more.stored;
-    sum.updated += more.updated;
-    sum.duplicates += more.duplicates;
-    sum.late += more.late;
-}
-
 async fn decide(
     connection: &mut SqliteConnection,
     state: &EpochState,
-    sent: &[&Event],
+    events: Vec<Event>,
     late_before: Timestamp,
 ) -> Result<Merged> {
-    let mut uuids: Vec<Uuid> = sent.iter().map(|event| event.uuid).collect();
-    uuids.dedup();
+    let uuids: BTreeSet<Uuid> = events.iter().map(|event| event.uuid).collect();
+    let uuids: Vec<Uuid> = uuids.into_iter().collect();
     let stored = stored_rows(connection, state.number, &uuids).await?;
-    let events: Vec<Event> = sent.iter().map(|event| (*event).clone()).collect();
-    let days = state.edges(sent.iter().map(|event| event.timestamp));
+    let days = state.edges(events.iter().map(|event| event.timestamp));
     let placement = Placement {
         mapping: &state.mapping,
         days: &days,
@@ -156,34 +135,4 @@ async fn put(
             .map_err(sql)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn portions_keep_rows_of_one_uuid_together_and_lose_none() {
-        let event: Event = serde_json::from_value(serde_json::json!({
-            "uuid": Uuid::nil(), "event": "a", "distinct_id": "d",
-            "timestamp": "2026-10-24T00:00:00Z", "created_at": "2026-10-24T00:00:00Z",
-            "id_properties": {},
-        }))
-        .unwrap();
-        let with_uuid = |number: u128| Event {
-            uuid: Uuid::from_u128(number),
-            ..event.clone()
-        };
-        let events: Vec<Event> = [1, 2, 2, 2, 2, 3, 4, 4, 5].map(with_uuid).to_vec();
-        let sorted: Vec<&Event> = events.iter().collect();
-        for rows in 1..12 {
-            let cut: Vec<&[&Event]> = portions(&sorted, rows).collect();
-            assert_eq!(cut.concat(), sorted);
-            for pair in cut.windows(2) {
-                assert!(pair[0].len() >= rows);
-                assert!(pair[0].last().unwrap().uuid < pair[1][0].uuid);
-            }
-        }
-        assert_eq!(portions(&[], 3).count(), 0);
-    }
 }

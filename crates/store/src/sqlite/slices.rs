@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use super::errors::{not_found, sql};
 use super::rows::{Parameters, batches, values_sql};
 use super::runs;
-use super::values::{from_json, get, instant, limit, micros, signed, to_json};
+use super::values::{from_json, get, instant, micros, signed, to_json};
 use crate::run_rows::{moves, totals_of};
 
 const ROWS: usize = 256;
@@ -78,7 +78,7 @@ pub(super) async fn advance(
         .bind(from.run)
         .bind(from.slice)
         .bind(matches!(page.advance, SliceAdvance::Done))
-        .bind(limit(page.events.len()))
+        .bind(outcome.rows().cast_signed())
         .bind(timestamp)
         .bind(uuid)
         .execute(&mut *connection)

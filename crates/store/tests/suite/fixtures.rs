@@ -241,7 +241,10 @@ impl Site {
     /// Stores events as one page.
     pub(crate) async fn store(&mut self, events: &[Event]) -> PageOutcome {
         let page = self.page(events).await;
-        self.store.apply_page(&self.lease, &page).await.unwrap()
+        self.store
+            .apply_page(&self.lease, page.clone())
+            .await
+            .unwrap()
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn an_expired_lease_is_taken_and_its_holder_is_stopped(database
     let other = database.open().await;
     other.acquire_lease(site.id, "other", MINUTE).await.unwrap();
     let page = site.page(&[event(1, "a", "d", hours(1))]).await;
-    let refused = site.store.apply_page(&site.lease, &page).await;
+    let refused = site.store.apply_page(&site.lease, page.clone()).await;
     assert!(matches!(refused, Err(StoreError::FenceLost)));
     Oracle::default().assert_kept(&*site.store, site.id).await;
 }
@@ -74,7 +74,7 @@ pub(crate) async fn every_write_of_a_lost_holder_is_refused(database: &dyn Datab
                 .await
                 .map(drop),
         ),
-        ("page", store.apply_page(lost, &page).await.map(drop)),
+        ("page", store.apply_page(lost, page.clone()).await.map(drop)),
         (
             "split",
             store

@@ -19,12 +19,19 @@ pub(crate) async fn a_page_applied_twice_changes_nothing(database: &dyn Database
         event(2, "search", "ada@shop.example", hours(2)),
     ];
     let page = site.page(&events).await;
-    site.store.apply_page(&site.lease, &page).await.unwrap();
+    site.store
+        .apply_page(&site.lease, page.clone())
+        .await
+        .unwrap();
     let epoch = site.store.epoch(site.id).await.unwrap();
     let runs = site.store.runs(site.id, None, 10).await.unwrap();
     let links = all_links(&*site.store, site.id, true).await;
 
-    let again = site.store.apply_page(&site.lease, &page).await.unwrap();
+    let again = site
+        .store
+        .apply_page(&site.lease, page.clone())
+        .await
+        .unwrap();
 
     let nothing_but_duplicates = PageOutcome {
         duplicates: 2,
@@ -174,11 +181,11 @@ pub(crate) async fn a_page_of_no_open_slice_is_refused_and_stores_nothing(databa
         slice: 1_000_000,
         ..page.clone()
     };
-    let refused = site.store.apply_page(&site.lease, &unplanned).await;
+    let refused = site.store.apply_page(&site.lease, unplanned.clone()).await;
     assert!(matches!(refused, Err(StoreError::NotFound { .. })));
     let next = super::fixtures::run(SyncMode::Refresh, Vec::new());
     site.store.begin_run(&site.lease, &next).await.unwrap();
-    let refused = site.store.apply_page(&site.lease, &page).await;
+    let refused = site.store.apply_page(&site.lease, page.clone()).await;
     assert!(matches!(refused, Err(StoreError::NotFound { .. })));
     Oracle::default().assert_kept(&*site.store, site.id).await;
 }
@@ -222,11 +229,15 @@ pub(crate) async fn what_was_stored_before_a_crash_is_there_after_it(database: &
         let page = site.page(page).await;
         // A crash between any two writes: the page is cut off wherever it is by then.
         let cut = std::time::Duration::from_micros(150 * number as u64);
-        let _ = tokio::time::timeout(cut, site.store.apply_page(&site.lease, &page)).await;
+        let _ = tokio::time::timeout(cut, site.store.apply_page(&site.lease, page.clone())).await;
         site.store = database.open().await;
         let stored = all_events(&*site.store, site.id).await.len();
         assert_eq!(stored % 50, 0, "a page is stored whole or not at all");
-        let outcome = site.store.apply_page(&site.lease, &page).await.unwrap();
+        let outcome = site
+            .store
+            .apply_page(&site.lease, page.clone())
+            .await
+            .unwrap();
         assert_eq!(outcome.stored + outcome.duplicates, 50);
         oracle.apply(&page.events);
         oracle.assert_kept(&*site.store, site.id).await;

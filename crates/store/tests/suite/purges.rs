@@ -71,7 +71,7 @@ pub(crate) async fn a_purge_stops_whoever_is_writing(database: &dyn Database) {
     other.mark_deleted(&name, start()).await.unwrap();
     let purged = other.purge_connection(&name, start() + GRACE).await;
     assert_eq!(purged.unwrap(), Purge::Done { events: 0 });
-    let refused = site.store.apply_page(&site.lease, &page).await;
+    let refused = site.store.apply_page(&site.lease, page.clone()).await;
     assert!(matches!(refused, Err(StoreError::FenceLost)));
     let open = site.store.open_run(site.id, SyncMode::Backfill).await;
     assert!(open.unwrap().is_none());

@@ -35,14 +35,23 @@ pub(crate) async fn a_run_is_resumed_where_its_last_page_left_it(database: &dyn 
         advance: SliceAdvance::To(cursor(2)),
         ..page
     };
-    site.store.apply_page(&site.lease, &done).await.unwrap();
-    site.store.apply_page(&site.lease, &part).await.unwrap();
+    site.store
+        .apply_page(&site.lease, done.clone())
+        .await
+        .unwrap();
+    site.store
+        .apply_page(&site.lease, part.clone())
+        .await
+        .unwrap();
     // A cursor never goes back.
     let earlier = Page {
         advance: SliceAdvance::To(cursor(1)),
         ..part
     };
-    site.store.apply_page(&site.lease, &earlier).await.unwrap();
+    site.store
+        .apply_page(&site.lease, earlier.clone())
+        .await
+        .unwrap();
 
     let store = database.open().await;
     let open = store
@@ -267,7 +276,10 @@ pub(crate) async fn progress_is_the_share_of_rows(database: &dyn Database) {
         late_before: start(),
         cost: RunTotals::default(),
     };
-    site.store.apply_page(&site.lease, &page).await.unwrap();
+    site.store
+        .apply_page(&site.lease, page.clone())
+        .await
+        .unwrap();
     assert!((progress().await - 0.3).abs() < 1e-9);
     // Rows that the plan did not expect are not counted beyond it.
     let rest = Page {
@@ -275,12 +287,18 @@ pub(crate) async fn progress_is_the_share_of_rows(database: &dyn Database) {
         advance: SliceAdvance::Done,
         ..page.clone()
     };
-    site.store.apply_page(&site.lease, &rest).await.unwrap();
+    site.store
+        .apply_page(&site.lease, rest.clone())
+        .await
+        .unwrap();
     assert!((progress().await - 0.5).abs() < 1e-9);
     let done = Page {
         advance: SliceAdvance::Done,
         ..page
     };
-    site.store.apply_page(&site.lease, &done).await.unwrap();
+    site.store
+        .apply_page(&site.lease, done.clone())
+        .await
+        .unwrap();
     assert!((progress().await - 0.8).abs() < 1e-9);
 }

@@ -62,7 +62,7 @@ impl SyncStore for Memory {
         read_only()
     }
 
-    async fn apply_page(&self, _: &Lease, _: &Page) -> Result<PageOutcome> {
+    async fn apply_page(&self, _: &Lease, _: Page) -> Result<PageOutcome> {
         read_only()
     }
 

@@ -170,7 +170,7 @@ pass_on! {
         write release_all_of(holder: &str) -> u64;
         write begin_run(lease: &Lease, run: &NewRun) -> RunId;
         read open_run(connection: ConnectionId, mode: SyncMode) -> Option<OpenRun>;
-        write apply_page(lease: &Lease, page: &Page) -> PageOutcome;
+        write apply_page(lease: &Lease, page: Page) -> PageOutcome;
         write split_slice(lease: &Lease, run: RunId, number: i64, parts: &[Slice]) -> ();
         write add_totals(lease: &Lease, run: RunId, more: &RunTotals) -> ();
         write end_run(lease: &Lease, run: RunId, end: &RunEnd, now: Timestamp) -> RunRecord;
