@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
-/// Pieces that may wait to be parsed; each is at most a few hundred KiB.
-const WAITING: usize = 8;
+/// Pieces that may wait to be parsed. One keeps the parser busy, and each may have several hundred KiB.
+const WAITING: usize = 1;
 
 /// The reading end: blocks its thread until a piece comes, and ends when the sender is dropped.
 pub(crate) struct Pipe {
