@@ -60,7 +60,11 @@ pub(crate) async fn open<S: ConnectionStore + ?Sized>(
     store: &S,
     name: &ConnectionName,
 ) -> Result<Readable, ApiError> {
-    let record = living(store, name).await?;
+    let (record, epoch) = store
+        .served(name)
+        .await?
+        .filter(|(record, _)| record.deleted_at.is_none())
+        .ok_or_else(|| ApiError::ConnectionNotFound { name: name.clone() })?;
     match record.desired.plan {
         PlanStanding::Eligible { .. } => {}
         PlanStanding::TooLow { plan } => {
@@ -76,15 +80,12 @@ pub(crate) async fn open<S: ConnectionStore + ?Sized>(
             });
         }
     }
-    let epoch = store
-        .epoch(record.serving)
-        .await?
-        .ok_or_else(|| ApiError::Internal {
-            detail: format!(
-                "the epoch {} that {name} is served from is not in the store",
-                record.serving
-            ),
-        })?;
+    let epoch = epoch.ok_or_else(|| ApiError::Internal {
+        detail: format!(
+            "the epoch {} that {name} is served from is not in the store",
+            record.serving
+        ),
+    })?;
     Ok(Readable {
         epoch,
         name: name.clone(),

@@ -99,6 +99,13 @@ pub trait ConnectionStore: Send + Sync {
     /// The connection of that name, deleted or not.
     async fn connection(&self, name: &ConnectionName) -> Result<Option<ConnectionRecord>>;
 
+    /// The connection of that name, deleted or not, and the epoch that it is served from, both of
+    /// one moment. Only of a connection that was purged is the epoch absent.
+    async fn served(
+        &self,
+        name: &ConnectionName,
+    ) -> Result<Option<(ConnectionRecord, Option<EpochRecord>)>>;
+
     /// Living connections by (namespace, name), of one namespace or all, after a name.
     async fn connections(
         &self,

@@ -27,7 +27,8 @@ pub(super) async fn find(
         .transpose()
 }
 
-fn decode(row: &PgRow) -> Result<EpochRecord> {
+/// Reads the row of an epoch.
+pub(super) fn decode(row: &PgRow) -> Result<EpochRecord> {
     EpochRow::from_row(row).map_err(sql)?.record()
 }
 

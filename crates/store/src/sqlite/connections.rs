@@ -9,9 +9,10 @@ use domain::{ConnectionId, check::CheckSummary, connection::ConnectionName};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
+use uuid::Uuid;
 
 use super::errors::{not_found, sql};
-use super::values::{limit as rows, micros, to_json};
+use super::values::{get, limit as rows, micros, to_json};
 use super::{SqliteStore, epochs};
 use crate::connection_rows::ConnectionRow;
 
@@ -56,6 +57,22 @@ impl ConnectionStore for SqliteStore {
     async fn connection(&self, name: &ConnectionName) -> Result<Option<ConnectionRecord>> {
         let mut reader = self.readers.acquire().await.map_err(sql)?;
         find(&mut reader, name).await
+    }
+
+    async fn served(
+        &self,
+        name: &ConnectionName,
+    ) -> Result<Option<(ConnectionRecord, Option<EpochRecord>)>> {
+        let mut reader = self.readers.acquire().await.map_err(sql)?;
+        sqlx::query(SERVED)
+            .bind(&name.namespace)
+            .bind(&name.name)
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(sql)?
+            .as_ref()
+            .map(decode_served)
+            .transpose()
     }
 
     async fn connections(
@@ -248,6 +265,18 @@ async fn find(
         .as_ref()
         .map(decode)
         .transpose()
+}
+
+/// A connection's columns and those of the epoch that serves it; none that is read is of both.
+const SERVED: &str =
+    "SELECT c.desired, c.target, c.serving, c.summary, c.failure, c.deleted_at, e.*
+    FROM connections AS c LEFT JOIN epochs AS e ON e.id = c.serving
+    WHERE c.namespace = ? AND c.name = ?";
+
+fn decode_served(row: &SqliteRow) -> Result<(ConnectionRecord, Option<EpochRecord>)> {
+    let served = get::<Option<Uuid>>(row, "id")?.is_some();
+    let epoch = served.then(|| epochs::decode(row)).transpose()?;
+    Ok((decode(row)?, epoch))
 }
 
 fn decode(row: &SqliteRow) -> Result<ConnectionRecord> {

@@ -25,7 +25,8 @@ pub(super) async fn find(
         .transpose()
 }
 
-fn decode(row: &SqliteRow) -> Result<EpochRecord> {
+/// Reads the row of an epoch.
+pub(super) fn decode(row: &SqliteRow) -> Result<EpochRecord> {
     EpochRow::from_row(row).map_err(sql)?.record()
 }
 

@@ -51,12 +51,21 @@ pub(crate) async fn a_first_epoch_serves_at_once_and_another_only_when_told(
     let second = store.put_connection(&moved, hours(1)).await.unwrap();
     assert_ne!(second.target, first.target);
     assert_eq!(second.serving, first.target);
+    let old = store.epoch(first.target).await.unwrap();
+    let served = store.served(&moved.name).await.unwrap();
+    assert_eq!(served, Some((second.clone(), old)));
     store
         .serve_epoch(&moved.name, second.target, hours(2))
         .await
         .unwrap();
-    let served = store.connection(&moved.name).await.unwrap().unwrap();
-    assert_eq!(served.serving, second.target);
+    let now = store.connection(&moved.name).await.unwrap().unwrap();
+    assert_eq!(now.serving, second.target);
+    let new = store.epoch(second.target).await.unwrap();
+    assert!(new.is_some());
+    let served = store.served(&moved.name).await.unwrap();
+    assert_eq!(served, Some((now, new)));
+    let another = desired("acme", "another", 7).name;
+    assert_eq!(store.served(&another).await.unwrap(), None);
 }
 
 pub(crate) async fn writing_the_same_connection_again_changes_nothing(database: &dyn Database) {

@@ -38,6 +38,18 @@ impl ConnectionStore for Memory {
         .await
     }
 
+    async fn served(
+        &self,
+        name: &ConnectionName,
+    ) -> Result<Option<(ConnectionRecord, Option<EpochRecord>)>> {
+        self.ask(|state| {
+            let record = state.connections.get(name)?.clone();
+            let epoch = state.epochs.get(&record.serving).cloned();
+            Some((record, epoch))
+        })
+        .await
+    }
+
     async fn epoch(&self, id: ConnectionId) -> Result<Option<EpochRecord>> {
         self.ask(|state| state.epochs.get(&id).cloned()).await
     }

@@ -152,6 +152,7 @@ pass_on! {
     ConnectionStore {
         write put_connection(desired: &DesiredConnection, now: Timestamp) -> ConnectionRecord;
         read connection(name: &ConnectionName) -> Option<ConnectionRecord>;
+        read served(name: &ConnectionName) -> Option<(ConnectionRecord, Option<EpochRecord>)>;
         read connections(namespace: Option<&str>, after: Option<&ConnectionName>, limit: usize) -> Vec<ConnectionRecord>;
         read epoch(id: ConnectionId) -> Option<EpochRecord>;
         write record_check(name: &ConnectionName, check: &CheckSummary) -> ();
