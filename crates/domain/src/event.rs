@@ -40,6 +40,12 @@ impl std::fmt::Display for EventName {
     }
 }
 
+impl From<EventName> for String {
+    fn from(value: EventName) -> Self {
+        value.0.into()
+    }
+}
+
 impl From<&str> for EventName {
     fn from(value: &str) -> Self {
         Self(value.into())

@@ -61,7 +61,7 @@ impl<S: ReadStore + ?Sized> IdentityServer<S> {
             )
             .await?;
         let rows = found.into_iter().map(|(key, found)| (key, link(found)));
-        let page = fill(rows.collect(), size);
+        let page = fill(rows, size);
         Ok(v1::ListIdentityLinksResponse {
             next_page_token: self.reads.next_token(&scope, page.last.as_ref()).await?,
             identity_links: page.rows,

@@ -40,14 +40,17 @@ pub(crate) struct Page<M, K> {
 
 /// Fills a page of `size` from `rows`, of which there must be `size + 1` if there are so many.
 /// Stops early when the page has grown large.
-pub(crate) fn fill<M: Message, K>(rows: Vec<(K, M)>, size: usize) -> Page<M, K> {
+pub(crate) fn fill<M: Message, K>(
+    rows: impl ExactSizeIterator<Item = (K, M)>,
+    size: usize,
+) -> Page<M, K> {
     let found = rows.len();
     let mut page = Page {
         rows: Vec::with_capacity(found.min(size)),
         last: None,
     };
     let mut bytes = 0;
-    for (key, row) in rows.into_iter().take(size) {
+    for (key, row) in rows.take(size) {
         bytes += row.encoded_len();
         page.rows.push(row);
         page.last = Some(key);
@@ -65,8 +68,8 @@ pub(crate) fn fill<M: Message, K>(rows: Vec<(K, M)>, size: usize) -> Page<M, K> 
 mod tests {
     use super::*;
 
-    fn rows(count: usize, bytes: usize) -> Vec<(usize, String)> {
-        (0..count).map(|n| (n, "x".repeat(bytes))).collect()
+    fn rows(count: usize, bytes: usize) -> impl ExactSizeIterator<Item = (usize, String)> {
+        (0..count).map(move |n| (n, "x".repeat(bytes)))
     }
 
     #[test]

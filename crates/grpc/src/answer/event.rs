@@ -1,5 +1,8 @@
 //! Events.
 
+use std::collections::HashMap;
+
+use domain::EventName;
 use domain::recogniser::is_order_like;
 use domain::storage::EventRow;
 
@@ -7,14 +10,36 @@ use super::stage::stage;
 use super::time::timestamp;
 use crate::proto::v1;
 
-/// An event with all of its columns.
-pub(crate) fn event(row: EventRow) -> v1::Event {
+/// Makes messages of events. It remembers which names are order-like: they are few, and to take a
+/// name apart costs more than all the rest of an event.
+#[derive(Default)]
+pub(crate) struct Events {
+    order_like: HashMap<EventName, bool>,
+}
+
+impl Events {
+    /// An event with all of its columns.
+    pub(crate) fn message(&mut self, row: EventRow) -> v1::Event {
+        let name = &row.event.event;
+        let order_like = match self.order_like.get(name) {
+            Some(order_like) => *order_like,
+            None => {
+                let order_like = is_order_like(name.as_str());
+                self.order_like.insert(name.clone(), order_like);
+                order_like
+            }
+        };
+        message(row, order_like)
+    }
+}
+
+fn message(row: EventRow, order_like: bool) -> v1::Event {
     let event = row.event;
     v1::Event {
         uuid: event.uuid.to_string(),
         stage: row.stage.map_or(v1::FunnelStage::Unspecified, stage).into(),
-        order_like: is_order_like(event.event.as_str()),
-        event: event.event.as_str().to_owned(),
+        order_like,
+        event: event.event.into(),
         timestamp: Some(timestamp(event.timestamp)),
         create_time: Some(timestamp(event.created_at)),
         distinct_id: event.distinct_id,

@@ -14,7 +14,7 @@ mod time;
 pub(crate) use self::completeness::DayVerdicts;
 pub(crate) use self::connection::{ConnectionView, connection};
 pub(crate) use self::definition::definition;
-pub(crate) use self::event::event;
+pub(crate) use self::event::Events;
 pub(crate) use self::funnel::funnel;
 pub(crate) use self::identity::link;
 pub(crate) use self::resolved::resolved_identities;

@@ -45,7 +45,8 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         let counts = self
             .counts_after(&readable.epoch, days, &names, after.as_ref(), size + 1)
             .await?;
-        let page = fill(self.described(&readable.epoch, counts).await?, size);
+        let counts = self.described(&readable.epoch, counts).await?;
+        let page = fill(counts.into_iter(), size);
         Ok(v1::ListDailyEventCountsResponse {
             next_page_token: self.reads.next_token(&scope, page.last.as_ref()).await?,
             daily_event_counts: page.rows,

@@ -34,7 +34,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             let described = definition(&found, mapping);
             (found.name, described)
         });
-        let page = fill(rows.collect(), size);
+        let page = fill(rows, size);
         Ok(v1::ListEventDefinitionsResponse {
             next_page_token: self.reads.next_token(&scope, page.last.as_ref()).await?,
             event_definitions: page.rows,

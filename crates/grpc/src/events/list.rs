@@ -5,7 +5,7 @@ use domain::storage::{EventFilter, EventKey};
 
 use super::EventServer;
 use crate::access::Readable;
-use crate::answer::event;
+use crate::answer::Events;
 use crate::check::{
     check_connection, check_event_names, check_instants, check_order, check_stages,
 };
@@ -89,13 +89,14 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             .store
             .events(readable.epoch.id, filter, after, size + 1)
             .await?;
+        let mut events = Events::default();
         let rows = rows.into_iter().map(|row| {
             let key = EventKey {
                 timestamp: row.event.timestamp,
                 uuid: row.event.uuid,
             };
-            (key, event(row))
+            (key, events.message(row))
         });
-        Ok(fill(rows.collect(), size))
+        Ok(fill(rows, size))
     }
 }

@@ -24,7 +24,7 @@ use tonic::Status;
 
 use super::EventServer;
 use crate::access::Readable;
-use crate::answer::event;
+use crate::answer::Events;
 use crate::check::{check_connection, check_event_names, check_stages};
 use crate::deadline::Deadline;
 use crate::errors::ApiError;
@@ -64,12 +64,17 @@ impl Wanted {
     }
 
     /// What a follower is told of a change, if anything.
-    fn tell(&self, change: Change, first_pass: i64) -> Option<v1::EventChange> {
+    fn tell(
+        &self,
+        change: Change,
+        first_pass: i64,
+        events: &mut Events,
+    ) -> Option<v1::EventChange> {
         match change.kind {
             ChangeKind::Upsert(row) if self.passes(&row) => Some(v1::EventChange {
                 kind: v1::event_change::Kind::Upsert.into(),
                 uuid: row.event.uuid.to_string(),
-                event: Some(event(*row)),
+                event: Some(events.message(*row)),
             }),
             _ if change.seq <= first_pass => None,
             ChangeKind::Upsert(row) => Some(deleted(row.event.uuid)),
@@ -213,10 +218,11 @@ impl<S: ReadStore + ?Sized + 'static> Follower<S> {
             .await?;
         let read = changes.len();
         let mut told = Vec::new();
+        let mut events = Events::default();
         let (mut bytes, mut used) = (0, 0);
         for change in changes {
             let seq = change.seq;
-            if let Some(change) = self.wanted.tell(change, self.place.first_pass) {
+            if let Some(change) = self.wanted.tell(change, self.place.first_pass, &mut events) {
                 bytes += change.encoded_len();
                 told.push(change);
             }
