@@ -45,6 +45,13 @@ pub(super) fn begin(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// Whether the connection is gone: broken, or ended by the server or a pooler, which may still say so
+/// (admin_shutdown, crash_shutdown, idle_session_timeout).
+pub(super) fn is_lost(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_))
+        || matches!(code(error).as_deref(), Some("57P01" | "57P02" | "57P05"))
+}
+
 /// The SQLSTATE of an error that came from the server.
 pub(super) fn code(error: &sqlx::Error) -> Option<String> {
     Some(error.as_database_error()?.code()?.into_owned())

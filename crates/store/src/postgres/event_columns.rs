@@ -5,7 +5,7 @@ use domain::stage::PostHogStage;
 use domain::storage::{EventRow, Result};
 use domain::{Event, EventName};
 use sqlx::postgres::PgRow;
-use sqlx::{Decode, Postgres, Row, Type};
+use sqlx::{Decode, Postgres, Row};
 
 use super::copy::Rows;
 use super::errors::sql;
@@ -149,6 +149,8 @@ pub(super) fn decode_stored(row: &PgRow) -> Result<StoredRow> {
     })
 }
 
-fn at<'r, T: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, column: usize) -> Result<T> {
-    row.try_get(column).map_err(sql)
+/// A column's value. Its type is not compared with `T`'s: the columns are those of this store's own
+/// schema, and to compare all of a page's costs as much as reading them.
+fn at<'r, T: Decode<'r, Postgres>>(row: &'r PgRow, column: usize) -> Result<T> {
+    row.try_get_unchecked(column).map_err(sql)
 }

@@ -47,11 +47,7 @@ impl PostgresStore {
             ") AS e {JOIN_PERSON} ORDER BY e.{}",
             order.replace(", ", ", e.")
         ));
-        self.fetch(built(&mut query))
-            .await?
-            .iter()
-            .map(decode)
-            .collect()
+        self.fetch_each(built(&mut query), decode).await
     }
 
     pub(super) async fn list_changes(

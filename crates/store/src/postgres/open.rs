@@ -72,6 +72,8 @@ fn pool(settings: &PgConnectOptions, size: u32, options: &OpenOptions) -> PgPool
     PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(options.busy_timeout)
+        // Every use begins a transaction, which notices it.
+        .test_before_acquire(false)
         .idle_timeout(Some(Duration::from_secs(300)))
         .connect_lazy_with(settings.clone())
 }

@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use domain::storage::Result;
+use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -22,13 +23,22 @@ pub(super) struct Tx {
 }
 
 impl Tx {
+    /// Begins one on a connection of the pool. Those that were lost while nobody used them, as when
+    /// the server was restarted, are given up for another: to begin is itself what shows it, and
+    /// saves asking each time.
     async fn begin(pool: &PgPool, begin: &Arc<str>) -> std::result::Result<Self, sqlx::Error> {
-        let mut tx = Self {
-            connection: pool.acquire().await?,
-            ended: false,
-        };
-        tx.simple(AssertSqlSafe(Arc::clone(begin))).await?;
-        Ok(tx)
+        let mut left = pool.options().get_max_connections();
+        loop {
+            let mut tx = Self {
+                connection: pool.acquire().await?,
+                ended: false,
+            };
+            match tx.simple(AssertSqlSafe(Arc::clone(begin))).await {
+                Ok(()) => return Ok(tx),
+                Err(error) if left > 0 && errors::is_lost(&error) => left -= 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Makes what was written last, and visible to others.
@@ -100,6 +110,23 @@ impl PostgresStore {
         let rows = query.fetch_all(&mut *tx).await.map_err(sql)?;
         tx.end().await?;
         Ok(rows)
+    }
+
+    /// Reads with one statement, each row as it comes in.
+    pub(super) async fn fetch_each<T>(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+        decode: impl Fn(&PgRow) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut tx = self.read().await?;
+        let mut found = Vec::new();
+        let mut rows = query.fetch(&mut *tx);
+        while let Some(row) = rows.try_next().await.map_err(sql)? {
+            found.push(decode(&row)?);
+        }
+        drop(rows);
+        tx.end().await?;
+        Ok(found)
     }
 
     /// Reads one column with one statement.
