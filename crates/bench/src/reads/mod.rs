@@ -1,5 +1,7 @@
 //! Reads through gRPC, from a server that is a process of its own.
 
+mod caller;
+mod cores;
 mod counts;
 mod pages;
 mod pgbench;

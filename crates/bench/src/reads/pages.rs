@@ -9,9 +9,12 @@ use domain::stage::PostHogStage;
 use domain::storage::{EventFilter, Store};
 use grpc::proto::v1::ListMappedEventsRequest;
 use grpc::proto::v1::event_service_client::EventServiceClient;
+use prost::Message;
 use store::{OpenOptions, open};
 use tokio::task::JoinSet;
 
+use super::caller::Caller;
+use super::cores::keep_to_half;
 use super::pgbench::Script;
 use super::{DATABASE, PARENT, Pulled};
 use crate::Outcome;
@@ -23,10 +26,9 @@ const PAGE: usize = 1_000;
 /// How long each way reads before the next takes its turn.
 const TURN: Duration = Duration::from_secs(3);
 
-/// Reads the same page again and again: by pgbench, through gRPC, through the store.
+/// Reads the same page again and again: by pgbench, through gRPC, through the store. First all of it
+/// on the same cores, then PostgreSQL on half of them.
 pub(super) async fn pages(pulled: &Pulled<'_>, rounds: usize) -> Outcome<()> {
-    title("ListMappedEvents, pages of 1,000, beside the same SQL in pgbench");
-    let server = &pulled.copying.server;
     let from = pulled.shop.day_start(DAYS / 2);
     let request = ListMappedEventsRequest {
         parent: PARENT.to_owned(),
@@ -39,39 +41,67 @@ pub(super) async fn pages(pulled: &Pulled<'_>, rounds: usize) -> Outcome<()> {
         from: Some(from),
         ..EventFilter::default()
     };
-    let store = open(&server.url(DATABASE), OpenOptions::default()).await?;
-    let name = ConnectionName::new("bench", "shop");
-    let record = store.connection(&name).await?.ok_or("nothing was pulled")?;
+    let (script, bytes) = record(pulled, &request).await?;
+    let page = Page {
+        request,
+        filter,
+        script,
+        bytes,
+    };
+    title("ListMappedEvents, pages of 1,000, beside the same SQL in pgbench");
+    take_turns(pulled, &page, rounds).await?;
+    title("The same, PostgreSQL on half of the cores");
+    keep_to_half(&pulled.copying.server)?;
+    take_turns(pulled, &page, rounds).await
+}
 
+/// The page that is read, as each way asks for it.
+struct Page {
+    request: ListMappedEventsRequest,
+    filter: EventFilter,
+    script: Script,
+    /// Of the answer.
+    bytes: usize,
+}
+
+/// Has the server log the SQL of a page; the bytes of its answer beside it.
+async fn record(
+    pulled: &Pulled<'_>,
+    request: &ListMappedEventsRequest,
+) -> Outcome<(Script, usize)> {
+    let server = &pulled.copying.server;
+    let folder = pulled.folder.path();
     server.run(
         "postgres",
         &format!("ALTER DATABASE {DATABASE} SET log_min_duration_statement = 0"),
     )?;
-    let (logged, url) = pulled
-        .program
-        .serve(&server.url(DATABASE), pulled.folder.path())
-        .await?;
-    EventServiceClient::connect(url)
-        .await?
-        .list_mapped_events(request.clone())
-        .await?;
-    drop(logged);
+    let (_logged, url) = pulled.program.serve(&server.url(DATABASE), folder).await?;
+    let mut client = EventServiceClient::connect(url).await?;
+    let answer = client.list_mapped_events(request.clone()).await?;
+    let answer = answer.into_inner();
+    assert_eq!(answer.events.len(), PAGE);
     server.run(
         "postgres",
         &format!("ALTER DATABASE {DATABASE} RESET log_min_duration_statement"),
     )?;
-    let script = Script::of_last_page(&server.log(), pulled.folder.path())?;
+    let script = Script::of_last_page(&server.log(), folder)?;
+    Ok((script, answer.encoded_len()))
+}
 
-    let (_serving, url) = pulled
-        .program
-        .serve(&server.url(DATABASE), pulled.folder.path())
-        .await?;
+async fn take_turns(pulled: &Pulled<'_>, page: &Page, rounds: usize) -> Outcome<()> {
+    let server = &pulled.copying.server;
+    let database = server.url(DATABASE);
+    let store = open(&database, OpenOptions::default()).await?;
+    let name = ConnectionName::new("bench", "shop");
+    let record = store.connection(&name).await?.ok_or("nothing was pulled")?;
+    let folder = pulled.folder.path();
+    let (_serving, url) = pulled.program.serve(&database, folder).await?;
     for connections in [1, 4] {
         let (mut by_pgbench, mut by_grpc, mut by_store) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
-            by_pgbench.push(script.run(server, DATABASE, connections, TURN)?);
-            by_grpc.push(through_grpc(&url, &request, connections).await?);
-            by_store.push(through_store(&store, record.serving, &filter, connections).await?);
+            by_pgbench.push(page.script.run(server, DATABASE, connections, TURN)?);
+            by_grpc.push(through_grpc(&url, page, connections).await?);
+            by_store.push(through_store(&store, record.serving, &page.filter, connections).await?);
         }
         for (way, rates) in [
             ("pgbench", &by_pgbench),
@@ -93,21 +123,16 @@ pub(super) async fn pages(pulled: &Pulled<'_>, rounds: usize) -> Outcome<()> {
     Ok(())
 }
 
-async fn through_grpc(
-    url: &str,
-    request: &ListMappedEventsRequest,
-    at_once: usize,
-) -> Outcome<f64> {
+async fn through_grpc(url: &str, page: &Page, at_once: usize) -> Outcome<f64> {
     let mut readers = JoinSet::new();
     let begun = Instant::now();
     for _ in 0..at_once {
-        let mut client = EventServiceClient::connect(url.to_owned()).await?;
-        let request = request.clone();
+        let mut caller = Caller::connect(url).await?;
+        let (request, bytes) = (page.request.clone(), page.bytes);
         readers.spawn(async move {
             let mut pages = 0;
             while begun.elapsed() < TURN {
-                let page = client.list_mapped_events(request.clone()).await?;
-                assert_eq!(page.into_inner().events.len(), PAGE);
+                assert_eq!(caller.page(&request).await?, bytes);
                 pages += 1;
             }
             Ok::<_, tonic::Status>(pages)
