@@ -1,0 +1,61 @@
+//! What status tells of runs: the backfill and the last one of all.
+
+use crd::{BackfillStatus, BackfillVia, PostHogConnectionStatus, SyncStatus};
+use domain::storage::{RunEnd, RunRecord};
+
+use super::signed;
+use super::stages::{completeness, stages};
+use crate::dereference::Found;
+
+/// Writes down what the store knows of runs and of what they stored.
+pub(super) fn describe_runs(status: &mut PostHogConnectionStatus, found: &Found) {
+    let (Ok(asked), Some(stored)) = (&found.spec, &found.stored) else {
+        return;
+    };
+    let outlook = &stored.outlook;
+    status.backfill = outlook
+        .backfill
+        .as_ref()
+        .map(|run| backfill(run, asked.valid.backfill.via));
+    status.last_sync = outlook.last.as_ref().map(last_sync);
+    if let Some(details) = &stored.details {
+        status.mapping = stages(details);
+        status.completeness = Some(completeness(details));
+        status.events_last_24h = details.last_day.map(signed);
+    }
+}
+
+fn backfill(run: &RunRecord, via: BackfillVia) -> BackfillStatus {
+    let is_complete = run.end == Some(RunEnd::Complete);
+    BackfillStatus {
+        from: run.window.from,
+        to: run.window.to,
+        completed_through: is_complete.then_some(run.window.to),
+        events: signed(run.totals.events_stored),
+        percent: if is_complete {
+            100
+        } else {
+            percent(run.progress)
+        },
+        via,
+    }
+}
+
+/// 100 only of a run that is complete.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a share of 0 to 1 is clamped to 0 to 99 before"
+)]
+fn percent(share: f64) -> i64 {
+    (share * 100.0).clamp(0.0, 99.0) as i64
+}
+
+fn last_sync(run: &RunRecord) -> SyncStatus {
+    SyncStatus {
+        start_time: run.started_at,
+        completion_time: run.ended_at.unwrap_or(run.started_at),
+        events: signed(run.totals.events_stored),
+        duplicates: signed(run.totals.duplicates),
+        late_events: signed(run.totals.late_events),
+    }
+}

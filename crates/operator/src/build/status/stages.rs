@@ -1,0 +1,62 @@
+//! What status tells of stored events: the mapping in force by stage, and what was proven of the days.
+
+use crd::{CompletenessStatus, StageEventStatus, StageSource, StageStatus};
+use domain::funnel::Feed;
+use domain::mapping;
+use domain::stage::PostHogStage;
+
+use super::signed;
+use crate::dereference::Details;
+
+/// Each stage, as it is fed now.
+pub(super) fn stages(details: &Details) -> Vec<StageStatus> {
+    let one = |stage: PostHogStage| {
+        let mapped = details.mapping.stage(stage);
+        let is_shopifys =
+            stage == PostHogStage::CheckoutStarted && details.checkout == Feed::Shopify;
+        let source = match mapped.map(|mapped| mapped.source) {
+            _ if is_shopifys => StageSource::Shopify,
+            Some(mapping::StageSource::Override) => StageSource::Override,
+            Some(mapping::StageSource::Shopify) => StageSource::Shopify,
+            Some(mapping::StageSource::Default) | None => StageSource::Default,
+        };
+        let rules = mapped.into_iter().flat_map(|mapped| &mapped.rules);
+        StageStatus {
+            stage: stage.field().to_owned(),
+            source,
+            events: rules
+                .map(|rule| StageEventStatus {
+                    name: rule.name.as_str().to_owned(),
+                    url_path: rule.url_path.as_ref().map(|path| path.as_str().to_owned()),
+                })
+                .collect(),
+            seen_last7_days: (!is_shopifys)
+                .then(|| signed(details.seen.get(&stage).copied().unwrap_or_default())),
+            flags: details
+                .double_tracked
+                .contains(&stage)
+                .then(|| "DoubleTracked".to_owned())
+                .into_iter()
+                .collect(),
+            suggestions: details
+                .suggestions
+                .iter()
+                .filter(|(suggested, _)| *suggested == stage)
+                .map(|(_, name)| name.as_str().to_owned())
+                .collect(),
+        }
+    };
+    PostHogStage::ALL.into_iter().map(one).collect()
+}
+
+/// How many days are proven to be complete.
+pub(super) fn completeness(details: &Details) -> CompletenessStatus {
+    let sum = sync::Completeness::of(&details.verdicts);
+    let count = |days: usize| i64::try_from(days).unwrap_or(i64::MAX);
+    CompletenessStatus {
+        verified_days: count(sum.verified),
+        pending_days: count(sum.pending),
+        mismatched_days: count(sum.mismatch),
+        worst_day: sum.worst.map(|worst| worst.day.to_string()),
+    }
+}
