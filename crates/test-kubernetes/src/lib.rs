@@ -7,11 +7,13 @@
 mod access;
 mod binaries;
 mod certificates;
+mod mortal;
 mod objects;
 mod port;
 mod server;
 
 pub use self::binaries::Binaries;
+pub use self::mortal::{Death, Dying, Mortal};
 pub use self::server::Server;
 
 /// Why there is no cluster, or a test cannot be let in.

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::{Connection, Mortal, Site};
+use test_kubernetes::Death;
+
+use crate::support::{Connection, Site};
 
 /// The Job's Secret, the Job, the merchant's Secret, the finalizer.
 const WRITES: usize = 4;
@@ -14,13 +16,13 @@ async fn a_disconnect_that_was_cut_short_after_any_write_is_ended_by_the_next_op
     for writes in 0.. {
         let name = format!("storefront-{writes}");
         site.secret("posthog", json!({})).await;
-        let (client, mortal) = Mortal::client(site.server.config());
+        let (client, mortal) = site.server.mortal().unwrap();
         let operator = site.start_as(client);
         let connection = Connection::create(&site, &name, "posthog", json!({})).await;
         let connection = connection.settled().await;
         let run = connection.run().await;
 
-        mortal.dies_after(writes);
+        mortal.dies(Death::Before(writes + 1));
         connection.delete().await;
         tokio::select! {
             () = mortal.died() => {}

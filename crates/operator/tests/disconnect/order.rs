@@ -2,15 +2,16 @@
 
 use kube::ResourceExt;
 use serde_json::json;
+use test_kubernetes::Death;
 use test_postgres::Server as Postgres;
 
-use crate::support::{Connection, Mortal, Site, eventually};
+use crate::support::{Connection, Site, eventually};
 
 #[tokio::test]
 async fn nothing_is_made_outside_before_the_finalizer_stands() {
     let site = Site::new().await;
-    let (client, mortal) = Mortal::client(site.server.config());
-    mortal.dies_after(0);
+    let (client, mortal) = site.server.mortal().unwrap();
+    mortal.dies(Death::Before(1));
     let operator = site.start_as(client);
     let connection = Connection::create(&site, "storefront", "posthog", json!({})).await;
     mortal.died().await;

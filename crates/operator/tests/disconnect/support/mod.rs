@@ -1,11 +1,9 @@
 //! What these tests work with.
 
 mod eventually;
-mod mortal;
 mod objects;
 mod site;
 
 pub(crate) use self::eventually::{eventually, eventually_some};
-pub(crate) use self::mortal::Mortal;
 pub(crate) use self::objects::Connection;
 pub(crate) use self::site::Site;
