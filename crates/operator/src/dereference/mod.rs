@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::jobs::RunJob;
 use crate::namespaces::Workspace;
-use crate::schedule::{self, Due, due};
+use crate::schedule::{self, Due, Tick, due};
 use crate::settings;
 
 /// What was found about a connection.
@@ -39,6 +39,9 @@ pub(crate) struct Found {
     pub(crate) key: KeyFound,
     /// The refresh that was asked for and not handled.
     pub(crate) request: Option<String>,
+    /// The refresh that was asked for and has its Job, of which status does not tell yet: the operator
+    /// may have died in between.
+    pub(crate) begun_request: Option<String>,
 }
 
 /// What a usable spec asks for.
@@ -175,13 +178,19 @@ pub(crate) async fn dereference(
         fingerprint: settings::fingerprint(&connection.spec, &valid),
         valid,
     });
+    let jobs = ctx.jobs.filter(|job| job.connection_uid == identity.uid);
+    let (begun_request, request) = match unhandled_request(connection) {
+        Some(asked) if has_job(&jobs, &asked) => (Some(asked), None),
+        asked => (None, asked),
+    };
     let mut found = Found {
-        jobs: ctx.jobs.filter(|job| job.connection_uid == identity.uid),
+        jobs,
         stored: match &spec {
             Ok(asked) => Some(stored(ctx, connection, identity, asked, now).await?),
             Err(_) => None,
         },
-        request: unhandled_request(connection),
+        request,
+        begun_request,
         key: KeyFound::NotRead,
         spec,
         workspace,
@@ -249,4 +258,10 @@ fn unhandled_request(connection: &PostHogConnection) -> Option<String> {
         .as_ref()
         .and_then(|status| status.last_handled_refresh_request.as_ref());
     (handled != Some(asked)).then(|| asked.clone())
+}
+
+/// Whether there is a Job that this request asked for.
+fn has_job(jobs: &[RunJob], request: &str) -> bool {
+    let tick = Tick::Request(request.to_owned()).to_string();
+    jobs.iter().any(|job| job.tick == tick)
 }

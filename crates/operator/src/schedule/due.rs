@@ -90,9 +90,10 @@ fn next(facts: &Facts<'_>) -> Due {
         return Due { kind, tick, at };
     }
     match (kind, facts.request) {
-        (RunKind::Backfill, _) => Due {
+        (RunKind::Backfill, request) => Due {
             kind,
-            tick: generation,
+            // By its Job's name a request is known to have been acted on.
+            tick: request.map_or(generation, |request| Tick::Request(request.to_owned())),
             at: if outlook.last.is_none() {
                 facts.created_at
             } else {

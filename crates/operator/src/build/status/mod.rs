@@ -96,6 +96,9 @@ fn describe_failures(status: &mut PostHogConnectionStatus, failures: &Failures) 
 
 /// A request is handled by the run that begins after it, or by the check that refuses it.
 fn handled_request(found: &Found, verdict: &Verdict, applied: &Applied) -> Option<String> {
+    if found.begun_request.is_some() {
+        return found.begun_request.clone();
+    }
     let pulls = verdict
         .due
         .as_ref()
