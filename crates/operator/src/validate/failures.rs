@@ -56,6 +56,19 @@ impl Failures {
             },
         });
     }
+
+    /// What kept the connection from being pulled is gone: no more waiting. A run that failed by itself,
+    /// or that the API server refuses, is not mended by it.
+    fn check_succeeded(&mut self) {
+        self.retry_at = None;
+        let was_check = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.job.is_none() && last.reason != crd::reasons::JOB_REFUSED);
+        if was_check {
+            (self.count, self.last) = (0, None);
+        }
+    }
 }
 
 /// What failed up to now: what status tells, unless it is over, and what is new.
@@ -85,8 +98,7 @@ pub(super) fn failures(connection: &PostHogConnection, found: &Found, now: Times
             Origin::Check,
             now,
         ),
-        // What kept the connection from being pulled is gone: no more waiting.
-        Some(Ok(_)) => failures.retry_at = None,
+        Some(Ok(_)) => failures.check_succeeded(),
         None => {}
     }
     failures
