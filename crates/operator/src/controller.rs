@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Parts;
 use crate::annotations::{FIELD_MANAGER, labels};
 use crate::context::{Context, Guarded};
+use crate::departed;
 use crate::disconnect;
 use crate::error::Error;
 use crate::events::Events;
@@ -92,7 +93,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
                 .inspect_ok(first_listing(Arc::clone(&ctx)))
                 .modify(remember(Arc::clone(&ctx)))
                 .reflect(writer)
-                .inspect_ok(move |event| note_listed(&watching, event))
+                .inspect_ok(move |event| departed::note(&watching, event))
                 .applied_objects()
                 .predicate_filter(what_matters, kube::runtime::PredicateConfig::default());
             let work = Controller::for_stream(connections, reader)
@@ -136,13 +137,6 @@ async fn stopped_before_listed(ctx: &Context, cancel: &CancellationToken) {
     cancel.cancelled().await;
     if ctx.listed.initialized() {
         std::future::pending::<()>().await;
-    }
-}
-
-/// Tells those who wait for it that every connection was seen once.
-fn note_listed(ctx: &Context, event: &Event<Guarded>) {
-    if matches!(event, Event::InitDone) {
-        let _ = ctx.listed.set(());
     }
 }
 

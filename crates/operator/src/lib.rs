@@ -8,6 +8,7 @@ mod config;
 mod connect;
 mod context;
 mod controller;
+mod departed;
 mod dereference;
 mod disconnect;
 mod error;

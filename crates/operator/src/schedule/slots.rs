@@ -86,6 +86,23 @@ impl Slots {
         }
     }
 
+    /// Forgets everybody in the queue for whom `lives` does not hold: they went without a word.
+    pub(crate) fn keep(&self, lives: impl Fn(&str) -> bool, active: impl FnOnce() -> usize) {
+        let mut state = self.lock();
+        let gone: Vec<String> = state
+            .due
+            .keys()
+            .filter(|key| !lives(key))
+            .cloned()
+            .collect();
+        for key in &gone {
+            state.forget(key);
+        }
+        if !gone.is_empty() {
+            self.wake_first(&state, active());
+        }
+    }
+
     /// A Job has ended: wakes who may run in its place.
     pub(crate) fn freed(&self, active: usize) {
         self.wake_first(&self.lock(), active);
@@ -184,6 +201,17 @@ mod tests {
         assert!(slots.take("second", at(2), || 1).is_none());
         slots.leave("first", || 0);
         assert_eq!(*woken.lock().unwrap(), ["second"]);
+    }
+
+    #[test]
+    fn who_went_without_a_word_holds_no_place() {
+        let (slots, woken) = recording(1);
+        for (second, key) in (1..).zip(["gone", "also gone", "third"]) {
+            assert!(slots.take(key, at(second), || 1).is_none());
+        }
+        slots.keep(|key| key == "third", || 0);
+        assert_eq!(*woken.lock().unwrap(), ["third"]);
+        assert!(slots.take("third", at(3), || 0).is_some());
     }
 
     proptest! {
