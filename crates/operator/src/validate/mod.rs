@@ -4,6 +4,8 @@
 mod credentials;
 mod failures;
 mod outcome;
+#[cfg(test)]
+mod tests;
 
 use crd::PostHogConnection;
 use domain::ApiKey;
