@@ -17,9 +17,9 @@ use sqlx::migrate::Migrator;
 use store::{OpenOptions, open};
 use test_postgres::Server;
 
-use suite::Database;
 use suite::fixtures::{Site, event, hours};
 use suite::oracle::Oracle;
+use suite::{Database, earlier};
 
 fn server() -> &'static Server {
     match Server::shared() {
@@ -240,6 +240,25 @@ async fn the_first_schema_is_brought_up_to_date_with_its_rows() {
     assert_eq!(applied, MIGRATIONS.iter().count());
     let kept = "SELECT count(*) FROM page_token_keys WHERE key = sha256('a')";
     assert_eq!(server().run(&name, kept).unwrap(), "1");
+}
+
+/// A store as version 2 of the schema left it.
+const BACK_TO_VERSION_2: &str = "
+    DROP INDEX connections_by_purge;
+    DROP INDEX epochs_by_connection;
+    DROP INDEX epochs_condemned;
+    ALTER TABLE connections DROP COLUMN purge_at;
+    ALTER TABLE epochs DROP COLUMN namespace, DROP COLUMN name, DROP COLUMN condemned;
+    UPDATE connections SET desired = (desired::jsonb - 'deletion')::text;
+    DELETE FROM ordinary_posthog_migrations WHERE version >= 3;";
+
+#[tokio::test]
+async fn rows_of_an_earlier_schema_are_kept_and_go_only_once_somebody_said_so() {
+    let name = database();
+    earlier::rows_are_kept(&Named(name.clone()), async || {
+        server().run(&name, BACK_TO_VERSION_2).unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -7,14 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::storage::{Purge, Store};
+use domain::storage::Store;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use store::{OpenOptions, open};
 use tempfile::TempDir;
 
-use suite::Database;
-use suite::fixtures::{Site, desired, event, hours};
+use suite::{Database, earlier};
 
 /// A file of its own in a folder that goes with it.
 struct SqliteFile(TempDir);
@@ -54,31 +53,17 @@ const BACK_TO_VERSION_2: &str = "
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_of_an_earlier_schema_are_kept_and_go_only_once_somebody_said_so() {
     let database = SqliteFile::create().await;
-    let mut site = Site::new(&database).await;
-    let seen = event(1, "a", "d", hours(1));
-    site.store(std::slice::from_ref(&seen)).await;
-    let wanted = desired("acme", "shop", 7);
-    let moved = desired("acme", "shop", 8);
-    site.store.put_connection(&moved, hours(1)).await.unwrap();
-    drop(site);
-    let mut file = SqliteConnectOptions::new()
-        .filename(database.path())
-        .connect()
-        .await
-        .unwrap();
-    sqlx::raw_sql(BACK_TO_VERSION_2)
-        .execute(&mut file)
-        .await
-        .unwrap();
-    file.close().await.unwrap();
-
-    let store = database.open().await;
-    let late = hours(24 * 365);
-    store.mark_deleted(&wanted.name, hours(2)).await.unwrap();
-    let kept = store.purge_connection(&wanted.name, late).await.unwrap();
-    assert_eq!(kept, Purge::Kept { until: None });
-    store.put_connection(&moved, hours(3)).await.unwrap();
-    store.mark_deleted(&wanted.name, hours(4)).await.unwrap();
-    let purged = store.purge_connection(&wanted.name, late).await.unwrap();
-    assert_eq!(purged, Purge::Done { events: 1 });
+    earlier::rows_are_kept(&database, async || {
+        let mut file = SqliteConnectOptions::new()
+            .filename(database.path())
+            .connect()
+            .await
+            .unwrap();
+        sqlx::raw_sql(BACK_TO_VERSION_2)
+            .execute(&mut file)
+            .await
+            .unwrap();
+        file.close().await.unwrap();
+    })
+    .await;
 }

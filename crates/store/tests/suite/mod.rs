@@ -5,6 +5,11 @@ pub(crate) mod budget;
 pub(crate) mod completeness;
 pub(crate) mod connections;
 pub(crate) mod definitions;
+#[allow(
+    dead_code,
+    reason = "what is earlier differs from one store to the next"
+)]
+pub(crate) mod earlier;
 pub(crate) mod fixtures;
 pub(crate) mod identities;
 pub(crate) mod leases;
