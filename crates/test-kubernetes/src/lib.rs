@@ -5,8 +5,10 @@
 //! or is killed.
 
 mod access;
+mod account;
 mod binaries;
 mod certificates;
+mod lagging;
 mod mortal;
 mod objects;
 mod port;

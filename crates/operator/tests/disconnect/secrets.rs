@@ -1,9 +1,8 @@
 //! Whose the key in a merchant's Secret is, and what becomes of it.
 
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::ResourceExt;
 use serde_json::json;
 
 use crate::support::{Connection, Site};
@@ -192,39 +191,20 @@ async fn an_operator_that_may_not_forget_says_what_remains_and_how_to_remove_it(
     assert_eq!(site.entries("posthog").await.unwrap(), [""; 0]);
 }
 
-/// Makes a ServiceAccount that may do all that an operator does, and this with Secrets of merchants.
+/// A client that may do all that an operator does, and this with Secrets of merchants.
 async fn operator_with(site: &Site, verbs: &[&str]) -> kube::Client {
-    let name = format!("operator-of-{}", site.home);
-    let account = json!({"metadata": {"name": "operator", "namespace": site.home}});
-    let account: ServiceAccount = serde_json::from_value(account).unwrap();
-    let accounts: Api<ServiceAccount> = Api::namespaced(site.client.clone(), &site.home);
-    accounts
-        .create(&PostParams::default(), &account)
-        .await
-        .unwrap();
-    let role: ClusterRole = serde_json::from_value(json!({
-        "metadata": {"name": name},
-        "rules": [
-            {"apiGroups": ["integrations.ordinary.dev", "batch", "events.k8s.io", "coordination.k8s.io"], "resources": ["*"], "verbs": ["*"]},
-            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
-            {"apiGroups": [""], "resources": ["secrets"], "verbs": verbs},
-        ],
-    }))
-    .unwrap();
-    let roles: Api<ClusterRole> = Api::all(site.client.clone());
-    roles.create(&PostParams::default(), &role).await.unwrap();
-    let binding: ClusterRoleBinding = serde_json::from_value(json!({
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": "operator", "namespace": site.home}],
-    }))
-    .unwrap();
-    let bindings: Api<ClusterRoleBinding> = Api::all(site.client.clone());
-    bindings
-        .create(&PostParams::default(), &binding)
-        .await
-        .unwrap();
-    site.server.client_of(&site.home, "operator").await.unwrap()
+    let groups = [
+        "integrations.ordinary.dev",
+        "batch",
+        "events.k8s.io",
+        "coordination.k8s.io",
+    ];
+    let rules = json!([
+        {"apiGroups": groups, "resources": ["*"], "verbs": ["*"]},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": verbs},
+    ]);
+    site.server.client_with(&site.home, rules).await.unwrap()
 }
 
 #[tokio::test]
