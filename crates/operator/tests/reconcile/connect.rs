@@ -6,7 +6,6 @@ use crd::{
 use domain::ConnectionId;
 use kube::ResourceExt;
 use operator::{FINALIZER, labels};
-use serde_json::json;
 
 use crate::harness::{Corner, KEY, condition};
 
@@ -14,15 +13,8 @@ use crate::harness::{Corner, KEY, condition};
 async fn a_connection_becomes_ready_and_its_backfill_complete() {
     let corner = Corner::open().await;
     let operator = corner.operate();
-    corner.apply("storefront", corner.spec(json!({}))).await;
-    corner
-        .condition(
-            "storefront",
-            READY,
-            ConditionStatus::True,
-            reasons::AS_DESIRED,
-        )
-        .await;
+    corner.connect("storefront").await;
+    corner.ready("storefront").await;
     let _kubelet = corner.kubelet();
     let connection = corner
         .condition(
@@ -91,7 +83,7 @@ async fn a_connection_becomes_ready_and_its_backfill_complete() {
 async fn a_job_shows_no_key_but_in_the_file_of_its_own_secret() {
     let corner = Corner::open().await;
     let operator = corner.operate();
-    let connection = corner.apply("storefront", corner.spec(json!({}))).await;
+    let connection = corner.connect("storefront").await;
     let jobs = corner.wait_jobs(|jobs| !jobs.is_empty()).await;
     let job = &jobs[0];
     let uid = connection.uid().unwrap();
@@ -102,14 +94,7 @@ async fn a_job_shows_no_key_but_in_the_file_of_its_own_secret() {
     assert_eq!(job.labels()[labels::CONNECTION_UID], uid);
     assert_eq!(job.labels()[labels::CONNECTION_NAMESPACE], corner.tenant);
 
-    corner
-        .condition(
-            "storefront",
-            READY,
-            ConditionStatus::True,
-            reasons::AS_DESIRED,
-        )
-        .await;
+    corner.ready("storefront").await;
     let secret = corner
         .secrets(&corner.own)
         .get(&job.name_any())

@@ -3,8 +3,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-mod bad_input;
+mod away;
+mod calm;
 mod connect;
-mod control;
+mod crash;
 mod harness;
+mod key;
+mod mapping;
+mod older_definition;
+mod places;
+mod plan;
+mod pods;
+mod project;
+mod quota;
+mod replicas;
+mod request;
+mod suspension;
+mod terminating;
 mod timetable;

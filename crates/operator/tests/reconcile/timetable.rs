@@ -1,6 +1,6 @@
 //! When runs begin, how many at once, and what becomes of those that fail.
 
-use crd::{ConditionStatus, READY, SYNCED, reasons};
+use crd::{ConditionStatus, SYNCED, reasons};
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
@@ -16,14 +16,7 @@ async fn missed_ticks_are_made_up_for_once() {
     let operator = corner.operate();
     let refresh = json!({"refresh": {"interval": "5m", "lookback": "1h"}});
     corner.apply("storefront", corner.spec(refresh)).await;
-    let first = corner
-        .condition(
-            "storefront",
-            SYNCED,
-            ConditionStatus::True,
-            reasons::UP_TO_DATE,
-        )
-        .await;
+    let first = corner.synced("storefront").await;
     let first = first.status.unwrap().last_sync.unwrap();
     operator.stop().await;
 
@@ -110,13 +103,11 @@ async fn no_more_jobs_than_places_run_and_everybody_comes_to_one() {
     corner.config.max_concurrent_syncs = 2;
     let names = ["a", "b", "c", "d", "e"];
     for name in names {
-        corner.apply(name, corner.spec(json!({}))).await;
+        corner.connect(name).await;
     }
     let operator = corner.operate();
     for name in names {
-        corner
-            .condition(name, READY, ConditionStatus::True, reasons::AS_DESIRED)
-            .await;
+        corner.ready(name).await;
     }
     let active = |jobs: &[Job]| jobs.iter().filter(|job| is_active(job)).count();
     let jobs = corner.wait_jobs(|jobs| !jobs.is_empty()).await;
@@ -135,9 +126,7 @@ async fn no_more_jobs_than_places_run_and_everybody_comes_to_one() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     for name in names {
-        corner
-            .condition(name, SYNCED, ConditionStatus::True, reasons::UP_TO_DATE)
-            .await;
+        corner.synced(name).await;
     }
     operator.stop().await;
 }
@@ -157,15 +146,8 @@ fn is_active(job: &Job) -> bool {
 async fn a_run_that_fails_backs_off_and_its_job_stays_readable_without_the_key() {
     let corner = Corner::open().await;
     let operator = corner.operate();
-    corner.apply("storefront", corner.spec(json!({}))).await;
-    corner
-        .condition(
-            "storefront",
-            READY,
-            ConditionStatus::True,
-            reasons::AS_DESIRED,
-        )
-        .await;
+    corner.connect("storefront").await;
+    corner.ready("storefront").await;
     corner
         .stub
         .faults()
@@ -214,14 +196,7 @@ async fn a_run_that_fails_backs_off_and_its_job_stays_readable_without_the_key()
     corner.stub.faults().clear();
     corner.clock.advance(SignedDuration::from_hours(2));
     let operator = corner.operate();
-    let connection = corner
-        .condition(
-            "storefront",
-            SYNCED,
-            ConditionStatus::True,
-            reasons::UP_TO_DATE,
-        )
-        .await;
+    let connection = corner.synced("storefront").await;
     let status = connection.status.unwrap();
     assert_eq!(status.consecutive_failures, 0);
     assert!(status.last_failure.is_none());
@@ -231,22 +206,15 @@ async fn a_run_that_fails_backs_off_and_its_job_stays_readable_without_the_key()
 #[tokio::test]
 async fn an_operator_that_dies_at_any_moment_makes_no_second_run() {
     let corner = Corner::open().await;
-    corner.apply("storefront", corner.spec(json!({}))).await;
+    corner.connect("storefront").await;
     for milliseconds in (0..400).step_by(40) {
         let operator = corner.operate();
         tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
-        operator.kill();
+        operator.kill().await;
     }
     let _kubelet = corner.kubelet();
     let operator = corner.operate();
-    corner
-        .condition(
-            "storefront",
-            SYNCED,
-            ConditionStatus::True,
-            reasons::UP_TO_DATE,
-        )
-        .await;
+    corner.synced("storefront").await;
     assert_eq!(corner.all_jobs().await.len(), 1);
     operator.stop().await;
 }

@@ -34,8 +34,18 @@ impl Drop for Kubelet {
     }
 }
 
+/// What becomes of pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pods {
+    /// They run to their end.
+    Run,
+    /// They end at once with this exit code.
+    Exit(i32),
+}
+
 #[derive(Clone)]
 struct Node {
+    becomes: Pods,
     pods: Api<Pod>,
     secrets: Api<Secret>,
     store: Arc<dyn Store>,
@@ -43,8 +53,9 @@ struct Node {
 }
 
 impl Kubelet {
-    pub(super) fn start(corner: &Corner) -> Self {
+    pub(super) fn start(corner: &Corner, becomes: Pods) -> Self {
         let node = Node {
+            becomes,
             pods: Api::namespaced(corner.client.clone(), &corner.own),
             secrets: Api::namespaced(corner.client.clone(), &corner.own),
             store: Arc::clone(&corner.store),
@@ -114,7 +125,10 @@ impl Node {
             .spec
             .as_ref()
             .and_then(|spec| spec.containers[0].args.clone());
-        let code = self.sync(&args.unwrap_or_default(), &secret, cancel).await;
+        let code = match self.becomes {
+            Pods::Run => self.sync(&args.unwrap_or_default(), &secret, cancel).await,
+            Pods::Exit(code) => code,
+        };
         self.report(&name, json!({
             "phase": if code == 0 { "Succeeded" } else { "Failed" },
             "conditions": [{"type": "Ready", "status": "False"}],

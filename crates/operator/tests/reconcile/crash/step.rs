@@ -1,0 +1,201 @@
+//! The life of a connection in steps: what somebody changes while no operator is there, and by what one
+//! tells that an operator has taken note of it.
+
+use crd::{BACKFILL_COMPLETE, Condition, ConditionStatus, READY, SYNCED, reasons};
+use jiff::{SignedDuration, Timestamp};
+use posthog_stub::{Event, Key, Project};
+use serde_json::json;
+
+use super::Life;
+use super::record::jobs;
+use crate::harness::{Corner, KEY, condition};
+
+/// The connection.
+pub(super) const NAME: &str = "storefront";
+/// The project that it moves to.
+pub(super) const OTHER: u64 = 777;
+const OTHER_KEY: &str = "phx_abcdefghijklmnopqrstuvwxyzABCD0123456789";
+
+/// A step of the life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is created, while no node runs its backfill.
+    Connect,
+    /// The backfill is stopped.
+    Suspend,
+    /// A new one reads everything.
+    Resume,
+    /// Somebody asks for a refresh.
+    Refresh,
+    /// The same, and the Job fails.
+    Fail,
+    /// The same, and it works again.
+    Recover,
+    /// Two stages swap their events.
+    Remap,
+    /// A refresh is asked for, while no node runs it.
+    Begin,
+    /// The workspace's plan does not admit PostHog any more: the refresh is stopped.
+    Downgrade,
+    /// It does again.
+    Upgrade,
+    /// PostHog does not know the key any more.
+    LoseKey,
+    /// The Secret has another.
+    RotateKey,
+    /// Another project.
+    Move,
+    /// The timetable's next tick.
+    Tick,
+    /// It is deleted.
+    Disconnect,
+}
+
+impl Step {
+    /// All of them, in order.
+    pub(super) const LIFE: [Self; 15] = [
+        Self::Connect,
+        Self::Suspend,
+        Self::Resume,
+        Self::Refresh,
+        Self::Fail,
+        Self::Recover,
+        Self::Remap,
+        Self::Begin,
+        Self::Downgrade,
+        Self::Upgrade,
+        Self::LoseKey,
+        Self::RotateKey,
+        Self::Move,
+        Self::Tick,
+        Self::Disconnect,
+    ];
+
+    /// Whether an operator has taken note of it, as far as the connection tells.
+    pub(super) async fn is_taken(self, corner: &Corner) -> bool {
+        let Some(found) = corner.connections().get_opt(NAME).await.unwrap() else {
+            return self == Self::Disconnect;
+        };
+        let status = found.status.clone().unwrap_or_default();
+        let is = |kind: &str, status: ConditionStatus, reason: &str| {
+            condition(&found, kind).is_some_and(|c: &Condition| {
+                (c.status, c.reason.as_str()) == (status, reason)
+                    && c.observed_generation == found.metadata.generation
+            })
+        };
+        let ready = || is(READY, ConditionStatus::True, reasons::AS_DESIRED);
+        let synced = || is(SYNCED, ConditionStatus::True, reasons::UP_TO_DATE);
+        let refused = |reason| is(READY, ConditionStatus::False, reason);
+        let handled =
+            |request: &str| status.last_handled_refresh_request.as_deref() == Some(request);
+        let active = async || jobs(corner).await.iter().any(|job| job.phase == "Active");
+        match self {
+            Self::Connect => ready() && active().await,
+            Self::Suspend => refused(reasons::SUSPENDED),
+            Self::Resume => ready() && synced(),
+            Self::Refresh => handled("first") && synced() && !active().await,
+            Self::Fail => is(SYNCED, ConditionStatus::False, reasons::MALFORMED),
+            Self::Recover => handled("third") && synced() && !active().await,
+            Self::Remap => ready() && status.mapping[1].events[0].name == "checkout started",
+            Self::Begin => handled("fourth") && active().await,
+            Self::Downgrade => refused(reasons::PLAN_TOO_LOW),
+            Self::Upgrade | Self::RotateKey => ready() && synced(),
+            Self::LoseKey => refused(reasons::INVALID_API_KEY),
+            Self::Move => {
+                let other = status
+                    .project
+                    .is_some_and(|project| project.name == "Other");
+                other
+                    && is(
+                        BACKFILL_COMPLETE,
+                        ConditionStatus::True,
+                        reasons::BACKFILL_DONE,
+                    )
+            }
+            Self::Tick => {
+                synced()
+                    && status
+                        .next_sync_time
+                        .is_some_and(|next| next > corner.now())
+            }
+            Self::Disconnect => false,
+        }
+    }
+}
+
+impl Life {
+    /// What somebody does to begin the step.
+    pub(super) async fn take(&mut self, step: Step) {
+        let corner = &self.corner;
+        let kubelet = &mut self.kubelet;
+        match step {
+            Step::Connect => {
+                let refresh = json!({"refresh": {"interval": "5m", "lookback": "1h"}});
+                corner.apply(NAME, corner.spec(refresh)).await;
+            }
+            Step::Suspend => corner.patch(NAME, json!({"spec": {"suspend": true}})).await,
+            Step::Resume => {
+                *kubelet = Some(corner.kubelet());
+                corner
+                    .patch(NAME, json!({"spec": {"suspend": false}}))
+                    .await;
+            }
+            Step::Refresh => corner.ask(NAME, "first").await,
+            Step::Fail => {
+                *kubelet = None;
+                // An answer that was not understood.
+                *kubelet = Some(corner.failing_kubelet(18));
+                corner.ask(NAME, "second").await;
+            }
+            Step::Recover => {
+                *kubelet = None;
+                *kubelet = Some(corner.kubelet());
+                corner.ask(NAME, "third").await;
+            }
+            Step::Remap => {
+                let mapping = json!({
+                    "productViewed": {"events": [{"name": "$pageview"}]},
+                    "addedToCart": {"events": [{"name": "checkout started"}]},
+                    "checkoutStarted": {"events": [{"name": "product added to cart"}]},
+                });
+                corner
+                    .patch(NAME, json!({"spec": {"mapping": mapping}}))
+                    .await;
+            }
+            Step::Begin => {
+                *kubelet = None;
+                corner.ask(NAME, "fourth").await;
+            }
+            Step::Downgrade => corner.plan(Some("free")).await,
+            Step::Upgrade => {
+                *kubelet = Some(corner.kubelet());
+                corner.plan(Some("growth")).await;
+            }
+            Step::LoseKey => {
+                corner.stub.edit(|world| world.revoke_key(KEY));
+                corner.ask(NAME, "fifth").await;
+            }
+            Step::RotateKey => {
+                corner
+                    .stub
+                    .edit(|world| *world = std::mem::take(world).with_key(Key::new(OTHER_KEY)));
+                corner.secret("posthog", json!({"apiKey": OTHER_KEY})).await;
+            }
+            Step::Move => {
+                corner.stub.edit(|world| {
+                    let mut other = Project::new(OTHER, "Other");
+                    other.insert(Event::new("$pageview", "somebody", Timestamp::now()));
+                    world.add_project(other);
+                });
+                corner
+                    .patch(NAME, json!({"spec": {"projectId": OTHER}}))
+                    .await;
+            }
+            Step::Tick => corner.clock.advance(SignedDuration::from_mins(6)),
+            Step::Disconnect => {
+                let connections = corner.connections();
+                connections.delete(NAME, &Default::default()).await.unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the plan label of the workspace decides.
+
+use crd::{ConditionStatus, PLAN_ELIGIBLE, READY, reasons};
+
+use crate::harness::{Corner, condition, message};
+
+#[tokio::test]
+async fn a_downgrade_deletes_the_job_and_an_upgrade_goes_on() {
+    let corner = Corner::open().await;
+    let operator = corner.operate();
+    corner.connect("storefront").await;
+    corner.wait_jobs(|jobs| jobs.len() == 1).await;
+    corner.plan(Some("free")).await;
+    corner.wait_jobs(<[_]>::is_empty).await;
+    let connection = corner
+        .condition(
+            "storefront",
+            PLAN_ELIGIBLE,
+            ConditionStatus::False,
+            reasons::PLAN_TOO_LOW,
+        )
+        .await;
+    assert_eq!(
+        condition(&connection, crd::STALLED).unwrap().reason,
+        reasons::PLAN_TOO_LOW
+    );
+    let record = corner
+        .store
+        .connection(&corner.name("storefront"))
+        .await
+        .unwrap();
+    assert!(!record.unwrap().desired.plan.is_eligible());
+
+    let _kubelet = corner.kubelet();
+    corner.plan(Some("growth")).await;
+    corner.synced("storefront").await;
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_plan_and_none_are_told_apart() {
+    let corner = Corner::on_plan(None).await;
+    let operator = corner.operate();
+    corner.connect("storefront").await;
+    let connection = corner
+        .condition(
+            "storefront",
+            PLAN_ELIGIBLE,
+            ConditionStatus::False,
+            reasons::PLAN_UNKNOWN,
+        )
+        .await;
+    assert!(
+        message(&connection, READY).starts_with("The namespace has no label ordinary.dev/plan")
+    );
+    corner.plan(Some("platinum")).await;
+    corner
+        .wait("storefront", |connection| {
+            message(connection, READY).contains("\"platinum\"")
+        })
+        .await;
+    assert_eq!(corner.requests(), 0);
+    operator.stop().await;
+}

@@ -1,0 +1,107 @@
+//! Another project: another epoch.
+
+use crd::{BACKFILL_COMPLETE, ConditionStatus, READY, reasons};
+use domain::ConnectionId;
+use jiff::Timestamp;
+use posthog_stub::{Event, Project};
+use serde_json::json;
+
+use crate::harness::{Corner, condition, message};
+
+#[tokio::test]
+async fn reads_move_to_another_project_once_its_backfill_is_complete() {
+    let corner = Corner::open().await;
+    let operator = corner.operate();
+    let kubelet = corner.kubelet();
+    corner.connect("storefront").await;
+    corner
+        .condition(
+            "storefront",
+            BACKFILL_COMPLETE,
+            ConditionStatus::True,
+            reasons::BACKFILL_DONE,
+        )
+        .await;
+    drop(kubelet);
+    corner.stub.edit(|world| {
+        let mut other = Project::new(777, "Other");
+        other.insert(Event::new("$pageview", "somebody", Timestamp::now()));
+        world.add_project(other);
+    });
+    corner
+        .patch("storefront", json!({"spec": {"projectId": 777}}))
+        .await;
+    corner
+        .condition(
+            "storefront",
+            BACKFILL_COMPLETE,
+            ConditionStatus::False,
+            reasons::BACKFILL_RUNNING,
+        )
+        .await;
+    let record = corner
+        .store
+        .connection(&corner.name("storefront"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_ne!(record.serving, record.target);
+
+    let _kubelet = corner.kubelet();
+    let connection = corner
+        .condition(
+            "storefront",
+            BACKFILL_COMPLETE,
+            ConditionStatus::True,
+            reasons::BACKFILL_DONE,
+        )
+        .await;
+    assert_eq!(connection.status.unwrap().project.unwrap().name, "Other");
+    let record = corner
+        .store
+        .connection(&corner.name("storefront"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        record.serving,
+        ConnectionId::of(&record.desired.name, &record.desired.epoch)
+    );
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_project_that_is_not_there_and_a_scope_that_is_missing_are_the_merchants_words() {
+    let corner = Corner::open().await;
+    let operator = corner.operate();
+    corner
+        .apply("other", corner.spec(json!({"projectId": 1})))
+        .await;
+    let connection = corner.not_ready("other", reasons::PROJECT_NOT_FOUND).await;
+    assert!(message(&connection, READY).starts_with("Project not found: "));
+    corner.stub.edit(|world| {
+        let key = world.key_mut(crate::harness::KEY).unwrap();
+        *key = key.clone().scopes(["project:read"]);
+    });
+    corner.apply("scoped", corner.spec(json!({}))).await;
+    let connection = corner.not_ready("scoped", reasons::MISSING_SCOPE).await;
+    assert!(message(&connection, READY).starts_with("Missing scope: "));
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_inside_the_cluster_is_refused() {
+    let corner = Corner::open().await;
+    let operator = corner.operate();
+    for (name, host) in [
+        ("link-local", "https://169.254.169.254"),
+        ("private", "https://10.0.0.1"),
+        ("plain", "http://posthog.example"),
+    ] {
+        corner.apply(name, corner.spec(json!({"host": host}))).await;
+        let connection = corner.not_ready(name, reasons::HOST_REFUSED).await;
+        assert!(condition(&connection, crd::STALLED).is_some());
+    }
+    assert!(corner.all_jobs().await.is_empty());
+    operator.stop().await;
+}
