@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::update_status::update_status;
 
-/// Tells it once.
+/// Tells it once of each generation.
 pub(crate) async fn tell(
     ctx: &Context,
     identity: &Identity,
@@ -18,17 +18,19 @@ pub(crate) async fn tell(
     error: &StoreError,
 ) -> Result<(), Error> {
     let status = connection.status.clone().unwrap_or_default();
-    if is_told(&status) {
+    let generation = connection.metadata.generation;
+    if is_told(&status, generation) {
         return Ok(());
     }
-    let generation = connection.metadata.generation;
     let status = with(status, generation, error, ctx.clock.now());
     update_status(ctx, identity, connection, &status).await
 }
 
-fn is_told(status: &PostHogConnectionStatus) -> bool {
+fn is_told(status: &PostHogConnectionStatus, generation: Option<i64>) -> bool {
     status.conditions.iter().any(|condition| {
-        condition.kind == crd::READY && condition.reason == reasons::STORE_UNAVAILABLE
+        condition.kind == crd::READY
+            && condition.reason == reasons::STORE_UNAVAILABLE
+            && condition.observed_generation == generation
     })
 }
 
