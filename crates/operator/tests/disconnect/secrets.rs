@@ -1,8 +1,8 @@
 //! Whose the key in a merchant's Secret is, and what becomes of it.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::ResourceExt;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::support::{Connection, Site};

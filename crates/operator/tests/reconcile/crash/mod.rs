@@ -17,7 +17,7 @@ use self::step::Step;
 use crate::harness::{Corner, Kubelet, PATIENCE, PAUSE};
 
 /// Lives at once: they mostly wait for the Job controller.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 12;
 /// How long nothing changes any more where everything is done.
 const REST: Duration = Duration::from_millis(800);
 /// How late watches are that lag.
@@ -47,7 +47,7 @@ type Story = Vec<(Record, usize)>;
 async fn whenever_an_operator_dies_the_next_one_comes_to_the_same() {
     let story = Life::begin().await.told().await;
     let most = story.iter().map(|(_, writes)| *writes).max().unwrap();
-    assert!(most >= 4, "a Job, its Secret, status and what is settled");
+    assert!(most >= 5, "finalizer, first status, Job, Secret, status");
     let deaths = (1..=most).flat_map(|write| {
         [
             // What it made goes on meanwhile; the next operator sees late what became of it.
@@ -67,9 +67,9 @@ async fn whenever_an_operator_dies_the_next_one_comes_to_the_same() {
     let died: Vec<usize> = lives.buffer_unordered(AT_ONCE).collect().await;
     let crashes: usize = died.iter().sum();
     let writes: usize = story.iter().map(|(_, writes)| writes).sum();
-    // Writes of status that meet may be one fewer, or one more.
+    // Two writes of status may come together, or not.
     assert!(
-        crashes >= 2 * writes - story.len(),
+        crashes + 2 * story.len() >= 2 * writes,
         "{crashes} crashes, {writes} writes: {died:?}"
     );
 }
@@ -78,7 +78,7 @@ async fn whenever_an_operator_dies_the_next_one_comes_to_the_same() {
 async fn an_operator_that_sees_everything_late_comes_to_the_same() {
     let story = Life::begin().await.told().await;
     let mut life = Life::begin().await;
-    for (step, (expected, _)) in Step::LIFE.into_iter().zip(&story) {
+    for (step, (expected, _)) in step::LIFE.into_iter().zip(&story) {
         life.take(step).await;
         let operator = life.operate(Sight::Late);
         life.comes_to(step, expected, "with watches that lag").await;
@@ -107,7 +107,7 @@ impl Life {
     /// The story of a life that nothing disturbs.
     async fn told(mut self) -> Story {
         let mut story = Vec::new();
-        for step in Step::LIFE {
+        for step in step::LIFE {
             self.take(step).await;
             let (client, mortal) = self.server.mortal().unwrap();
             let operator = self.corner.operate_as(client);
@@ -122,7 +122,7 @@ impl Life {
     /// The same life with an operator that dies so in every step; how often one did.
     async fn cut_short(mut self, story: &Story, death: Death, sight: Sight) -> usize {
         let mut crashes = 0;
-        for (step, (expected, _)) in Step::LIFE.into_iter().zip(story) {
+        for (step, (expected, _)) in step::LIFE.into_iter().zip(story) {
             self.take(step).await;
             let (client, mortal) = self.server.mortal().unwrap();
             mortal.dies(death);
@@ -156,6 +156,7 @@ impl Life {
             let now = Record::read(&self.corner).await;
             if now != last {
                 changed = now.unlike(&last);
+                tracing::debug!(?step, changed, "Something has come about.");
                 (last, since) = (now, Instant::now());
             } else if since.elapsed() >= REST && step.is_taken(&self.corner).await {
                 return last;

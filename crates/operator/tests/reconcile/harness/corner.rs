@@ -12,7 +12,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
-use operator::{Intervals, OperatorConfig, labels};
+use operator::{Intervals, LeaseTiming, OperatorConfig, labels};
 use posthog_stub::{Key, Stub, StubHandle, World};
 use serde_json::json;
 use sync::Clock;
@@ -103,6 +103,12 @@ impl Corner {
                 identity: "operator-0".to_owned(),
                 intervals: Intervals {
                     secret_poll: Duration::from_millis(500),
+                    // A busy machine must not cost leadership.
+                    lease: LeaseTiming {
+                        duration: Duration::from_secs(120),
+                        renew_deadline: Duration::from_secs(100),
+                        ..LeaseTiming::default()
+                    },
                     ..Intervals::default()
                 },
                 ..config

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Corner, condition};
 
-/// No test waits longer for what is to come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// No test waits longer for what is to come: many times what it takes, for the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// From one look to the next.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
