@@ -127,14 +127,13 @@ fn wrong(case: &Case) -> Option<(&'static str, &'static str)> {
     if case.is_suspended {
         return Some((reasons::SUSPENDED, "spec.suspend"));
     }
-    let unknown = Some((reasons::INVALID_API_KEY, "create a new personal API key"));
     match (case.key, case.before) {
         (Key::Missing, _) => Some((reasons::SECRET_NOT_FOUND, "create it there")),
-        (Key::Unknown, _) => unknown,
-        (Key::Accepted, _) => None,
-        (_, Before::Accepted) => None,
+        (Key::Unknown, _) | (Key::NotRead | Key::Unchecked, Before::Refused) => {
+            Some((reasons::INVALID_API_KEY, "create a new personal API key"))
+        }
+        (Key::Accepted, _) | (_, Before::Accepted) => None,
         (Key::Unreachable, _) => Some((reasons::UNREACHABLE, "cannot be reached")),
-        (Key::NotRead | Key::Unchecked, Before::Refused) => unknown,
         (Key::NotRead | Key::Unchecked, Before::Nothing) => {
             Some((reasons::CHECKING, "is being checked"))
         }

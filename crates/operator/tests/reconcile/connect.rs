@@ -1,8 +1,6 @@
 //! From `kubectl apply` to a connection that is ready and filled.
 
-use crd::{
-    BACKFILL_COMPLETE, CREDENTIALS_VALID, ConditionStatus, PLAN_ELIGIBLE, READY, SYNCED, reasons,
-};
+use crd::{CREDENTIALS_VALID, ConditionStatus, PLAN_ELIGIBLE, READY, SYNCED, reasons};
 use domain::ConnectionId;
 use kube::ResourceExt;
 use operator::{FINALIZER, labels};
@@ -16,14 +14,7 @@ async fn a_connection_becomes_ready_and_its_backfill_complete() {
     corner.connect("storefront").await;
     corner.ready("storefront").await;
     let _kubelet = corner.kubelet();
-    let connection = corner
-        .condition(
-            "storefront",
-            BACKFILL_COMPLETE,
-            ConditionStatus::True,
-            reasons::BACKFILL_DONE,
-        )
-        .await;
+    let connection = corner.filled("storefront").await;
 
     for (kind, reason) in [
         (CREDENTIALS_VALID, reasons::KEY_ACCEPTED),
@@ -66,12 +57,7 @@ async fn a_connection_becomes_ready_and_its_backfill_complete() {
     assert_eq!(status.backfill.unwrap().percent, 100);
     assert!(status.next_sync_time.unwrap() > jiff::Timestamp::now());
 
-    let record = corner
-        .store
-        .connection(&corner.name("storefront"))
-        .await
-        .unwrap()
-        .unwrap();
+    let record = corner.stored("storefront").await;
     assert_eq!(
         record.serving,
         ConnectionId::of(&record.desired.name, &record.desired.epoch)

@@ -24,12 +24,8 @@ async fn a_downgrade_deletes_the_job_and_an_upgrade_goes_on() {
         condition(&connection, crd::STALLED).unwrap().reason,
         reasons::PLAN_TOO_LOW
     );
-    let record = corner
-        .store
-        .connection(&corner.name("storefront"))
-        .await
-        .unwrap();
-    assert!(!record.unwrap().desired.plan.is_eligible());
+    let record = corner.stored("storefront").await;
+    assert!(!record.desired.plan.is_eligible());
 
     let _kubelet = corner.kubelet();
     corner.plan(Some("growth")).await;

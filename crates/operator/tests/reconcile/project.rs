@@ -14,14 +14,7 @@ async fn reads_move_to_another_project_once_its_backfill_is_complete() {
     let operator = corner.operate();
     let kubelet = corner.kubelet();
     corner.connect("storefront").await;
-    corner
-        .condition(
-            "storefront",
-            BACKFILL_COMPLETE,
-            ConditionStatus::True,
-            reasons::BACKFILL_DONE,
-        )
-        .await;
+    corner.filled("storefront").await;
     drop(kubelet);
     corner.stub.edit(|world| {
         let mut other = Project::new(777, "Other");
@@ -39,30 +32,13 @@ async fn reads_move_to_another_project_once_its_backfill_is_complete() {
             reasons::BACKFILL_RUNNING,
         )
         .await;
-    let record = corner
-        .store
-        .connection(&corner.name("storefront"))
-        .await
-        .unwrap()
-        .unwrap();
+    let record = corner.stored("storefront").await;
     assert_ne!(record.serving, record.target);
 
     let _kubelet = corner.kubelet();
-    let connection = corner
-        .condition(
-            "storefront",
-            BACKFILL_COMPLETE,
-            ConditionStatus::True,
-            reasons::BACKFILL_DONE,
-        )
-        .await;
+    let connection = corner.filled("storefront").await;
     assert_eq!(connection.status.unwrap().project.unwrap().name, "Other");
-    let record = corner
-        .store
-        .connection(&corner.name("storefront"))
-        .await
-        .unwrap()
-        .unwrap();
+    let record = corner.stored("storefront").await;
     assert_eq!(
         record.serving,
         ConnectionId::of(&record.desired.name, &record.desired.epoch)

@@ -15,12 +15,8 @@ async fn a_suspended_connection_pulls_nothing_until_it_is_resumed() {
     corner.not_ready("storefront", reasons::SUSPENDED).await;
     assert_eq!(corner.requests(), 0);
     assert!(corner.all_jobs().await.is_empty());
-    let record = corner
-        .store
-        .connection(&corner.name("storefront"))
-        .await
-        .unwrap();
-    assert!(record.unwrap().desired.suspended);
+    let record = corner.stored("storefront").await;
+    assert!(record.desired.suspended);
 
     let _kubelet = corner.kubelet();
     corner

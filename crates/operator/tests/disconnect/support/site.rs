@@ -75,6 +75,9 @@ impl Site {
         .unwrap();
         config.identity = "operator-0".to_owned();
         config.intervals.sweep = Duration::from_millis(500);
+        // A busy machine must not cost leadership.
+        config.intervals.lease.duration = Duration::from_secs(120);
+        config.intervals.lease.renew_deadline = Duration::from_secs(100);
         Self {
             client: server.client().unwrap(),
             server,

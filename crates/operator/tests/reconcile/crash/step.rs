@@ -86,7 +86,6 @@ impl Step {
         match self {
             Self::Connect => ready() && active().await,
             Self::Suspend => refused(reasons::SUSPENDED),
-            Self::Resume => ready() && synced(),
             Self::Fail => {
                 handled("first") && is(SYNCED, ConditionStatus::False, reasons::MALFORMED)
             }
@@ -94,7 +93,7 @@ impl Step {
             Self::Remap => ready() && status.mapping[1].events[0].name == "checkout started",
             Self::Begin => handled("third") && active().await,
             Self::Downgrade => refused(reasons::PLAN_TOO_LOW),
-            Self::Upgrade | Self::RotateKey => ready() && synced(),
+            Self::Resume | Self::Upgrade | Self::RotateKey => ready() && synced(),
             Self::LoseKey => refused(reasons::INVALID_API_KEY),
             Self::Move => {
                 let other = status

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crd::{Condition, PostHogConnection};
 use domain::ConnectionName;
-use domain::storage::Store;
+use domain::storage::{ConnectionRecord, Store};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
@@ -150,6 +150,12 @@ impl Corner {
 
     pub(crate) fn name(&self, name: &str) -> ConnectionName {
         ConnectionName::new(self.tenant.clone(), name)
+    }
+
+    /// What the store has of a connection that was reconciled.
+    pub(crate) async fn stored(&self, name: &str) -> ConnectionRecord {
+        let record = self.store.connection(&self.name(name)).await;
+        record.unwrap().unwrap()
     }
 
     /// Now, by the operator's clock.

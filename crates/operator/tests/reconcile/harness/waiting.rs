@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crd::{ConditionStatus, PostHogConnection, READY, SYNCED, reasons};
+use crd::{BACKFILL_COMPLETE, ConditionStatus, PostHogConnection, READY, SYNCED, reasons};
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
@@ -74,6 +74,13 @@ impl Corner {
     /// Waits until the last due run of a connection has succeeded.
     pub(crate) async fn synced(&self, name: &str) -> PostHogConnection {
         self.condition(name, SYNCED, ConditionStatus::True, reasons::UP_TO_DATE)
+            .await
+    }
+
+    /// Waits until the backfill of a connection is complete.
+    pub(crate) async fn filled(&self, name: &str) -> PostHogConnection {
+        let done = reasons::BACKFILL_DONE;
+        self.condition(name, BACKFILL_COMPLETE, ConditionStatus::True, done)
             .await
     }
 
