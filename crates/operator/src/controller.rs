@@ -29,7 +29,8 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::identity::Identity;
 use crate::jobs::{self, Jobs, RunJob};
-use crate::measured::measured;
+use crate::measured::{measured, named};
+use crate::metrics::Metrics;
 use crate::namespaces::{self, Namespaces, Workspace};
 use crate::provisioned::Provisioned;
 use crate::readiness::Readiness;
@@ -84,6 +85,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
         () = cancel.cancelled() => {}
         () = both_ready(&ctx) => {
             let watching = Arc::clone(&ctx);
+            let (changed, asked) = (ctx.metrics.clone(), ctx.metrics.clone());
             let selected = watcher::Config {
                 label_selector: ctx.config.connection_selector.clone(),
                 ..watcher::Config::default()
@@ -95,14 +97,17 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
                 .reflect(writer)
                 .inspect_ok(move |event| departed::note(&watching, event))
                 .applied_objects()
-                .predicate_filter(what_matters, kube::runtime::PredicateConfig::default());
+                .predicate_filter(what_matters, kube::runtime::PredicateConfig::default())
+                .inspect_ok(move |connection| changed.triggered(named(connection)));
+            let woken = UnboundedReceiverStream::new(woken)
+                .inspect(move |woken| asked.triggered(name_of(woken)));
             let work = Controller::for_stream(connections, reader)
                 .with_config(Config::default().concurrency(ctx.config.max_concurrent_reconciles.max(1)))
-                .reconcile_on(UnboundedReceiverStream::new(woken))
+                .reconcile_on(woken)
                 .graceful_shutdown_on(cancel.clone().cancelled_owned())
                 .run(measured, error_policy, Arc::clone(&ctx))
                 .for_each(|outcome| {
-                    log(outcome);
+                    log(&ctx.metrics, outcome);
                     std::future::ready(())
                 });
             tokio::select! {
@@ -234,9 +239,17 @@ fn what_matters(connection: &Guarded) -> Option<u64> {
     Some(hasher.finish())
 }
 
-fn log<T>(outcome: Result<T, ControllerError<Error, watcher::Error>>) {
+fn name_of<K: reflector::Lookup>(object: &ObjectRef<K>) -> ConnectionName {
+    ConnectionName::new(
+        object.namespace.clone().unwrap_or_default(),
+        object.name.clone(),
+    )
+}
+
+fn log<T>(metrics: &Metrics, outcome: Result<T, ControllerError<Error, watcher::Error>>) {
     match outcome {
-        Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
+        Ok(_) => {}
+        Err(ControllerError::ObjectNotFound(object)) => metrics.gone(&name_of(&object)),
         Err(ControllerError::ReconcilerFailed(error, connection)) => {
             tracing::warn!(%connection, reason = error.reason(), %error, "A connection could not be reconciled; trying again.");
         }

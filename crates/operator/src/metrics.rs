@@ -5,7 +5,11 @@ mod connections;
 mod reconciles;
 mod rest_client;
 mod syncs;
+mod workqueue;
 
+use std::time::Duration;
+
+use domain::ConnectionName;
 use kube::runtime::reflector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -19,13 +23,18 @@ pub use self::rest_client::CountRequests;
 use self::rest_client::RestClient;
 pub(crate) use self::syncs::RunTotals;
 use self::syncs::Syncs;
+use self::workqueue::Workqueue;
 use crate::context::Guarded;
 use crate::leader::LEASE;
+
+/// controller-runtime names a controller by its kind, in lower case.
+const CONTROLLER_NAME: &str = "posthogconnection";
 
 /// What the operator counts. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
     reconciles: Reconciles,
+    queue: Workqueue,
     rest_client: RestClient,
     syncs: Syncs,
     connections: Connections,
@@ -43,6 +52,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         metrics.reconciles.register(registry);
+        metrics.queue.register(registry);
         metrics.rest_client.register(registry);
         metrics.syncs.register(registry);
         registry.register_collector(Box::new(metrics.connections.clone()));
@@ -61,8 +71,23 @@ impl Metrics {
     }
 
     /// A reconciliation begins; what is returned measures it until it is dropped.
-    pub(crate) fn begin_reconcile(&self) -> Reconciling {
-        self.reconciles.begin()
+    pub(crate) fn begin_reconcile(&self, connection: ConnectionName) -> Reconciling {
+        self.reconciles.begin(&self.queue, connection)
+    }
+
+    /// Something says that the connection is to be reconciled now.
+    pub(crate) fn triggered(&self, connection: ConnectionName) {
+        self.queue.triggered(connection);
+    }
+
+    /// The connection is to be reconciled again after so long, unless something else comes before.
+    pub(crate) fn due_in(&self, connection: ConnectionName, pause: Duration) {
+        self.queue.due_in(connection, pause);
+    }
+
+    /// What was to be reconciled is not there any more.
+    pub(crate) fn gone(&self, connection: &ConnectionName) {
+        self.queue.gone(connection);
     }
 
     /// So many reconciliations may run at once.

@@ -16,6 +16,7 @@ use crate::dereference::{Found, dereference};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::jobs::{Phase, RunJob, RunKind};
+use crate::measured::named;
 use crate::settle::settle;
 use crate::update_status::update_status;
 use crate::validate::{Origin, Verdict, validate};
@@ -93,10 +94,8 @@ async fn steps(
     for job in settle(ctx, &verdict.over).await? {
         count_run(ctx, &job, &found, &verdict);
     }
-    Ok(wake_at.map_or_else(
-        || Action::requeue(LONGEST_PAUSE),
-        |at| Action::requeue(pause(now, at)),
-    ))
+    let pause = wake_at.map_or(LONGEST_PAUSE, |at| pause(now, at));
+    Ok(again(ctx, identity.name.clone(), pause))
 }
 
 /// A Job that the API server refuses is a failure like any other: tried again with growing pauses.
@@ -142,10 +141,13 @@ fn pause(now: Timestamp, at: Timestamp) -> Duration {
     reason = "the signature that kube calls"
 )]
 pub(crate) fn error_policy(connection: Arc<Guarded>, _: &Error, ctx: Arc<Context>) -> Action {
-    let meta = connection.meta();
-    let name = ConnectionName::new(
-        meta.namespace.clone().unwrap_or_default(),
-        meta.name.clone().unwrap_or_default(),
-    );
-    Action::requeue(ctx.retries.failed(name))
+    let name = named(&connection);
+    let pause = ctx.retries.failed(name.clone());
+    again(&ctx, name, pause)
+}
+
+/// Has the connection reconciled again after so long.
+fn again(ctx: &Context, connection: ConnectionName, pause: Duration) -> Action {
+    ctx.metrics.due_in(connection, pause);
+    Action::requeue(pause)
 }

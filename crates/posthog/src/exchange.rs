@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 
 pub(crate) use self::body::Body;
 use crate::clock_skew::ClockSkew;
-use crate::cost::Cost;
+use crate::cost::Call;
 use crate::error::Error;
 use crate::http::{Http, Refused, innermost};
 use crate::refusal::Refusal;
@@ -29,7 +29,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) http: &'a Http,
     pub(crate) host: &'a ApiHost,
     pub(crate) key: &'a ApiKey,
-    pub(crate) cost: &'a Cost,
+    pub(crate) call: &'a Call<'a>,
     pub(crate) skew: &'a ClockSkew,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Exchange<'a> {
             .header(header::AUTHORIZATION, self.authorization()?)
             .header(header::ACCEPT, "application/json")
             .send();
-        self.cost.request_sent();
+        self.call.sent();
         let limit = self.http.config.answer_timeout;
         let response = tokio::time::timeout(limit, sending)
             .await
@@ -60,7 +60,7 @@ impl<'a> Exchange<'a> {
                 reason: format!("nothing came within {limit:?}"),
             })?
             .map_err(|error| self.failure(request, &error))?;
-        self.cost.head(response.headers());
+        self.call.head(response.headers());
         self.skew.observe(response.headers(), Timestamp::now());
         self.judge(request, response).await
     }
@@ -76,7 +76,7 @@ impl<'a> Exchange<'a> {
             });
         }
         let html = is_html(&headers);
-        let body = |limit| Body::new(response, request.name, &self.http.config, limit, self.cost);
+        let body = |limit| Body::new(response, request.name, &self.http.config, limit, self.call);
         if status == StatusCode::OK && !html {
             return Ok(body(self.http.config.max_answer));
         }

@@ -3,6 +3,7 @@
 
 mod address;
 mod policy;
+mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +14,10 @@ use reqwest::redirect;
 
 pub(crate) use self::policy::Refused;
 use self::policy::{GuardedResolver, Policy};
+pub(crate) use self::traffic::Traffic;
 use crate::error::Error;
 use domain::ApiHost;
+use domain::sync::RunTotals;
 
 /// How to set up [`Http`].
 #[derive(Debug, Clone)]
@@ -59,6 +62,7 @@ impl Default for HttpConfig {
 pub struct Http {
     pub(crate) client: reqwest::Client,
     pub(crate) config: Arc<HttpConfig>,
+    pub(crate) traffic: Arc<Traffic>,
     policy: Arc<Policy>,
 }
 
@@ -90,6 +94,7 @@ impl Http {
         Ok(Self {
             client,
             config: Arc::new(config),
+            traffic: Arc::default(),
             policy,
         })
     }
@@ -101,6 +106,13 @@ impl Http {
     /// [`Error::HostRefused`] says what is forbidden and how to allow it.
     pub fn check_host(&self, host: &ApiHost) -> Result<(), Error> {
         self.policy.check(host)
+    }
+
+    /// Requests, bytes received and bytes read of everybody who asks through this client, by how each
+    /// request ended: `complete`, [`Error::reason`], or `Abandoned` when nobody waited for its end. The
+    /// other fields are 0.
+    pub fn asked(&self) -> Vec<(&'static str, RunTotals)> {
+        self.traffic.by_outcome()
     }
 }
 

@@ -22,24 +22,31 @@ pub fn other(host: &ApiHost, key: &ApiKey) -> Option<ApiHost> {
 /// Whatever keeps the host from answering.
 pub async fn knows(http: &Http, host: &ApiHost, key: &ApiKey) -> Result<bool, Error> {
     let request = Request::key();
+    let cost = Cost::new();
+    let call = cost.begin(&http.traffic);
     let exchange = Exchange {
         http,
         host,
         key,
-        cost: &Cost::new(),
+        call: &call,
         skew: &ClockSkew::new(),
     };
     let asked = async {
         let body = exchange.send(&request).await?.whole().await?;
         Ok(serde_json::from_slice::<IgnoredAny>(&body).is_ok())
     };
-    match tokio::time::timeout(http.config.total_timeout, asked).await {
-        Ok(Err(Error::InvalidApiKey { .. })) => Ok(false),
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::Timeout {
-            request: request.name.to_owned(),
-            reason: "it was not complete in time".to_owned(),
-        }),
+    let answer = tokio::time::timeout(http.config.total_timeout, asked)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::Timeout {
+                request: request.name.to_owned(),
+                reason: "it was not complete in time".to_owned(),
+            })
+        });
+    call.ended(answer.as_ref().map_or_else(Error::reason, |_| "complete"));
+    match answer {
+        Err(Error::InvalidApiKey { .. }) => Ok(false),
+        answer => answer,
     }
 }
 

@@ -143,11 +143,12 @@ impl Transport {
     }
 
     async fn once<T, R: Reading<T>>(&self, request: &Request, read: &R) -> Result<T, Error> {
+        let call = self.cost.begin(&self.config.http.traffic);
         let exchange = Exchange {
             http: &self.config.http,
             host: &self.config.host,
             key: &self.config.key,
-            cost: &self.cost,
+            call: &call,
             skew: &self.skew,
         };
         let limit = self.config.http.config.total_timeout;
@@ -162,6 +163,7 @@ impl Transport {
             outcome = outcome.as_ref().map_or_else(Error::reason, |_| "Answered"),
             "PostHog was asked."
         );
+        call.ended(outcome.as_ref().map_or_else(Error::reason, |_| "complete"));
         outcome
     }
 

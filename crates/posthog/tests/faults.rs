@@ -2,10 +2,10 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use domain::sync::SliceEvents;
+use domain::sync::{RunTotals, SliceEvents};
 use posthog::{Client, Error, Http, HttpConfig, ThrottleKind};
 use posthog_stub::{Endpoint, Fault, StubHandle};
 use support::*;
@@ -36,6 +36,40 @@ async fn passing_failures_are_asked_again_and_cost_requests() -> TestResult {
         let before = client.cost().requests;
         assert_eq!(rows(&client).await?, 200, "{fault:?}");
         assert_eq!(client.cost().requests - before, 3, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn requests_of_all_clients_of_a_process_are_counted_by_how_they_ended() -> TestResult {
+    let (stub, _) = shop().await?;
+    let http = Http::new(quick())?;
+    let client = client_through(stub.url(), KEY, http.clone())?;
+    assert!(http.asked().is_empty());
+    stub.faults().push(Endpoint::Query, Fault::Internal);
+    rows(&client).await?;
+    let other = client_through(stub.url(), "phx_nobody_knows_this", http.clone())?;
+    failure(other.key_info().await)?;
+    stub.faults().push(Endpoint::Query, Fault::Hang);
+    let given_up = tokio::time::timeout(Duration::from_millis(100), rows(&client)).await;
+    assert!(given_up.is_err());
+
+    let asked: BTreeMap<_, _> = http.asked().into_iter().collect();
+    let requests = |outcome| asked.get(outcome).map(|sum| sum.requests);
+    assert_eq!(requests("Unavailable"), Some(1));
+    assert_eq!(requests("complete"), Some(1));
+    assert_eq!(requests("InvalidApiKey"), Some(1));
+    assert_eq!(requests("Abandoned"), Some(1));
+    let sum = |field: fn(&RunTotals) -> u64| asked.values().map(field).sum::<u64>();
+    let cost = [client.cost(), other.cost()];
+    let of_clients = |field: fn(&RunTotals) -> u64| cost.iter().map(field).sum::<u64>();
+    for field in [
+        |totals: &RunTotals| totals.requests,
+        |totals: &RunTotals| totals.bytes_received,
+        |totals: &RunTotals| totals.bytes_read,
+    ] {
+        assert_eq!(sum(field), of_clients(field));
+        assert!(sum(field) > 0);
     }
     Ok(())
 }

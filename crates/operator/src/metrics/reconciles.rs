@@ -1,8 +1,8 @@
-//! Reconciliations, by controller-runtime's names. The length of kube's own queue cannot be read, so
-//! `workqueue_depth` and its like are missing rather than made up.
+//! Reconciliations, by controller-runtime's names.
 
 use std::time::Instant;
 
+use domain::ConnectionName;
 use kube::runtime::controller::Action;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -11,11 +11,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::CONTROLLER_NAME;
+use super::workqueue::Workqueue;
 use crate::error::Error;
 
-/// controller-runtime names a controller by its kind, in lower case.
 const CONTROLLER: Controller = Controller {
-    controller: "posthogconnection",
+    controller: CONTROLLER_NAME,
 };
 
 /// controller-runtime's own bounds, in seconds, thinned out.
@@ -40,11 +41,6 @@ struct Failed {
     reason: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Queue {
-    name: &'static str,
-}
-
 /// What is counted of reconciliations.
 #[derive(Debug, Clone)]
 pub(super) struct Reconciles {
@@ -54,7 +50,6 @@ pub(super) struct Reconciles {
     seconds: Family<Controller, Histogram>,
     active: Family<Controller, Gauge>,
     at_once: Family<Controller, Gauge>,
-    retries: Family<Queue, Counter>,
 }
 
 impl Default for Reconciles {
@@ -66,7 +61,6 @@ impl Default for Reconciles {
             seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             active: Family::default(),
             at_once: Family::default(),
-            retries: Family::default(),
         }
     }
 }
@@ -99,11 +93,6 @@ impl Reconciles {
             self.at_once.clone(),
         );
         registry.register(
-            "workqueue_retries",
-            "Reconciliations that were asked for again because one failed",
-            self.retries.clone(),
-        );
-        registry.register(
             "ordinary_posthog_reconcile_failures",
             "Reconciliations that failed, by reason",
             self.failures.clone(),
@@ -113,14 +102,16 @@ impl Reconciles {
         }
         self.errors.get_or_create(&CONTROLLER).inc_by(0);
         self.active.get_or_create(&CONTROLLER).set(0);
-        self.retries.get_or_create(&queue()).inc_by(0);
         drop(self.seconds.get_or_create(&CONTROLLER));
     }
 
-    pub(super) fn begin(&self) -> Reconciling {
+    pub(super) fn begin(&self, queue: &Workqueue, connection: ConnectionName) -> Reconciling {
         self.active.get_or_create(&CONTROLLER).inc();
+        queue.begun(connection.clone());
         Reconciling {
             reconciles: self.clone(),
+            queue: queue.clone(),
+            connection,
             began: Instant::now(),
         }
     }
@@ -137,16 +128,12 @@ impl Reconciles {
     }
 }
 
-fn queue() -> Queue {
-    Queue {
-        name: CONTROLLER.controller,
-    }
-}
-
 /// A reconciliation under way: its time is observed when it is dropped, however it ends.
 #[derive(Debug)]
 pub(crate) struct Reconciling {
     reconciles: Reconciles,
+    queue: Workqueue,
+    connection: ConnectionName,
     began: Instant,
 }
 
@@ -164,7 +151,7 @@ impl Reconciling {
             Err(error) => {
                 reconciles.ended_so("error").inc();
                 reconciles.errors.get_or_create(&CONTROLLER).inc();
-                reconciles.retries.get_or_create(&queue()).inc();
+                self.queue.retried();
                 let failed = Failed {
                     controller: CONTROLLER.controller,
                     reason: error.reason(),
@@ -181,5 +168,6 @@ impl Drop for Reconciling {
         let seconds = &self.reconciles.seconds;
         seconds.get_or_create(&CONTROLLER).observe(took);
         self.reconciles.active.get_or_create(&CONTROLLER).dec();
+        self.queue.ended(&self.connection);
     }
 }

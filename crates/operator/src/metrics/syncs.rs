@@ -33,6 +33,8 @@ pub(super) struct Syncs {
     duplicates: Counter,
     late_events: Counter,
     requests: Counter,
+    bytes_received: Counter,
+    bytes_read: Counter,
     told: Family<Told, Counter>,
 }
 
@@ -77,8 +79,18 @@ impl Syncs {
             ),
             (
                 "posthog_requests",
-                "Requests sent to PostHog by runs that ended",
+                "Requests sent to PostHog by complete runs",
                 &self.requests,
+            ),
+            (
+                "posthog_bytes_received",
+                "Bytes of PostHog's answers to complete runs, decompressed",
+                &self.bytes_received,
+            ),
+            (
+                "posthog_bytes_read",
+                "Bytes that PostHog says the queries of complete runs read",
+                &self.bytes_read,
             ),
         ] {
             registry.register(name, help, counter.clone());
@@ -107,6 +119,8 @@ impl Syncs {
         self.duplicates.inc_by(totals.duplicates);
         self.late_events.inc_by(totals.late_events);
         self.requests.inc_by(totals.requests);
+        self.bytes_received.inc_by(totals.bytes_received);
+        self.bytes_read.inc_by(totals.bytes_read);
     }
 
     pub(super) fn event(&self, outcome: &'static str) {

@@ -29,6 +29,81 @@ fn metrics() -> (Registry, Metrics) {
     (registry, metrics)
 }
 
+fn shop() -> ConnectionName {
+    ConnectionName::new("acme", "storefront")
+}
+
+/// Those of controller-runtime that are not about webhooks, caches or Go itself; client-go's
+/// `rest_client_requests_total` is there from the first request on.
+#[test]
+fn dashboards_for_other_operators_find_their_series() {
+    let (registry, metrics) = metrics();
+    metrics.may_reconcile(32);
+    let text = text(&registry);
+    let queue = r#"{name="posthogconnection",controller="posthogconnection"}"#;
+    for name in [
+        "workqueue_depth",
+        "workqueue_adds_total",
+        "workqueue_queue_duration_seconds_count",
+        "workqueue_work_duration_seconds_count",
+        "workqueue_unfinished_work_seconds",
+        "workqueue_longest_running_processor_seconds",
+        "workqueue_retries_total",
+    ] {
+        assert!(
+            text.contains(&format!("\n{name}{queue} 0")),
+            "{name}\n{text}"
+        );
+    }
+    for name in [
+        "controller_runtime_reconcile_total",
+        "controller_runtime_reconcile_errors_total",
+        "controller_runtime_reconcile_time_seconds_bucket",
+        "controller_runtime_active_workers",
+        "controller_runtime_max_concurrent_reconciles",
+    ] {
+        let is_it = |line: &str| {
+            line.starts_with(&format!("{name}{{"))
+                && line.contains(r#"controller="posthogconnection""#)
+        };
+        assert!(text.lines().any(is_it), "{name}\n{text}");
+    }
+    assert!(text.contains("\nleader_election_master_status{"), "{text}");
+}
+
+#[test]
+fn the_queue_holds_what_is_due_and_has_not_begun() {
+    let (registry, metrics) = metrics();
+    let queue = r#"{name="posthogconnection",controller="posthogconnection"}"#;
+    let is = |name: &str, value: &str| says(&registry, &format!("{name}{queue} {value}"));
+    let other = ConnectionName::new("acme", "outlet");
+    // Asked for twice before it begins, it is one; one that is due later does not wait yet.
+    metrics.triggered(shop());
+    metrics.triggered(shop());
+    metrics.due_in(other.clone(), Duration::from_secs(3600));
+    is("workqueue_depth", "1");
+    is("workqueue_adds_total", "1");
+    let one = metrics.begin_reconcile(shop());
+    is("workqueue_depth", "0");
+    // Asked for again meanwhile, it waits for its own end.
+    metrics.triggered(shop());
+    is("workqueue_depth", "1");
+    drop(one);
+    is("workqueue_work_duration_seconds_count", "1");
+    is("workqueue_unfinished_work_seconds", "0.0");
+    drop(metrics.begin_reconcile(shop()));
+    // What comes before the time set counts, and a time that has come.
+    metrics.triggered(other.clone());
+    is("workqueue_depth", "1");
+    metrics.gone(&other);
+    metrics.due_in(other.clone(), Duration::ZERO);
+    is("workqueue_depth", "1");
+    drop(metrics.begin_reconcile(other));
+    is("workqueue_depth", "0");
+    is("workqueue_adds_total", "4");
+    is("workqueue_queue_duration_seconds_count", "3");
+}
+
 #[test]
 fn every_known_series_is_there_before_anything_happens() {
     let (registry, _) = metrics();
@@ -38,7 +113,7 @@ fn every_known_series_is_there_before_anything_happens() {
         r#"controller_runtime_reconcile_errors_total{controller="posthogconnection"} 0"#,
         r#"controller_runtime_reconcile_time_seconds_count{controller="posthogconnection"} 0"#,
         r#"controller_runtime_active_workers{controller="posthogconnection"} 0"#,
-        r#"workqueue_retries_total{name="posthogconnection"} 0"#,
+        r#"workqueue_retries_total{name="posthogconnection",controller="posthogconnection"} 0"#,
         r#"leader_election_master_status{name="ordinary-posthog-operator"} 0"#,
         r#"ordinary_posthog_checks_total{outcome="complete"} 0"#,
         r#"ordinary_posthog_runs_total{kind="backfill",outcome="complete"} 0"#,
@@ -53,7 +128,7 @@ fn every_known_series_is_there_before_anything_happens() {
 #[test]
 fn a_reconciliation_is_measured_however_it_ends() {
     let (registry, metrics) = metrics();
-    let one = metrics.begin_reconcile();
+    let one = metrics.begin_reconcile(shop());
     says(
         &registry,
         r#"controller_runtime_active_workers{controller="posthogconnection"} 1"#,
@@ -61,10 +136,10 @@ fn a_reconciliation_is_measured_however_it_ends() {
     one.ended(&Ok(Action::await_change()));
     drop(one);
     metrics
-        .begin_reconcile()
+        .begin_reconcile(shop())
         .ended(&Err(Error::Incomplete("name")));
     // Dropped in the middle, as a panic or the end of the process drops it.
-    drop(metrics.begin_reconcile());
+    drop(metrics.begin_reconcile(shop()));
     for line in [
         r#"controller_runtime_reconcile_total{controller="posthogconnection",result="success"} 1"#,
         r#"controller_runtime_reconcile_total{controller="posthogconnection",result="error"} 1"#,
@@ -123,6 +198,9 @@ fn runs_add_up_over_connections() {
     let totals = RunTotals {
         events_stored: 40,
         late_events: 2,
+        requests: 7,
+        bytes_received: 300,
+        bytes_read: 5000,
         ..RunTotals::default()
     };
     metrics.run_ended("refresh", "complete", &totals);
@@ -135,6 +213,9 @@ fn runs_add_up_over_connections() {
         r#"ordinary_posthog_checks_total{outcome="InvalidApiKey"} 1"#,
         "ordinary_posthog_events_stored_total 80",
         "ordinary_posthog_late_events_total 4",
+        "ordinary_posthog_posthog_requests_total 14",
+        "ordinary_posthog_posthog_bytes_received_total 600",
+        "ordinary_posthog_posthog_bytes_read_total 10000",
     ] {
         says(&registry, line);
     }

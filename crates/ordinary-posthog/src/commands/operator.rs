@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::admin::{self, Part};
 use crate::exit::{Exit, Failure};
 use crate::settings::{AdminSettings, StoreSettings};
-use crate::signals;
+use crate::{posthog_calls, signals};
 
 /// From one attempt to open the store to the next.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -54,6 +54,7 @@ impl Args {
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
+        posthog_calls::register(&mut registry, &http);
         let client = ::operator::connect(&metrics).await?;
         let readiness = Readiness::default();
         let part = Part::Operator(readiness.clone());

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::holder::Holder;
 use crate::metrics::Metered;
 use crate::settings::{DocumentSettings, ListenSettings, PostHogSettings, StoreSettings};
-use crate::{connections, progress, server, signals};
+use crate::{connections, posthog_calls, progress, server, signals};
 
 /// When a disconnection that the store did not take is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
@@ -48,6 +48,7 @@ impl Args {
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
         let mut metrics = Registry::default();
         let progress = Arc::new(Metered::register(&mut metrics, progress::watcher()));
+        posthog_calls::register(&mut metrics, &http);
         let server =
             server::start(&self.listen, Arc::clone(&store), metrics, shutdown.clone()).await?;
 

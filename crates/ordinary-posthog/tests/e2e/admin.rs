@@ -36,6 +36,25 @@ async fn probes_and_metrics_are_answered_in_plain_http() {
         })
         .unwrap_or_else(|| panic!("the call was not counted:\n{metrics}"));
     assert_eq!(funnel.rsplit(' ').next(), Some("1"), "{funnel}");
+    // What the run asked of PostHog, and what the check before it asked too.
+    let number = |series: &str| -> u64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(series));
+        let line = line.unwrap_or_else(|| panic!("no {series}\n{metrics}"));
+        line.trim().parse().unwrap()
+    };
+    for kind in ["", "_bytes_received", "_bytes_read"] {
+        let of_runs = match kind {
+            "" => "ordinary_posthog_posthog_requests_total".to_owned(),
+            bytes => format!("ordinary_posthog_posthog{bytes}_total"),
+        };
+        let of_all = format!("ordinary_posthog_calls{kind}_total{{outcome=\"complete\"}}");
+        assert!(number(&of_runs) > 0, "{metrics}");
+        assert!(number(&of_all) > number(&of_runs), "{metrics}");
+    }
+    assert_eq!(
+        number("ordinary_posthog_calls_total{outcome=\"complete\"}"),
+        stub.requests().len() as u64
+    );
     up.interrupt();
     up.ended().await.with_code(0);
 }

@@ -69,6 +69,8 @@ async fn of_two_replicas_one_leads_until_it_is_told_to_stop() {
         "controller_runtime_reconcile_total{controller=\"posthogconnection\",result=\"success\"} 0",
         "rest_client_requests_total{code=\"200\",method=\"GET\"",
         "ordinary_posthog_connections{ready=\"True\"} 0",
+        "ordinary_posthog_calls_total{outcome=\"complete\"} 0",
+        "workqueue_depth{name=\"posthogconnection\",controller=\"posthogconnection\"} 0",
     ] {
         assert!(metrics.contains(series), "no {series}\n{metrics}");
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use reqwest::Response;
 
-use crate::cost::Cost;
+use crate::cost::Call;
 use crate::error::Error;
 use crate::http::HttpConfig;
 
@@ -14,7 +14,7 @@ pub(crate) struct Body<'a> {
     config: &'a HttpConfig,
     limit: u64,
     received: u64,
-    cost: &'a Cost,
+    call: &'a Call<'a>,
 }
 
 impl<'a> Body<'a> {
@@ -23,7 +23,7 @@ impl<'a> Body<'a> {
         request: &'static str,
         config: &'a HttpConfig,
         limit: u64,
-        cost: &'a Cost,
+        call: &'a Call<'a>,
     ) -> Self {
         Self {
             response,
@@ -31,7 +31,7 @@ impl<'a> Body<'a> {
             config,
             limit,
             received: 0,
-            cost,
+            call,
         }
     }
 
@@ -48,7 +48,7 @@ impl<'a> Body<'a> {
                 request: self.request.to_owned(),
             })?;
         if let Some(piece) = &piece {
-            self.cost.received(piece.len());
+            self.call.received(piece.len());
             self.received += piece.len() as u64;
             if self.received > self.limit {
                 return Err(Error::TooLarge {

@@ -68,6 +68,15 @@ pub(crate) fn client_of(
     key: &str,
     http: HttpConfig,
 ) -> Result<Client, Box<dyn StdError>> {
+    client_through(url, key, Http::new(http)?)
+}
+
+/// The same through an HTTP client that others may share.
+pub(crate) fn client_through(
+    url: &str,
+    key: &str,
+    http: Http,
+) -> Result<Client, Box<dyn StdError>> {
     let id_property = |kind, property: &str| IdProperty {
         kind,
         property: property.to_owned(),
@@ -76,7 +85,7 @@ pub(crate) fn client_of(
         host: ApiHost::parse(url)?,
         project: ProjectId::try_from(i64::try_from(PROJECT)?)?,
         key: ApiKey::parse(&SecretString::from(key))?.0,
-        http: Http::new(http)?,
+        http,
         gate: Arc::new(LocalGate::default()),
         id_properties: vec![
             id_property(IdPropertyKind::Customer, "customer_id"),
