@@ -1,11 +1,13 @@
 """What the chart makes, and what each toggle changes of it."""
 
 import base64
+import re
 import subprocess
 
 import pytest
 import yaml
 from chart import CHART, NAMESPACE, PRODUCTION, STAGING
+from programs import built
 
 
 def environment(rendered, kind: str, name: str) -> dict:
@@ -51,7 +53,7 @@ def test_the_staging_database_is_the_one_that_is_used(helm):
     assert {"name": "data", "emptyDir": {}} in spec["template"]["spec"]["volumes"]
 
 
-def test_the_values_for_jobs_reach_the_operator(helm):
+def test_every_setting_of_the_operator_is_reached_by_a_value(helm, tmp_path):
     config = helm.template(
         *PRODUCTION,
         "operator.maxConcurrentSyncs=7",
@@ -68,11 +70,20 @@ def test_the_values_for_jobs_reach_the_operator(helm):
         "jobs.tolerations[0].key=batch",
         "jobs.priorityClassName=low",
         "jobs.podSecurityContext.runAsNonRoot=true",
+        "jobs.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1",
+        "jobs.backfillDeadlineSeconds=7",
+        "jobs.refreshDeadlineSeconds=8",
+        "jobs.ttlSeconds=9",
+        "jobs.extraEnv[0].name=PGAPPNAME",
+        "log.format=text",
+        "log.filter=debug",
+        "operator.maxConcurrentReconciles=5",
+        "imagePullSecrets[0].name=registry",
         "commonLabels.owner=us",
         "image.tag=9.9",
     ).operator_config()
     assert config["namespace"] == NAMESPACE
-    assert config["maxConcurrentSyncs"] == 7
+    assert (config["maxConcurrentSyncs"], config["maxConcurrentReconciles"]) == (7, 5)
     assert config["connectionSelector"] == "shard=a"
     assert (config["mayForgetSecrets"], config["regionProbe"]) == (False, False)
     assert config["allowInsecureHosts"] == ["a.example", "10.0.0.1"]
@@ -87,6 +98,22 @@ def test_the_values_for_jobs_reach_the_operator(helm):
     assert job["priorityClassName"] == "low"
     assert job["podSecurityContext"] == {"runAsNonRoot": True}
     assert job["serviceAccountName"] == "ordinary-posthog-sync"
+    assert [job[f"{name}Seconds"] for name in ("backfillDeadline", "refreshDeadline", "ttl")] == [7, 8, 9]
+    log = [{"name": "ORDINARY_POSTHOG_LOG_FORMAT", "value": "text"}, {"name": "RUST_LOG", "value": "debug"}]
+    assert job["env"] == [*log, {"name": "PGAPPNAME"}]
+    # What the operator refuses to know it lists, and so all that it knows: values reach each of it.
+    for part, section in (("", config), ("job", job)):
+        assert set(section) == settings_of_the_operator(part, tmp_path), part
+
+
+def settings_of_the_operator(section: str, folder) -> set[str]:
+    """The names that the operator's file may have in a section, as the program tells them."""
+    file = folder / "operator.yaml"
+    text = f"{section}:\n  noSuchName: 1\n" if section else "noSuchName: 1\n"
+    file.write_text(text)
+    command = [built("ordinary-posthog"), "operator", "--config", str(file)]
+    said = subprocess.run(command, env={}, capture_output=True, text=True, timeout=60).stderr
+    return set(re.search("unknown field `noSuchName`, expected one of (.*)", said)[1].split(", "))
 
 
 def test_more_authorities_are_mounted_and_named(helm):

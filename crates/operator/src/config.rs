@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, ConfigMapKeySelector, LocalObjectReference, PodSecurityContext,
+    Affinity, ConfigMapKeySelector, EnvVar, LocalObjectReference, PodSecurityContext,
 };
 use k8s_openapi::api::core::v1::{ResourceRequirements, SecretKeySelector, Toleration};
 use serde::Deserialize;
@@ -107,6 +107,9 @@ pub struct JobConfig {
     /// The security context of pods; the default is the restricted one.
     #[serde(default)]
     pub pod_security_context: Option<PodSecurityContext>,
+    /// Further environment variables, such as how and what the pods log.
+    #[serde(default)]
+    pub env: Vec<EnvVar>,
     /// A ConfigMap's key with further certificate authorities for PostHog's host.
     #[serde(default)]
     pub ca_bundle: Option<ConfigMapKeySelector>,

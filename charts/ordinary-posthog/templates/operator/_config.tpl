@@ -17,6 +17,8 @@
   "refreshDeadlineSeconds" (int64 $jobs.refreshDeadlineSeconds)
   "ttlSeconds" (int64 $jobs.ttlSeconds)
 -}}
+{{- $env := (printf "env:\n%s" (include "ordinary-posthog.logEnv" . | indent 2) | fromYaml).env -}}
+{{- $_ := set $job "env" (concat $env $jobs.extraEnv) -}}
 {{- with $jobs.podSecurityContext }}{{- $_ := set $job "podSecurityContext" . }}{{- end -}}
 {{- with $jobs.affinity }}{{- $_ := set $job "affinity" . }}{{- end -}}
 {{- with $jobs.priorityClassName }}{{- $_ := set $job "priorityClassName" . }}{{- end -}}
@@ -25,6 +27,7 @@
 {{- end -}}
 namespace: {{ .Release.Namespace }}
 maxConcurrentSyncs: {{ .Values.operator.maxConcurrentSyncs }}
+maxConcurrentReconciles: {{ .Values.operator.maxConcurrentReconciles }}
 mayForgetSecrets: {{ .Values.operator.forgetSecrets }}
 regionProbe: {{ .Values.posthog.regionProbe }}
 allowInsecureHosts: {{ toJson .Values.posthog.allowInsecureHosts }}

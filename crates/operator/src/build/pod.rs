@@ -167,24 +167,21 @@ fn files(of: &PodOf<'_>, config: &JobConfig) -> (Vec<Volume>, Vec<VolumeMount>) 
 }
 
 fn container(of: PodOf<'_>, config: &JobConfig, mounts: Vec<VolumeMount>) -> Container {
-    let variable = |name: &str, value: Option<&str>, value_from: Option<EnvVarSource>| EnvVar {
-        name: name.to_owned(),
-        value: value.map(str::to_owned),
-        value_from,
-    };
-    let database = EnvVarSource {
-        secret_key_ref: Some(config.database.clone()),
-        ..EnvVarSource::default()
-    };
+    let mut env = vec![EnvVar {
+        name: "ORDINARY_POSTHOG_DATABASE_URL".to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(config.database.clone()),
+            ..EnvVarSource::default()
+        }),
+    }];
+    env.extend(config.env.clone());
     Container {
         name: of.container.to_owned(),
         image: Some(config.image.clone()),
         image_pull_policy: config.image_pull_policy.clone(),
         args: Some(of.arguments),
-        env: Some(vec![
-            variable("ORDINARY_POSTHOG_DATABASE_URL", None, Some(database)),
-            variable("ORDINARY_POSTHOG_LOG_FORMAT", Some("json"), None),
-        ]),
+        env: Some(env),
         resources: Some(config.resources.clone()),
         volume_mounts: some(mounts),
         security_context: Some(SecurityContext {

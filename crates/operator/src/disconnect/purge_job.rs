@@ -87,6 +87,7 @@ mod tests {
             "podAnnotations": {"sidecar": "none"},
             "priorityClassName": "low",
             "podSecurityContext": {"runAsNonRoot": true, "runAsUser": 1234},
+            "env": [{"name": "RUST_LOG", "value": "debug"}],
             "caBundle": {"name": "authorities", "key": "ca.crt"},
         });
         let made = purge_job(&ConnectionName::new("acme", "shop"), &config(&wanted));
@@ -105,6 +106,7 @@ mod tests {
         assert_eq!(pod["securityContext"], wanted["podSecurityContext"]);
         assert_eq!(container["imagePullPolicy"], "Never");
         assert_eq!(container["resources"], wanted["resources"]);
+        assert_eq!(container["env"][1], wanted["env"][0]);
         assert_eq!(template["metadata"]["labels"]["team"], "data");
         assert_eq!(
             template["metadata"]["annotations"],
