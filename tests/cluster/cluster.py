@@ -128,7 +128,8 @@ class Cluster:
         """Asks through the Service from the client's pod, whether it works or not."""
         server = f"{RELEASE}-grpc.{SYSTEM}.svc:50051"
         identity = ["-cacert", "/tls/ca.crt", "-cert", "/tls/tls.crt", "-key", "/tls/tls.key"]
-        asked = ["grpcurl", *identity, "-d", json.dumps(body), server, f"ordinary.posthog.v1.{method}"]
+        patience = ["-connect-timeout", str(PATIENCE)]
+        asked = ["grpcurl", *patience, *identity, "-d", json.dumps(body), server, f"ordinary.posthog.v1.{method}"]
         command = ["kubectl", "--namespace", SYSTEM, "exec", "client", "--", *asked]
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 

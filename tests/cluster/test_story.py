@@ -18,11 +18,16 @@ def test_helm_installs_chart_and_image(cluster: Cluster):
     cluster.helm("test", RELEASE, f"--timeout={PATIENCE}s")
 
 
-def test_a_merchant_without_a_plan_is_told_so(cluster: Cluster):
+def connect(cluster: Cluster) -> None:
+    """What the README says, but for the host."""
     cluster.kubectl("create", "secret", "generic", "posthog", f"--from-literal=apiKey={KEY}")
     example = (ROOT / "examples" / "storefront.yaml").read_text()
     assert "host: https://eu.posthog.com" in example
     cluster.kubectl("apply", "--filename=-", text=example.replace("https://eu.posthog.com", STAND_IN))
+
+
+def test_a_merchant_without_a_plan_is_told_so(cluster: Cluster):
+    connect(cluster)
     connection = cluster.await_condition("PlanEligible", "False")
     plan = next(c for c in connection["status"]["conditions"] if c["type"] == "PlanEligible")
     assert plan["reason"] == "PlanUnknown"
@@ -39,7 +44,10 @@ def test_a_plan_leads_to_ready_and_real_jobs_fill_the_database(cluster: Cluster)
     # Some are stamped hours ahead, and wait for the run whose window holds them.
     shop = cluster.events_of_the_shop()
     assert 0.98 * shop <= stored <= shop
-    assert cluster.get("phc", "storefront")["status"]["backfill"]["percent"] == 100
+    status = cluster.get("phc", "storefront")["status"]
+    assert status["backfill"]["percent"] == 100
+    # A thirtieth of the shop, more or less.
+    assert 0.01 * shop < status["eventsLast24h"] < 0.1 * shop
 
 
 def test_a_service_queries_grpc_through_the_service(cluster: Cluster):
@@ -97,13 +105,30 @@ def test_a_disconnect_stops_reads_and_cleans_up(cluster: Cluster):
 
 def test_a_connection_made_again_adopts_its_rows(cluster: Cluster):
     before = cluster.sql("SELECT count(*) FROM events")
-    cluster.kubectl("create", "secret", "generic", "posthog", f"--from-literal=apiKey={KEY}")
-    example = (ROOT / "examples" / "storefront.yaml").read_text()
-    cluster.kubectl("apply", "--filename=-", text=example.replace("https://eu.posthog.com", STAND_IN))
+    connect(cluster)
     cluster.await_condition("Ready")
     cluster.await_condition("BackfillComplete")
     assert int(cluster.sql("SELECT count(*) FROM events")) >= int(before)
     cluster.grpc("EventService/GetFunnel", FUNNEL)
+
+
+def test_rows_are_purged_by_a_pod_when_the_grace_period_is_over(cluster: Cluster):
+    no_grace = json.dumps({"spec": {"deletionPolicy": "Delete", "deletionGracePeriod": "0s"}})
+    cluster.kubectl("patch", "phc", "storefront", "--type=merge", f"--patch={no_grace}")
+    cluster.await_condition("Ready")
+    cluster.kubectl("delete", "phc", "storefront", "--timeout=60s")
+
+    def purge() -> dict | None:
+        purges = [job for job in cluster.jobs() if job["metadata"]["labels"]["posthog.ordinary.dev/kind"] == "purge"]
+        return next((job for job in purges if job["status"].get("succeeded")), None)
+
+    job = cluster.eventually(purge, "the purge has ended well")
+    assert job["metadata"]["annotations"]["posthog.ordinary.dev/connection"] == f"{MERCHANT}/storefront"
+    for table in ("events", "daily_event_counts", "identity_facts", "person_links", "runs", "connections"):
+        assert cluster.sql(f"SELECT count(*) FROM {table}") == "0", table
+    connect(cluster)
+    cluster.await_condition("BackfillComplete")
+    assert int(cluster.sql("SELECT count(*) FROM events")) >= 0.98 * cluster.events_of_the_shop()
 
 
 def test_an_uninstall_leaves_the_connection_and_nothing_hangs(cluster: Cluster):
