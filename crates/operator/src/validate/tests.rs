@@ -134,6 +134,10 @@ fn wrong(case: &Case) -> Option<(&'static str, &'static str)> {
         }
         (Key::Accepted, _) | (_, Before::Accepted) => None,
         (Key::Unreachable, _) => Some((reasons::UNREACHABLE, "cannot be reached")),
+        // Of a key that nobody has asked about, a run that failed is all that is known.
+        (Key::NotRead | Key::Unchecked, Before::Nothing) if case.jobs.contains(&Work::Failed) => {
+            Some((reasons::JOB_FAILED, "kubectl logs job/"))
+        }
         (Key::NotRead | Key::Unchecked, Before::Nothing) => {
             Some((reasons::CHECKING, "is being checked"))
         }
