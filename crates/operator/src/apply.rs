@@ -46,7 +46,8 @@ pub(crate) async fn apply(ctx: &Context, desired: Desired) -> Result<Applied, Er
     let connection = desired.identity.name.to_string();
     match desired.run {
         None => {
-            ctx.slots.leave(&connection, || ctx.places_taken());
+            ctx.slots
+                .leave(&connection, |creating| ctx.places_taken(creating));
             Ok(Applied::Nothing)
         }
         Some(run) => start(ctx, &connection, &run).await,
@@ -67,16 +68,16 @@ async fn tell_store(ctx: &Context, desired: &Desired) -> Result<(), StoreError> 
 
 /// The Job first: its name decides that there is only one. Its pod waits for the Secret.
 async fn start(ctx: &Context, connection: &str, run: &PreparedRun) -> Result<Applied, Error> {
-    let permit = ctx
-        .slots
-        .take(connection, run.due_at, || ctx.places_taken());
+    let permit = ctx.slots.take(connection, run.due_at, |creating| {
+        ctx.places_taken(creating)
+    });
     let Some(permit) = permit else {
         return Ok(Applied::Waiting);
     };
     let started = create(ctx, run).await;
     if !matches!(started, Ok(Applied::Started)) {
         drop(permit);
-        ctx.slots.freed(ctx.places_taken());
+        ctx.slots.freed(|creating| ctx.places_taken(creating));
     }
     started
 }

@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::provisioned::Provisioned;
 use crate::retries::Retries;
-use crate::schedule::Slots;
+use crate::schedule::{Creating, Slots};
 use crate::update_status::StatusWrites;
 
 /// A connection as the API server sent it, or why it cannot be read.
@@ -62,8 +62,15 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// How many Jobs have a place.
-    pub(crate) fn places_taken(&self) -> usize {
-        self.jobs.count(RunJob::takes_place)
+    /// How many Jobs have a place, but for those of connections whose Job is being created.
+    pub(crate) fn places_taken(&self, creating: &Creating) -> usize {
+        let is_being_created = |job: &RunJob| {
+            let name = &job.connection;
+            creating
+                .iter()
+                .any(|key| key.split_once('/') == Some((&name.namespace, &name.name)))
+        };
+        self.jobs
+            .count(|job| job.takes_place() && !is_being_created(job))
     }
 }

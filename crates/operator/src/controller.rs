@@ -175,7 +175,8 @@ async fn watch_jobs(ctx: Arc<Context>) {
                 .send(ObjectRef::new(&name.name).within(&name.namespace));
             if old.is_some_and(RunJob::takes_place) && !new.is_some_and(RunJob::takes_place) {
                 ctx.provisioned.remove(&job.name);
-                ctx.slots.freed(ctx.places_taken());
+                ctx.slots
+                    .freed(|creating| ctx.places_taken(creating));
             }
         }
     };

@@ -30,8 +30,9 @@ pub(crate) async fn tell(ctx: &Context, invalid: &InvalidObject) -> Result<Actio
         message,
         "A PostHogConnection cannot be read."
     );
-    ctx.slots
-        .leave(&format!("{namespace}/{name}"), || ctx.places_taken());
+    ctx.slots.leave(&format!("{namespace}/{name}"), |creating| {
+        ctx.places_taken(creating)
+    });
     let kind = ApiResource::erase::<crd::PostHogConnection>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), namespace, &kind);
     let object = match api.get_opt(name).await {

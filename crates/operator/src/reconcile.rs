@@ -36,8 +36,9 @@ pub(crate) async fn reconcile(
     let outcome = one(&connection, &identity, &ctx).await;
     if outcome.is_err() {
         // Whoever cannot be reconciled must not hold up those behind it.
-        ctx.slots
-            .leave(&identity.name.to_string(), || ctx.places_taken());
+        ctx.slots.leave(&identity.name.to_string(), |creating| {
+            ctx.places_taken(creating)
+        });
     } else {
         ctx.retries.forget(&identity.name);
     }
@@ -47,8 +48,9 @@ pub(crate) async fn reconcile(
 async fn one(connection: &Guarded, identity: &Identity, ctx: &Context) -> Result<Action, Error> {
     // Before all else: one that cannot be read can still go.
     if connection.meta().deletion_timestamp.is_some() {
-        ctx.slots
-            .leave(&identity.name.to_string(), || ctx.places_taken());
+        ctx.slots.leave(&identity.name.to_string(), |creating| {
+            ctx.places_taken(creating)
+        });
         ctx.writes.forget(&identity.uid);
         return disconnect::disconnect(ctx, connection.meta()).await;
     }

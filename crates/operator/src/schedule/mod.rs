@@ -5,5 +5,5 @@ mod slots;
 mod tick;
 
 pub(crate) use self::due::{Due, Facts, due};
-pub(crate) use self::slots::Slots;
+pub(crate) use self::slots::{Creating, Slots};
 pub(crate) use self::tick::Tick;

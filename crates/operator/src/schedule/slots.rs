@@ -18,9 +18,11 @@ struct State {
     /// By due time and key.
     queue: BTreeSet<(Timestamp, String)>,
     due: HashMap<String, Timestamp>,
-    /// Whose Job is being created.
-    creating: BTreeSet<String>,
+    creating: Creating,
 }
+
+/// The keys whose Job is being created.
+pub(crate) type Creating = BTreeSet<String>;
 
 /// The right to create one Job. Dropped, the place is given back: to the Job, which then counts by
 /// itself, or to the next who waits.
@@ -44,18 +46,18 @@ impl Slots {
         self.places
     }
 
-    /// Asks for a place for `key`, whose run is due at `due`, while `active` Jobs have one. Who does
-    /// not get one is in the queue afterwards, by the time that it was due when it first asked.
+    /// Asks for a place for `key`, whose run is due at `due`. `active` counts the Jobs that have one, but
+    /// for those of the keys that it is given. Who does not get one is in the queue afterwards, by the time
+    /// that it was due when it first asked.
     pub(crate) fn take(
         self: &Arc<Self>,
         key: &str,
         due: Timestamp,
-        active: impl FnOnce() -> usize,
+        active: impl FnOnce(&Creating) -> usize,
     ) -> Option<Permit> {
         let mut state = self.lock();
         state.enqueue(key, due);
-        // Counted under the lock, or two would take the last place.
-        let free = self.free(&state, active());
+        let free = self.free(&state, active);
         let is_first = state
             .queue
             .iter()
@@ -79,10 +81,10 @@ impl Slots {
     }
 
     /// `key` wants no place any more.
-    pub(crate) fn leave(&self, key: &str, active: impl FnOnce() -> usize) {
+    pub(crate) fn leave(&self, key: &str, active: impl FnOnce(&Creating) -> usize) {
         let mut state = self.lock();
         if state.forget(key) {
-            self.wake_first(&state, active());
+            self.wake_first(&state, active);
         }
     }
 
@@ -104,15 +106,18 @@ impl Slots {
     }
 
     /// A Job has ended: wakes who may run in its place.
-    pub(crate) fn freed(&self, active: usize) {
+    pub(crate) fn freed(&self, active: impl FnOnce(&Creating) -> usize) {
         self.wake_first(&self.lock(), active);
     }
 
-    fn free(&self, state: &State, active: usize) -> usize {
-        self.places.saturating_sub(active + state.creating.len())
+    /// Counted under the lock, or two would take the last place. A Job that is seen while its permit still
+    /// lives counts once, or somebody would wait for a place that is free.
+    fn free(&self, state: &State, active: impl FnOnce(&Creating) -> usize) -> usize {
+        let taken = active(&state.creating) + state.creating.len();
+        self.places.saturating_sub(taken)
     }
 
-    fn wake_first(&self, state: &State, active: usize) {
+    fn wake_first(&self, state: &State, active: impl FnOnce(&Creating) -> usize) {
         for (_, key) in state.queue.iter().take(self.free(state, active)) {
             (self.wake)(key);
         }
@@ -166,40 +171,52 @@ mod tests {
     #[test]
     fn who_is_due_first_goes_first_whoever_asks_first() {
         let (slots, woken) = recording(1);
-        assert!(slots.take("late", at(20), || 1).is_none());
-        assert!(slots.take("early", at(10), || 1).is_none());
-        slots.freed(0);
+        assert!(slots.take("late", at(20), |_| 1).is_none());
+        assert!(slots.take("early", at(10), |_| 1).is_none());
+        slots.freed(|_| 0);
         assert_eq!(*woken.lock().unwrap(), ["early"]);
-        assert!(slots.take("late", at(20), || 0).is_none());
-        assert!(slots.take("early", at(10), || 0).is_some());
+        assert!(slots.take("late", at(20), |_| 0).is_none());
+        assert!(slots.take("early", at(10), |_| 0).is_some());
     }
 
     #[test]
     fn a_place_whose_job_is_being_created_is_taken() {
         let (slots, _) = recording(1);
-        let permit = slots.take("one", at(1), || 0);
+        let permit = slots.take("one", at(1), |_| 0);
         assert!(permit.is_some());
-        assert!(slots.take("two", at(1), || 0).is_none());
+        assert!(slots.take("two", at(1), |_| 0).is_none());
         drop(permit);
-        assert!(slots.take("two", at(1), || 0).is_some());
+        assert!(slots.take("two", at(1), |_| 0).is_some());
+    }
+
+    #[test]
+    fn a_job_that_is_there_before_its_permit_is_given_back_takes_one_place() {
+        let (slots, _) = recording(2);
+        let permit = slots.take("one", at(1), |_| 0);
+        let but_being_created = |creating: &Creating| {
+            let there = ["one"];
+            there.iter().filter(|key| !creating.contains(**key)).count()
+        };
+        assert!(slots.take("two", at(2), but_being_created).is_some());
+        drop(permit);
     }
 
     #[test]
     fn who_asks_again_keeps_its_place_in_the_queue() {
         let (slots, _) = recording(1);
-        assert!(slots.take("first", at(1), || 1).is_none());
-        assert!(slots.take("second", at(2), || 1).is_none());
-        assert!(slots.take("first", at(3), || 1).is_none());
-        assert!(slots.take("second", at(2), || 0).is_none());
-        assert!(slots.take("first", at(4), || 0).is_some());
+        assert!(slots.take("first", at(1), |_| 1).is_none());
+        assert!(slots.take("second", at(2), |_| 1).is_none());
+        assert!(slots.take("first", at(3), |_| 1).is_none());
+        assert!(slots.take("second", at(2), |_| 0).is_none());
+        assert!(slots.take("first", at(4), |_| 0).is_some());
     }
 
     #[test]
     fn who_leaves_lets_the_next_one_in() {
         let (slots, woken) = recording(1);
-        assert!(slots.take("first", at(1), || 1).is_none());
-        assert!(slots.take("second", at(2), || 1).is_none());
-        slots.leave("first", || 0);
+        assert!(slots.take("first", at(1), |_| 1).is_none());
+        assert!(slots.take("second", at(2), |_| 1).is_none());
+        slots.leave("first", |_| 0);
         assert_eq!(*woken.lock().unwrap(), ["second"]);
     }
 
@@ -235,7 +252,7 @@ mod tests {
                 let round: Vec<(i64, String)> = waiting
                     .iter()
                     .filter_map(|(due, key)| {
-                        let permit = slots.take(key, at(*due), || 0)?;
+                        let permit = slots.take(key, at(*due), |_| 0)?;
                         std::mem::forget(permit);
                         Some((*due, key.clone()))
                     })
