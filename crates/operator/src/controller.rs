@@ -93,9 +93,9 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
             let connections = watcher(Api::<Guarded>::all(ctx.client.clone()), selected)
                 .default_backoff()
                 .inspect_ok(first_listing(Arc::clone(&ctx)))
-                .modify(remember(Arc::clone(&ctx)))
+                .modify(slim)
                 .reflect(writer)
-                .inspect_ok(move |event| departed::note(&watching, event))
+                .inspect_ok(move |event| note(&watching, event))
                 .applied_objects()
                 .predicate_filter(what_matters, kube::runtime::PredicateConfig::default())
                 .inspect_ok(move |connection| changed.triggered(named(connection)));
@@ -145,6 +145,21 @@ async fn stopped_before_listed(ctx: &Context, cancel: &CancellationToken) {
     }
 }
 
+/// Takes note of what the cache has by now; not sooner, or a reconciliation in between would find neither
+/// the old nor the new status.
+fn note(ctx: &Context, event: &Event<Guarded>) {
+    match event {
+        Event::Apply(connection) => ctx.writes.seen(connection.meta()),
+        Event::InitDone => {
+            for connection in ctx.connections.state() {
+                ctx.writes.seen(connection.meta());
+            }
+        }
+        Event::Init | Event::InitApply(_) | Event::Delete(_) => {}
+    }
+    departed::note(ctx, event);
+}
+
 async fn watch_namespaces(ctx: Arc<Context>) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(ctx.client.clone());
     let events = watcher(api, watcher::Config::default()).default_backoff();
@@ -175,8 +190,7 @@ async fn watch_jobs(ctx: Arc<Context>) {
                 .send(ObjectRef::new(&name.name).within(&name.namespace));
             if old.is_some_and(RunJob::takes_place) && !new.is_some_and(RunJob::takes_place) {
                 ctx.provisioned.remove(&job.name);
-                ctx.slots
-                    .freed(|creating| ctx.places_taken(creating));
+                ctx.slots.freed(|creating| ctx.places_taken(creating));
             }
         }
     };
@@ -209,14 +223,6 @@ fn due_by_status(connection: &Guarded, now: Timestamp) -> Option<(ConnectionName
     };
     let due = due.filter(|due| *due <= now && !connection.spec.suspend)?;
     Some((identity.name, due))
-}
-
-/// What is done with every connection on its way into the cache.
-fn remember(ctx: Arc<Context>) -> impl FnMut(&mut Guarded) {
-    move |connection| {
-        slim(connection);
-        ctx.writes.seen(connection.meta());
-    }
 }
 
 /// Takes off what nobody here reads, so that thousands of connections stay small.

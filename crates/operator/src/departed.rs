@@ -15,8 +15,10 @@ pub(crate) fn note(ctx: &Context, event: &Event<Guarded>) {
         Event::InitDone => {
             // Tells those who wait for it that every connection was seen once.
             let _ = ctx.listed.set(());
-            ctx.slots
-                .keep(|key| is_here(ctx, key), || ctx.places_taken());
+            ctx.slots.keep(
+                |key| is_here(ctx, key),
+                |creating| ctx.places_taken(creating),
+            );
         }
         Event::Delete(gone) => forget(ctx, gone.meta()),
         Event::Init | Event::InitApply(_) | Event::Apply(_) => {}
@@ -30,8 +32,9 @@ pub(crate) fn forget(ctx: &Context, gone: &ObjectMeta) {
     };
     ctx.writes.forget(&identity.uid);
     ctx.retries.forget(&identity.name);
-    ctx.slots
-        .leave(&identity.name.to_string(), || ctx.places_taken());
+    ctx.slots.leave(&identity.name.to_string(), |creating| {
+        ctx.places_taken(creating)
+    });
 }
 
 /// Whether the cache has a connection of that namespace and name.
