@@ -6,15 +6,19 @@
 
 mod access;
 mod account;
+mod audit;
 mod binaries;
 mod certificates;
+mod kubelet;
 mod lagging;
 mod mortal;
 mod objects;
 mod port;
 mod server;
 
+pub use self::audit::{Answer, Object, User, Write};
 pub use self::binaries::Binaries;
+pub use self::kubelet::{Kubelet, Started};
 pub use self::mortal::{Death, Dying, Mortal};
 pub use self::server::Server;
 

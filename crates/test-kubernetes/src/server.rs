@@ -8,7 +8,7 @@ use test_process::{Ending, Folder, Supervised};
 use crate::access::Access;
 use crate::binaries::Binaries;
 use crate::port::Port;
-use crate::{Error, Result, certificates};
+use crate::{Error, Result, audit, certificates};
 
 /// How long the API server may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -44,6 +44,18 @@ impl Server {
     /// # Errors
     /// Whatever keeps the programs from being found, or built, or started.
     pub fn start() -> Result<Self> {
+        Self::begin(false)
+    }
+
+    /// Starts another that keeps account of who writes, for [`Server::writes`].
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_audited() -> Result<Self> {
+        Self::begin(true)
+    }
+
+    fn begin(is_audited: bool) -> Result<Self> {
         let binaries = Binaries::find()?;
         let folder = Folder::new("test-kubernetes-")?;
         let port = Port::take()?;
@@ -54,9 +66,13 @@ impl Server {
             // Nothing in here is worth an end in order.
             folder.start(&binaries.program(name), arguments, &log, Ending::AtOnce)
         };
+        let mut api_server = api_server(&folder, port.number());
+        if is_audited {
+            api_server.extend(audit::arguments(folder.path())?);
+        }
         let running = [
             start("etcd", &etcd(&folder))?,
-            start("kube-apiserver", &api_server(&folder, port.number()))?,
+            start("kube-apiserver", &api_server)?,
             start("kube-controller-manager", &controller_manager())?,
         ];
         let server = Self {

@@ -90,3 +90,37 @@ async fn a_service_account_may_do_nothing_until_a_role_says_so() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn an_audited_server_tells_what_a_service_account_wrote_and_nothing_of_the_admin() {
+    let server = Server::start_audited().unwrap();
+    let namespace = server.namespace("smoke", &[]).await.unwrap();
+    let accounts: Api<ServiceAccount> = Api::namespaced(server.client().unwrap(), &namespace);
+    let account = serde_json::from_value(json!({"metadata": {"name": "writer"}})).unwrap();
+    accounts
+        .create(&PostParams::default(), &account)
+        .await
+        .unwrap();
+    let client = server.client_of(&namespace, "writer").await.unwrap();
+    let jobs: Api<Job> = Api::namespaced(client, &namespace);
+    jobs.get_opt("hello").await.unwrap_err();
+    jobs.create(&PostParams::default(), &job())
+        .await
+        .unwrap_err();
+
+    let writes = server.writes().unwrap();
+    assert_eq!(writes.len(), 1, "{writes:?}");
+    let write = &writes[0];
+    assert!(
+        write
+            .user
+            .username
+            .ends_with(&format!("{namespace}:writer"))
+    );
+    assert_eq!(
+        (write.verb.as_str(), write.object_ref.resource.as_str()),
+        ("create", "jobs")
+    );
+    assert_eq!(write.object_ref.namespace, namespace);
+    assert_eq!(write.response_status.code, 403);
+}
