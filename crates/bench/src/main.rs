@@ -10,6 +10,7 @@ mod elements;
 mod figures;
 mod grown;
 mod memory;
+mod operator;
 mod program;
 mod reads;
 mod shop;
@@ -36,6 +37,8 @@ struct Args {
     /// How often the compared ways take turns.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    #[command(flatten)]
+    scale: operator::Scale,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -50,6 +53,8 @@ enum Part {
     Reads,
     /// Elements chains beside the regular expressions of PostHog's own reader; builds no program.
     Elements,
+    /// Connections applied at once beside a bare loop of the same writes; idle connections; a restart.
+    Operator,
 }
 
 #[tokio::main]
@@ -78,6 +83,9 @@ async fn main() -> Outcome<()> {
     }
     if wanted(Part::Reads) {
         reads::reads(&program, args.events, args.rounds).await?;
+    }
+    if wanted(Part::Operator) {
+        Box::pin(operator::operator(&program, args.scale, args.rounds)).await?;
     }
     Ok(())
 }

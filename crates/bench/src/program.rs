@@ -51,7 +51,7 @@ impl Program {
     pub(crate) fn build() -> Outcome<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = std::process::Command::new(cargo)
-            .args(["build", "--release", "--bin", "ordinary-posthog"])
+            .args(["build", "--release", "--package", "ordinary-posthog"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()?;
         if !built.success() {
@@ -140,7 +140,8 @@ impl Program {
         Ok((child, format!("http://{address}")))
     }
 
-    fn command(&self, home: &Path) -> Command {
+    /// The program in an empty environment, to be given arguments; it is killed when dropped.
+    pub(crate) fn command(&self, home: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command
             .env_clear()
@@ -153,7 +154,7 @@ impl Program {
 }
 
 /// Nobody else asks for a port of the system's choice between now and its use.
-fn free_address() -> Outcome<String> {
+pub(crate) fn free_address() -> Outcome<String> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?.to_string())
 }
