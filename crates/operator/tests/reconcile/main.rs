@@ -18,6 +18,7 @@ mod project;
 mod quota;
 mod replicas;
 mod request;
+mod scale;
 mod suspension;
 mod terminating;
 mod timetable;

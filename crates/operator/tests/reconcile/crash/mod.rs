@@ -9,12 +9,12 @@ use std::time::Duration;
 use crd::PostHogConnection;
 use futures_util::{StreamExt, stream};
 use kube::CustomResourceExt;
-use test_kubernetes::{Death, Server};
+use test_kubernetes::{Death, Kubelet, Server};
 use tokio::time::Instant;
 
 use self::record::Record;
 use self::step::Step;
-use crate::harness::{Corner, Kubelet, PATIENCE, PAUSE};
+use crate::harness::{Corner, PATIENCE, PAUSE};
 
 /// Lives at once: they mostly wait for the Job controller.
 const AT_ONCE: usize = 12;

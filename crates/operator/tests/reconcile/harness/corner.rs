@@ -17,9 +17,9 @@ use posthog_stub::{Key, Stub, StubHandle, World};
 use serde_json::json;
 use sync::Clock;
 use tempfile::TempDir;
-use test_kubernetes::Server;
+use test_kubernetes::{Kubelet, Server};
 
-use super::{KEY, Kubelet, OffsetClock, Pods, shop};
+use super::{KEY, OffsetClock, Pods, kubelet, shop};
 
 /// One test's corner of the cluster.
 pub(crate) struct Corner {
@@ -128,12 +128,12 @@ impl Corner {
 
     /// Starts a kubelet for this corner's Jobs.
     pub(crate) fn kubelet(&self) -> Kubelet {
-        Kubelet::start(self, Pods::Run)
+        kubelet::start(self, Pods::Run)
     }
 
     /// Starts a kubelet whose pods end at once with this exit code.
     pub(crate) fn failing_kubelet(&self, code: i32) -> Kubelet {
-        Kubelet::start(self, Pods::Exit(code))
+        kubelet::start(self, Pods::Exit(code))
     }
 
     pub(crate) fn connections(&self) -> Api<PostHogConnection> {

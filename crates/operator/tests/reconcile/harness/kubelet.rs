@@ -1,7 +1,6 @@
-//! Plays the kubelet: runs for each pod what `sync` would, from the files of the Job's Secret alone, and
-//! reports phase and exit code, so that the real Job controller goes on from there.
+//! What a pod would do, played by this process: `sync` from the files of the Job's Secret alone, and the
+//! exit code that it ends with.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,29 +8,33 @@ use documents::Loader;
 use domain::Plan;
 use domain::storage::Store;
 use domain::sync::SyncMode;
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use k8s_openapi::api::core::v1::Secret;
 use posthog::{Client, ClientConfig, Http, HttpConfig};
-use serde_json::json;
 use sync::{
     Clock, Context, MappingPolicy, RefreshPolicy, RetryPolicy, Settings, Share, StoreGate,
     SyncError,
 };
-use tokio::task::JoinHandle;
+use test_kubernetes::{Kubelet, Started};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Corner;
 
-/// A running kubelet.
-pub(crate) struct Kubelet {
-    task: JoinHandle<()>,
-}
+/// Pods that work at once, however many have begun: more would only make each other late.
+const CORES: usize = 4;
 
-impl Drop for Kubelet {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+/// Starts a kubelet for the corner's Jobs.
+pub(super) fn start(corner: &Corner, becomes: Pods) -> Kubelet {
+    let node = Node {
+        becomes,
+        store: Arc::clone(&corner.store),
+        clock: corner.clock.clone(),
+        cores: Arc::new(Semaphore::new(CORES)),
+    };
+    Kubelet::start(&corner.client, &corner.own, move |started| {
+        let node = node.clone();
+        async move { node.pod(started).await }
+    })
 }
 
 /// What becomes of pods.
@@ -46,104 +49,20 @@ pub(crate) enum Pods {
 #[derive(Clone)]
 struct Node {
     becomes: Pods,
-    pods: Api<Pod>,
-    secrets: Api<Secret>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-}
-
-impl Kubelet {
-    pub(super) fn start(corner: &Corner, becomes: Pods) -> Self {
-        let node = Node {
-            becomes,
-            pods: Api::namespaced(corner.client.clone(), &corner.own),
-            secrets: Api::namespaced(corner.client.clone(), &corner.own),
-            store: Arc::clone(&corner.store),
-            clock: corner.clock.clone(),
-        };
-        Self {
-            task: tokio::spawn(node.run()),
-        }
-    }
+    cores: Arc<Semaphore>,
 }
 
 impl Node {
-    async fn run(self) {
-        let mut running: HashMap<String, (CancellationToken, JoinHandle<()>)> = HashMap::new();
-        loop {
-            let pods = self.pods.list(&ListParams::default()).await.unwrap().items;
-            running.retain(|name, (cancel, _)| {
-                let is_there = pods.iter().any(|pod| {
-                    pod.name_any() == *name && pod.metadata.deletion_timestamp.is_none()
-                });
-                if !is_there {
-                    cancel.cancel();
-                }
-                is_there
-            });
-            for pod in pods {
-                let name = pod.name_any();
-                let is_new =
-                    pod.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Pending");
-                if !is_new || running.contains_key(&name) {
-                    continue;
-                }
-                let Some(secret) = self.secret_of(&pod).await else {
-                    continue;
-                };
-                let cancel = CancellationToken::new();
-                let node = self.clone();
-                let token = cancel.clone();
-                let task = tokio::spawn(async move { node.pod(pod, secret, token).await });
-                running.insert(name, (cancel, task));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// The Secret that the pod mounts: without it, it does not start.
-    async fn secret_of(&self, pod: &Pod) -> Option<Secret> {
-        let volumes = pod.spec.as_ref()?.volumes.as_ref()?;
-        let name = volumes
-            .iter()
-            .find_map(|volume| volume.secret.as_ref()?.secret_name.clone())?;
-        self.secrets.get_opt(&name).await.unwrap()
-    }
-
-    async fn pod(&self, pod: Pod, secret: Secret, cancel: CancellationToken) {
-        let name = pod.name_any();
-        self.report(
-            &name,
-            json!({
-                "phase": "Running",
-                "conditions": [{"type": "Ready", "status": "True"}],
-                "containerStatuses": [status(&json!({"running": {"startedAt": null}}))],
-            }),
-        )
-        .await;
-        let args = pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.containers[0].args.clone());
-        let code = match self.becomes {
-            Pods::Run => self.sync(&args.unwrap_or_default(), &secret, cancel).await,
+    async fn pod(&self, started: Started) -> i32 {
+        let _core = self.cores.acquire().await.unwrap();
+        let spec = started.pod.spec.unwrap();
+        let args = spec.containers[0].args.clone().unwrap_or_default();
+        match self.becomes {
+            Pods::Run => self.sync(&args, &started.secret, started.cancel).await,
             Pods::Exit(code) => code,
-        };
-        self.report(&name, json!({
-            "phase": if code == 0 { "Succeeded" } else { "Failed" },
-            "conditions": [{"type": "Ready", "status": "False"}],
-            "containerStatuses": [status(&json!({"terminated": {"exitCode": code, "finishedAt": null, "startedAt": null}}))],
-        }))
-        .await;
-    }
-
-    async fn report(&self, pod: &str, status: serde_json::Value) {
-        let patch = Patch::Merge(json!({"status": status}));
-        // A pod that was deleted meanwhile is reported on by nobody.
-        let _ = self
-            .pods
-            .patch_status(pod, &PatchParams::default(), &patch)
-            .await;
+        }
     }
 
     /// What the program does, and its exit code.
@@ -211,10 +130,6 @@ impl Node {
         };
         ended.map_or(0, |error| exit_code(&error))
     }
-}
-
-fn status(state: &serde_json::Value) -> serde_json::Value {
-    json!({"name": "sync", "image": "x", "imageID": "x", "ready": false, "restartCount": 0, "state": state})
 }
 
 /// Those of `docs/exit-codes.md` that tests bring about.

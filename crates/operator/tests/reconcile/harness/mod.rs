@@ -4,13 +4,15 @@ mod changes;
 mod clock;
 mod corner;
 mod kubelet;
+mod observed;
 mod running;
 mod shop;
 mod waiting;
 
 pub(crate) use self::clock::OffsetClock;
 pub(crate) use self::corner::{Corner, condition, message};
-pub(crate) use self::kubelet::{Kubelet, Pods};
+pub(crate) use self::kubelet::Pods;
+pub(crate) use self::observed::Observed;
 pub(crate) use self::running::Running;
 pub(crate) use self::shop::{KEY, PROJECT, shop};
 pub(crate) use self::waiting::{PATIENCE, PAUSE, eventually};
