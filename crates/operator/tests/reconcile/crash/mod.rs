@@ -153,12 +153,14 @@ impl Life {
         let mut changed = String::new();
         loop {
             tokio::time::sleep(PAUSE).await;
+            // Asked before the record is read, which so is no older than the answer.
+            let is_over = !self.goes_on().await && step.is_taken(&self.corner).await;
             let now = Record::read(&self.corner).await;
             if now != last {
                 changed = now.unlike(&last);
                 tracing::debug!(?step, changed, "Something has come about.");
                 (last, since) = (now, Instant::now());
-            } else if since.elapsed() >= REST && step.is_taken(&self.corner).await {
+            } else if is_over && since.elapsed() >= REST {
                 return last;
             }
             assert!(
@@ -189,14 +191,16 @@ impl Life {
     /// Waits until every Job is over that can be: its Secret is there, and a node.
     async fn jobs_end(&self) {
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            let jobs = record::jobs(&self.corner).await;
-            let goes_on = |job: &record::JobRecord| job.phase == "Active" && job.has_secret;
-            if self.kubelet.is_none() || !jobs.iter().any(goes_on) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "it runs for ever: {jobs:#?}");
+        while self.goes_on().await {
+            assert!(Instant::now() < deadline, "a Job runs for ever");
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Whether a node runs a Job.
+    async fn goes_on(&self) -> bool {
+        let jobs = record::jobs(&self.corner).await;
+        let goes_on = |job: &record::JobRecord| job.phase == "Active" && job.has_secret;
+        self.kubelet.is_some() && jobs.iter().any(goes_on)
     }
 }

@@ -107,7 +107,9 @@ impl Step {
                     )
             }
             Self::Tick => {
-                synced()
+                let since = corner.now() - SignedDuration::from_hours(1);
+                let ran = status.last_sync.is_some_and(|run| run.start_time > since);
+                ran && synced()
                     && status
                         .next_sync_time
                         .is_some_and(|next| next > corner.now())
