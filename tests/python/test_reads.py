@@ -69,6 +69,16 @@ def test_a_days_events_are_as_many_as_its_counts_say(demo, window, counts):
     assert Counter(event["event"] for event in events) == {name: int(row["eventCount"]) for name, row in counts.items()}
 
 
+def test_a_recounted_day_has_both_numbers_and_when_they_were_counted(demo, connection):
+    zone = ZoneInfo(connection["timeZone"])
+    start = datetime.fromisoformat(connection["backfill"]["startTime"]).astimezone(zone).date()
+    pages = demo.pages(f"{EVENTS}/ListDailyEventCounts", {"parent": connection["name"], **days(start, 35)})
+    recounts = [recount for page in pages for recount in page.get("dayRecounts", [])]
+    verified = [recount for recount in recounts if recount["verdict"] == "COMPLETENESS_VERDICT_VERIFIED"]
+    assert verified
+    assert all(recount["posthogEvents"] == recount["storedEvents"] and recount["countTime"] for recount in verified)
+
+
 def test_events_come_in_the_order_asked_for(demo, window):
     oldest = [event["uuid"] for event in listed(demo, "ListEvents", {**window, "order": "EVENT_ORDER_OLDEST_FIRST"})]
     newest = [event["uuid"] for event in listed(demo, "ListEvents", {**window, "order": "EVENT_ORDER_NEWEST_FIRST"})]

@@ -215,13 +215,23 @@ pub struct FailureStatus {
 pub struct CompletenessStatus {
     /// Days whose count equals PostHog's.
     pub verified_days: i64,
-    /// Days not compared yet.
+    /// Days whose count differs and that are being read again, or wait for a second count.
     pub pending_days: i64,
-    /// Days whose count differs.
+    /// Days whose count differs although they were read again twice.
     pub mismatched_days: i64,
-    /// The day that differs most, as 2026-03-29.
+    /// The UTC day that differs most, as 2026-03-29.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_day: Option<String>,
+    /// Events that PostHog counted on that day.
+    #[serde(
+        default,
+        rename = "worstDayPostHogEvents",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub worst_day_posthog_events: Option<i64>,
+    /// Events that were stored of that day when it was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_day_stored_events: Option<i64>,
 }
 
 fn is_zero(number: &i64) -> bool {

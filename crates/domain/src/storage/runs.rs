@@ -241,7 +241,8 @@ pub trait SyncStore: Send + Sync {
     /// Returns how many there were.
     async fn remove_events(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64>;
 
-    /// Removes events stamped before `before` (retention), in batches; followers are not told.
+    /// Removes events stamped before `before` (retention), in batches; followers are not told. What was
+    /// proven of days that begin before it goes too, for they are no longer whole.
     async fn expire_events(&self, lease: &Lease, before: Timestamp) -> Result<u64>;
 
     /// The UTC days of `[from, to)` that have stored events, with the events stored on each, by day.

@@ -8,14 +8,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use super::time::date;
+use super::time::{date, timestamp};
 use crate::proto::v1;
 
 /// The verdicts of UTC days, asked for by days of a time zone.
 #[derive(Debug)]
 pub(crate) struct DayVerdicts {
     zone: TimeZone,
-    utc_days: BTreeMap<Date, Verdict>,
+    utc_days: BTreeMap<Date, DayVerdict>,
 }
 
 impl DayVerdicts {
@@ -31,7 +31,7 @@ impl DayVerdicts {
             zone,
             utc_days: verdicts
                 .into_iter()
-                .map(|verdict| (verdict.day, verdict.verdict))
+                .map(|verdict| (verdict.day, verdict))
                 .collect(),
         }
     }
@@ -45,7 +45,7 @@ impl DayVerdicts {
         let mut worst = v1::CompletenessVerdict::Verified;
         let mut utc_day = first;
         while utc_day <= last {
-            match self.utc_days.get(&utc_day) {
+            match self.utc_days.get(&utc_day).map(|found| found.verdict) {
                 Some(Verdict::Mismatch) => return v1::CompletenessVerdict::Mismatch,
                 Some(Verdict::Pending) => worst = v1::CompletenessVerdict::Pending,
                 Some(Verdict::Verified) => {}
@@ -56,6 +56,21 @@ impl DayVerdicts {
             utc_day = next;
         }
         worst
+    }
+
+    /// What recounts found of the UTC days that the days from `first` to `last`, both included, touch.
+    pub(crate) fn recounts(&self, first: Date, last: Date) -> Vec<v1::DayRecount> {
+        let (Some((from, _)), Some((_, to))) = (self.utc_days_of(first), self.utc_days_of(last))
+        else {
+            return Vec::new();
+        };
+        if from > to {
+            return Vec::new();
+        }
+        self.utc_days
+            .range(from..=to)
+            .map(|(_, found)| recount(found))
+            .collect()
     }
 
     /// The first and the last UTC day that `day` touches.
@@ -73,6 +88,17 @@ fn verdict(verdict: Verdict) -> v1::CompletenessVerdict {
         Verdict::Verified => v1::CompletenessVerdict::Verified,
         Verdict::Pending => v1::CompletenessVerdict::Pending,
         Verdict::Mismatch => v1::CompletenessVerdict::Mismatch,
+    }
+}
+
+/// What a recount found.
+fn recount(found: &DayVerdict) -> v1::DayRecount {
+    v1::DayRecount {
+        utc_day: Some(date(found.day)),
+        verdict: verdict(found.verdict).into(),
+        posthog_events: found.remote,
+        stored_events: found.local,
+        count_time: Some(timestamp(found.counted_at)),
     }
 }
 
@@ -154,6 +180,24 @@ mod tests {
         ] {
             assert_eq!(verdicts.of(day(local)), wanted, "{local}");
         }
+    }
+
+    #[test]
+    fn recounts_are_told_of_every_utc_day_that_a_stretch_touches() {
+        let counted_days = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"]
+            .map(|text| counted(text, Verdict::Mismatch, 12));
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let verdicts = DayVerdicts::new(counted_days.to_vec(), berlin);
+        let told = verdicts.recounts(day("2026-03-02"), day("2026-03-03"));
+        let days: Vec<_> = told.iter().map(|it| it.utc_day.unwrap().day).collect();
+        assert_eq!(days, [1, 2, 3]);
+        assert_eq!((told[0].posthog_events, told[0].stored_events), (12, 10));
+        assert_eq!(told[0].verdict(), v1::CompletenessVerdict::Mismatch);
+        assert!(
+            verdicts
+                .recounts(day("2026-03-09"), day("2026-03-01"))
+                .is_empty()
+        );
     }
 
     #[test]

@@ -45,12 +45,22 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         let counts = self
             .counts_after(&readable.epoch, days, &names, after.as_ref(), size + 1)
             .await?;
-        let counts = self.described(&readable.epoch, counts).await?;
+        let verdicts = self
+            .day_verdicts(&readable.epoch, days.from, days.to)
+            .await?;
+        let counts = self.described(&readable.epoch, counts, &verdicts).await?;
         let page = fill(counts.into_iter(), size);
+        // Days without a count are told too: nothing may be stored of what PostHog has.
+        let first = after.map_or(days.from, |key| key.0);
+        let last = match &page.last {
+            Some(key) => key.0,
+            None => days.to.saturating_sub(Span::new().days(1)),
+        };
         Ok(v1::ListDailyEventCountsResponse {
             next_page_token: self.reads.next_token(&scope, page.last.as_ref()).await?,
             daily_event_counts: page.rows,
             time_zone,
+            day_recounts: verdicts.recounts(first, last),
         })
     }
 
@@ -87,12 +97,12 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         &self,
         epoch: &EpochRecord,
         counts: Vec<DailyEventCount>,
+        verdicts: &DayVerdicts,
     ) -> Result<Vec<(CountKey, v1::DailyEventCount)>, ApiError> {
         let (Some(first), Some(last)) = (counts.first(), counts.last()) else {
             return Ok(Vec::new());
         };
         let (from, to) = (first.day, last.day.saturating_add(Span::new().days(1)));
-        let verdicts = self.day_verdicts(epoch, from, to).await?;
         let mut in_stage = HashMap::new();
         for count in self
             .reads

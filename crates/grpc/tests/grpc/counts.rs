@@ -89,6 +89,69 @@ async fn counts_come_by_day_and_name_with_what_is_known_of_both() {
 }
 
 #[tokio::test]
+async fn pages_tell_both_numbers_of_each_utc_day_also_where_nothing_is_stored() {
+    let store = shop::store();
+    put(&store, 1, "a", 0);
+    put(&store, 2, "b", 0);
+    put(&store, 3, "a", 2 * DAY);
+    let recount = |text: &str, remote, local, verdict| DayVerdict {
+        day: text.parse().unwrap(),
+        remote,
+        local,
+        verdict,
+        repulls: 0,
+        counted_at: Timestamp::UNIX_EPOCH,
+    };
+    store.state().verdicts = vec![
+        recount("2026-03-01", 2, 2, Verdict::Verified),
+        recount("2026-03-02", 9, 0, Verdict::Pending),
+        recount("2026-03-03", 4, 1, Verdict::Mismatch),
+        recount("2026-03-31", 5, 0, Verdict::Mismatch),
+        recount("2026-04-01", 7, 7, Verdict::Verified),
+    ];
+    let server = Server::start(store).await;
+    let mut request = v1::ListDailyEventCountsRequest {
+        page_size: 2,
+        ..march()
+    };
+    let first = server
+        .events()
+        .list_daily_event_counts(request.clone())
+        .await;
+    let first = first.unwrap().into_inner();
+    let told = |page: &v1::ListDailyEventCountsResponse| -> Vec<(i32, u64, u64, i32)> {
+        let days = page.day_recounts.iter();
+        days.map(|it| {
+            (
+                it.utc_day.unwrap().day,
+                it.posthog_events,
+                it.stored_events,
+                it.verdict,
+            )
+        })
+        .collect()
+    };
+    let verified = v1::CompletenessVerdict::Verified.into();
+    let pending = v1::CompletenessVerdict::Pending.into();
+    let mismatch = v1::CompletenessVerdict::Mismatch.into();
+    assert_eq!(told(&first), [(1, 2, 2, verified)]);
+    assert!(first.day_recounts[0].count_time.is_some());
+    request.page_token = first.next_page_token;
+    let second = server.events().list_daily_event_counts(request).await;
+    let second = second.unwrap().into_inner();
+    assert!(second.next_page_token.is_empty());
+    assert_eq!(
+        told(&second),
+        [
+            (1, 2, 2, verified),
+            (2, 9, 0, pending),
+            (3, 4, 1, mismatch),
+            (31, 5, 0, mismatch)
+        ]
+    );
+}
+
+#[tokio::test]
 async fn pages_of_counts_hold_each_of_them_once_over_long_ranges() {
     let store = shop::store();
     for number in 0..60_u128 {

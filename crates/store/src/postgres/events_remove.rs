@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::errors::sql;
 use super::events_write::{remove_rows, stored_rows};
 use super::statement::query;
-use super::values::{limit, micros};
+use super::values::{DAY, limit, micros};
 use super::{PostgresStore, counts, epochs, event_columns, facts, leases};
 use crate::columns::any_kind;
 use crate::epoch_state::EpochState;
@@ -66,6 +66,14 @@ impl PostgresStore {
                 query("DELETE FROM event_deletions WHERE epoch = $1 AND timestamp < $2")
                     .bind(epoch)
                     .bind(micros(before))
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(sql)?;
+                // So is what was proven of days that are no longer whole.
+                query("DELETE FROM day_verdicts WHERE epoch = $1 AND day * $3 < $2")
+                    .bind(epoch)
+                    .bind(micros(before))
+                    .bind(DAY)
                     .execute(&mut *tx)
                     .await
                     .map_err(sql)?;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::epochs::EpochState;
 use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
-use super::values::{limit, micros};
+use super::values::{DAY, limit, micros};
 use super::{SqliteStore, counts, event_columns, facts, leases};
 use crate::columns::any_kind;
 
@@ -73,6 +73,14 @@ impl SqliteStore {
                 sqlx::query("DELETE FROM event_deletions WHERE epoch = ? AND timestamp < ?")
                     .bind(epoch)
                     .bind(micros(before))
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(sql)?;
+                // So is what was proven of days that are no longer whole.
+                sqlx::query("DELETE FROM day_verdicts WHERE epoch = ?1 AND day * ?3 < ?2")
+                    .bind(epoch)
+                    .bind(micros(before))
+                    .bind(DAY)
                     .execute(&mut *tx)
                     .await
                     .map_err(sql)?;

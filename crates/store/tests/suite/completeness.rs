@@ -41,6 +41,22 @@ pub(crate) async fn a_later_verdict_replaces_the_earlier_one_of_its_day(database
     assert_eq!(all.last(), Some(&later[1]));
 }
 
+pub(crate) async fn what_was_proven_of_days_that_retention_cuts_is_forgotten(
+    database: &dyn Database,
+) {
+    let site = Site::new(database).await;
+    let days = [date(2026, 10, 23), date(2026, 10, 24), date(2026, 10, 25)];
+    let proven = days.map(|day| verdict(day, 6, Verdict::Mismatch));
+    site.store.put_verdicts(&site.lease, &proven).await.unwrap();
+    let kept = async |before| {
+        site.store.expire_events(&site.lease, before).await.unwrap();
+        let kept = site.store.verdicts(site.id, Date::MIN, Date::MAX).await;
+        kept.unwrap().len()
+    };
+    assert_eq!(kept(hours(0)).await, 2);
+    assert_eq!(kept(hours(1)).await, 1);
+}
+
 pub(crate) async fn verdicts_need_the_lease(database: &dyn Database) {
     let site = Site::new(database).await;
     site.store.release_lease(&site.lease).await.unwrap();

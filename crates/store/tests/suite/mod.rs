@@ -52,6 +52,7 @@ macro_rules! store_suite {
             }
             completeness: {
                 a_later_verdict_replaces_the_earlier_one_of_its_day,
+                what_was_proven_of_days_that_retention_cuts_is_forgotten,
                 verdicts_need_the_lease,
             }
             connections: {

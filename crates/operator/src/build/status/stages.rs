@@ -58,5 +58,7 @@ pub(super) fn completeness(details: &Details) -> CompletenessStatus {
         pending_days: count(sum.pending),
         mismatched_days: count(sum.mismatch),
         worst_day: sum.worst.map(|worst| worst.day.to_string()),
+        worst_day_posthog_events: sum.worst.map(|worst| signed(worst.remote)),
+        worst_day_stored_events: sum.worst.map(|worst| signed(worst.local)),
     }
 }
