@@ -34,8 +34,9 @@ pub use self::spec::{
     DEFAULT_SECRET_KEY, DeletionPolicy, PostHogConnection, PostHogConnectionSpec,
 };
 pub use self::status::{
-    BackfillStatus, CompletenessStatus, FailureStatus, KeyStatus, LatestEventStatus,
-    PostHogConnectionStatus, ProjectStatus, StageEventStatus, StageSource, StageStatus, SyncStatus,
+    BackfillStatus, CompletenessStatus, EvidenceStatus, FailureStatus, KeyStatus,
+    LatestEventStatus, PostHogConnectionStatus, ProjectStatus, StageEventStatus, StageSource,
+    StageStatus, SyncStatus,
 };
 pub use self::validate::{
     FieldError, ValidBackfill, ValidConnection, ValidDeletion, ValidRefresh, is_dns_label,

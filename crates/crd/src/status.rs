@@ -121,7 +121,8 @@ pub struct StageStatus {
     /// Events of the stage in the last 7 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_last7_days: Option<i64>,
-    /// What needs a look, such as DoubleTracked.
+    /// What needs a look: DoubleTracked, when two names chosen by default are sent on the same day;
+    /// MaybeRenamed, when no event of the stage came on the last 7 days and a suggestion had 10 or more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub flags: Vec<String>,
@@ -129,6 +130,29 @@ pub struct StageStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub suggestions: Vec<String>,
+    /// What speaks for the suggestions that were sent in the last 30 days, the most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub evidence: Vec<EvidenceStatus>,
+    /// With the flag MaybeRenamed: the event that may have taken the place of the stage's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maybe_renamed_to: Option<String>,
+}
+
+/// What speaks for a suggestion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceStatus {
+    /// The suggested event.
+    pub name: String,
+    /// Why it is suggested.
+    pub reason: String,
+    /// Its events of the last 30 days.
+    pub events: i64,
+    /// Of its newest 200 events: those with an event of another stage by the same distinct id within a day.
+    pub judged: i64,
+    /// Of these: those that keep the funnel's order.
+    pub in_order: i64,
 }
 
 /// Who decided what feeds a stage.

@@ -1,12 +1,21 @@
 //! Which PostHog events feed which funnel stage: what the merchant wrote, what is in force,
 //! and how a stored event is assigned.
 
+mod evidence;
+mod renamed;
 mod resolve;
 mod spec;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::resolve::{KnownEvent, Resolution, Suggestion, resolve};
+pub use self::evidence::{
+    Candidate, MOST_CANDIDATES, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS,
+    candidates, evidence_since,
+};
+pub use self::renamed::{MANY_EVENTS, SILENT_DAYS, renamed};
+pub use self::resolve::{
+    KnownEvent, Resolution, SUGGESTION_DAYS, Suggestion, mapped_reason, resolve, suggest,
+};
 pub use self::spec::{
     CheckoutSource, MAX_NAME_LENGTH, MAX_RULES, MappingError, MappingSpec, StageSpec,
 };

@@ -4,9 +4,13 @@ mod defaults;
 mod suggest;
 
 use self::defaults::Defaults;
+pub use self::suggest::{mapped_reason, suggest};
 use super::{CheckoutSource, Mapping, MappingSpec, StageMapping, StageSource};
 use crate::event::EventName;
 use crate::stage::PostHogStage;
+
+/// The days, today among them, whose events decide what is suggested.
+pub const SUGGESTION_DAYS: i32 = 30;
 
 /// An event name that a project has, with what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct Suggestion {
     pub name: EventName,
     /// Why, as a clause: "its name means Product viewed".
     pub reason: String,
+    /// How many events of the last 30 days carry the name.
+    pub events: u64,
 }
 
 /// The outcome of [`resolve`].
@@ -88,7 +94,7 @@ pub fn resolve(spec: &MappingSpec, known: &[KnownEvent], product_pageviews: bool
         checkout_source: spec.checkout_source(),
     };
     Resolution {
-        suggestions: suggest::suggestions(&mapping, known, product_pageviews),
+        suggestions: suggest(&mapping, known, product_pageviews),
         mapping,
         notes,
     }

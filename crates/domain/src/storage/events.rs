@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Result;
 use crate::connection::ConnectionId;
 use crate::event::{Event, EventName};
+use crate::mapping::{Candidate, OrderEvidence};
 use crate::stage::PostHogStage;
 
 /// A stored event with what is derived of it.
@@ -160,6 +161,15 @@ pub trait EventReader: Send + Sync {
         after: Option<&EventName>,
         limit: usize,
     ) -> Result<Vec<EventDefinition>>;
+
+    /// What the events since `since` (by timestamp) say for each of `candidates`, in their order
+    /// ([`OrderEvidence`]). The cost is bounded whatever is stored.
+    async fn order_evidence(
+        &self,
+        connection: ConnectionId,
+        candidates: &[Candidate],
+        since: Timestamp,
+    ) -> Result<Vec<OrderEvidence>>;
 
     /// Distinct ids stored with events since (by `created_at`) `since`, strictly after `after`
     /// in byte order, `limit` at most: those whose persons a run re-reads.

@@ -1,9 +1,9 @@
 //! The funnel: its stages over all days, and each day.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::Mapping;
 use domain::funnel::{Feed, FunnelCount, FunnelDay, FunnelFlag};
+use domain::{EventName, Mapping, PostHogStage};
 
 use super::completeness::DayVerdicts;
 use super::stage::stage;
@@ -14,9 +14,10 @@ use crate::proto::v1;
 pub(crate) fn funnel(
     days: Vec<FunnelDay>,
     mapping: &Mapping,
+    renamed: &BTreeMap<PostHogStage, EventName>,
     verdicts: &DayVerdicts,
 ) -> (Vec<v1::FunnelStageSummary>, Vec<v1::FunnelDay>) {
-    let stages = summaries(&days, mapping);
+    let stages = summaries(&days, mapping, renamed);
     let days = days.into_iter().map(|day| v1::FunnelDay {
         day: Some(date(day.day)),
         completeness: verdicts.of(day.day).into(),
@@ -25,7 +26,11 @@ pub(crate) fn funnel(
     (stages, days.collect())
 }
 
-fn summaries(days: &[FunnelDay], mapping: &Mapping) -> Vec<v1::FunnelStageSummary> {
+fn summaries(
+    days: &[FunnelDay],
+    mapping: &Mapping,
+    renamed: &BTreeMap<PostHogStage, EventName>,
+) -> Vec<v1::FunnelStageSummary> {
     let Some(first) = days.first() else {
         return Vec::new();
     };
@@ -49,11 +54,17 @@ fn summaries(days: &[FunnelDay], mapping: &Mapping) -> Vec<v1::FunnelStageSummar
                     events.push(rule.name.as_str().to_owned());
                 }
             }
+            let mut flags: Vec<i32> = flags.into_iter().map(|it| flag(it).into()).collect();
+            let renamed_to = mapped.and_then(|mapped| renamed.get(&mapped.stage));
+            if renamed_to.is_some() {
+                flags.push(v1::StageFlag::MaybeRenamed.into());
+            }
             v1::FunnelStageSummary {
                 stage: stage(cell.stage).into(),
                 source: source(cell.feed).into(),
-                flags: flags.into_iter().map(|it| flag(it).into()).collect(),
+                flags,
                 events,
+                maybe_renamed_to: renamed_to.map(ToString::to_string).unwrap_or_default(),
             }
         })
         .collect()

@@ -13,7 +13,7 @@ mod time;
 
 pub(crate) use self::completeness::DayVerdicts;
 pub(crate) use self::connection::{ConnectionView, connection};
-pub(crate) use self::definition::definition;
+pub(crate) use self::definition::{KnownNames, definition};
 pub(crate) use self::event::Events;
 pub(crate) use self::funnel::funnel;
 pub(crate) use self::identity::link;

@@ -1,9 +1,13 @@
 //! ListEventDefinitions: pages of the event names that a project has.
 
 use domain::EventName;
+use domain::mapping::{KnownEvent, SUGGESTION_DAYS, candidates, evidence_since, suggest};
+use domain::storage::EventDefinition;
+use jiff::{Span, Timestamp};
 
 use super::EventServer;
-use crate::answer::definition;
+use crate::access::Readable;
+use crate::answer::{KnownNames, definition};
 use crate::check::check_connection;
 use crate::errors::ApiError;
 use crate::paging::{check_page_size, fill};
@@ -29,9 +33,10 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             .store
             .event_definitions(readable.epoch.id, after.as_ref(), size + 1)
             .await?;
+        let known = self.known_names(&readable, &found).await?;
         let mapping = readable.epoch.mapping.as_ref();
         let rows = found.into_iter().map(|found| {
-            let described = definition(&found, mapping);
+            let described = definition(&found, mapping, &known);
             (found.name, described)
         });
         let page = fill(rows, size);
@@ -39,5 +44,46 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             next_page_token: self.reads.next_token(&scope, page.last.as_ref()).await?,
             event_definitions: page.rows,
         })
+    }
+    /// What is known of the names of these definitions; nothing before the first run.
+    async fn known_names(
+        &self,
+        readable: &Readable,
+        definitions: &[EventDefinition],
+    ) -> Result<KnownNames, ApiError> {
+        let mut known = KnownNames::default();
+        let (Some(mapping), Ok(today)) = (&readable.epoch.mapping, readable.today()) else {
+            return Ok(known);
+        };
+        if definitions.is_empty() {
+            return Ok(known);
+        }
+        let (store, id) = (&self.reads.store, readable.epoch.id);
+        let tomorrow = today.saturating_add(Span::new().days(1));
+        let from = tomorrow.saturating_sub(Span::new().days(SUGGESTION_DAYS));
+        let names: Vec<EventName> = definitions.iter().map(|it| it.name.clone()).collect();
+        for count in store.daily_event_counts(id, from, tomorrow, &names).await? {
+            *known.recent.entry(count.name).or_default() += count.events;
+        }
+        let events: Vec<KnownEvent> = names
+            .into_iter()
+            .map(|name| KnownEvent {
+                events: known.recent.get(&name).copied().unwrap_or(0),
+                name,
+            })
+            .collect();
+        let suggestions = suggest(mapping, &events, false);
+        let asked = candidates(&suggestions);
+        if !asked.is_empty() {
+            let since = evidence_since(Timestamp::now());
+            let evidence = store.order_evidence(id, &asked, since).await?;
+            let names = asked.into_iter().map(|candidate| candidate.name);
+            known.evidence = names.zip(evidence).collect();
+        }
+        known.suggestions = suggestions
+            .into_iter()
+            .map(|suggestion| (suggestion.name.clone(), suggestion))
+            .collect();
+        Ok(known)
     }
 }

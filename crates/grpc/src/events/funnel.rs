@@ -1,8 +1,11 @@
 //! GetFunnel: events by day and stage, from PostHog where it feeds the stage.
 
-use domain::Mapping;
-use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, Feed, checkout_feed, funnel};
-use domain::storage::EpochRecord;
+use std::collections::BTreeMap;
+
+use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, checkout_feed, funnel};
+use domain::mapping::{KnownEvent, SILENT_DAYS, StageSource, renamed, suggest};
+use domain::storage::{DailyStageCount, EpochRecord};
+use domain::{EventName, Mapping, PostHogStage};
 use jiff::Span;
 use jiff::civil::Date;
 
@@ -31,12 +34,18 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             .store
             .daily_stage_counts(epoch.id, range.from, range.to)
             .await?;
-        let checkout = self.checkout(epoch, mapping, today).await?;
+        let recent = self.recent(epoch, today).await?;
+        let checkout = checkout_feed(mapping, &recent);
+        let renamed = self.renamed(epoch, mapping, &recent, today).await?;
         let days = std::iter::successors(Some(range.from), |day| day.tomorrow().ok())
             .take_while(|day| *day < range.to);
         let verdicts = self.day_verdicts(epoch, range.from, range.to).await?;
-        let (stages, days) =
-            answer::funnel(funnel(mapping, &counts, checkout, days), mapping, &verdicts);
+        let (stages, days) = answer::funnel(
+            funnel(mapping, &counts, checkout, days),
+            mapping,
+            &renamed,
+            &verdicts,
+        );
         Ok(v1::GetFunnelResponse {
             stages,
             days,
@@ -44,20 +53,56 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         })
     }
 
-    /// Who feeds Checkout started today, whatever days are asked for.
-    async fn checkout(
+    /// The stages' counts by which today decides, whatever days are asked for.
+    async fn recent(
+        &self,
+        epoch: &EpochRecord,
+        today: Date,
+    ) -> Result<Vec<DailyStageCount>, ApiError> {
+        let after_today = today.saturating_add(Span::new().days(1));
+        let from = after_today.saturating_sub(Span::new().days(CHECKOUT_LOOK_BACK_DAYS));
+        let store = &self.reads.store;
+        Ok(store
+            .daily_stage_counts(epoch.id, from, after_today)
+            .await?)
+    }
+
+    /// Stages whose event may have been renamed. Names are only counted where a stage is silent.
+    async fn renamed(
         &self,
         epoch: &EpochRecord,
         mapping: &Mapping,
+        recent: &[DailyStageCount],
         today: Date,
-    ) -> Result<Feed, ApiError> {
+    ) -> Result<BTreeMap<PostHogStage, EventName>, ApiError> {
         let after_today = today.saturating_add(Span::new().days(1));
-        let from = after_today.saturating_sub(Span::new().days(CHECKOUT_LOOK_BACK_DAYS));
-        let recent = self
-            .reads
-            .store
-            .daily_stage_counts(epoch.id, from, after_today)
-            .await?;
-        Ok(checkout_feed(mapping, &recent))
+        let from = after_today.saturating_sub(Span::new().days(SILENT_DAYS));
+        let mut in_stage: BTreeMap<PostHogStage, u64> = BTreeMap::new();
+        for count in recent.iter().filter(|count| count.day >= from) {
+            *in_stage.entry(count.stage).or_default() += count.events;
+        }
+        let is_silent = mapping.stages.iter().any(|mapped| {
+            mapped.source != StageSource::Shopify && !in_stage.contains_key(&mapped.stage)
+        });
+        if !is_silent {
+            return Ok(BTreeMap::new());
+        }
+        let mut by_name: BTreeMap<EventName, u64> = BTreeMap::new();
+        let store = &self.reads.store;
+        for count in store
+            .daily_event_counts(epoch.id, from, after_today, &[])
+            .await?
+        {
+            *by_name.entry(count.name).or_default() += count.events;
+        }
+        let known: Vec<KnownEvent> = by_name
+            .iter()
+            .map(|(name, events)| KnownEvent {
+                name: name.clone(),
+                events: *events,
+            })
+            .collect();
+        let suggestions = suggest(mapping, &known, false);
+        Ok(renamed(mapping, &suggestions, &in_stage, &by_name))
     }
 }

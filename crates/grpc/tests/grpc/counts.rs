@@ -1,5 +1,6 @@
 //! Daily counts and definitions.
 
+use domain::mapping::OrderEvidence;
 use domain::storage::{DayVerdict, EventDefinition, Verdict};
 use grpc::proto::v1;
 use jiff::Timestamp;
@@ -230,4 +231,90 @@ async fn definitions_tell_whose_they_are_and_what_they_feed() {
         of("Product Added").suggested_stage(),
         v1::FunnelStage::AddedToCart
     );
+}
+
+async fn definition_of(server: &Server, name: &str) -> v1::EventDefinition {
+    let request = v1::ListEventDefinitionsRequest {
+        parent: SHOP.to_owned(),
+        ..Default::default()
+    };
+    let page = server.events().list_event_definitions(request).await;
+    let found = page.unwrap().into_inner().event_definitions;
+    found.into_iter().find(|it| it.event == name).unwrap()
+}
+
+#[tokio::test]
+async fn a_suggestion_has_its_reason_its_events_and_what_they_say_and_changes_nothing() {
+    let store = shop::store();
+    for number in 0..5 {
+        let mut row = event(number, "Product Added", 0);
+        row.event.timestamp = Timestamp::now();
+        store.state().put(shop::rows(), row);
+    }
+    let definition = |name: &str| EventDefinition {
+        name: name.into(),
+        created_at: None,
+        last_seen_at: None,
+    };
+    store.state().definitions = vec![
+        definition("Product Added"),
+        definition("add_to_cart"),
+        definition("added"),
+    ];
+    let evidence = OrderEvidence {
+        judged: 4,
+        in_order: 3,
+    };
+    (store.state().evidence).insert("Product Added".into(), evidence);
+    let server = Server::start(store.clone()).await;
+    let seen = definition_of(&server, "Product Added").await;
+    assert_eq!(seen.suggested_stage(), v1::FunnelStage::AddedToCart);
+    assert_eq!(seen.recent_event_count, 5);
+    assert_eq!(
+        seen.stage_reason,
+        "its name means Added to cart, but mapping.addedToCart does not name it"
+    );
+    let said = seen.suggestion_evidence.unwrap();
+    assert_eq!((said.judged_events, said.in_order_events), (4, 3));
+    let unseen = definition_of(&server, "add_to_cart").await;
+    assert_eq!(unseen.suggested_stage(), v1::FunnelStage::AddedToCart);
+    assert_eq!(unseen.suggestion_evidence, None);
+    let mapped = definition_of(&server, "added").await;
+    assert_eq!(mapped.stage(), v1::FunnelStage::AddedToCart);
+    assert_eq!(mapped.stage_reason, "mapping.addedToCart names it");
+    let epoch = store.state().epochs[&shop::rows()].clone();
+    assert_eq!(epoch.mapping, Some(shop::mapping()));
+}
+
+#[tokio::test]
+async fn names_of_any_kind_come_back_as_they_are() {
+    let store = shop::store();
+    let names = [
+        "say \"hi\"; DROP TABLE 'events' --".to_owned(),
+        "two\nlines\tand\\slashes".to_owned(),
+        "\u{1f6d2}\u{200d}\u{1f525} panier".to_owned(),
+        "x".repeat(400),
+    ];
+    for (number, name) in (0..).zip(&names) {
+        let mut row = event(number, name, 0);
+        row.event.timestamp = Timestamp::now();
+        store.state().put(shop::rows(), row);
+        store.state().definitions.push(EventDefinition {
+            name: name.as_str().into(),
+            created_at: None,
+            last_seen_at: None,
+        });
+    }
+    let server = Server::start(store).await;
+    for name in names {
+        assert_eq!(definition_of(&server, &name).await.recent_event_count, 1);
+        let request = v1::ListDailyEventCountsRequest {
+            parent: SHOP.to_owned(),
+            event_names: vec![name.clone()],
+            ..Default::default()
+        };
+        let found = walk(&server, request).await;
+        assert_eq!(found.len(), 1);
+        assert_eq!((&found[0].event, found[0].event_count), (&name, 1));
+    }
 }

@@ -138,3 +138,33 @@ async fn without_dates_the_last_thirty_days_are_answered_today_included() {
         ("seen", 1)
     );
 }
+
+#[tokio::test]
+async fn a_silent_stage_beside_a_busy_candidate_may_have_been_renamed() {
+    let store = shop::store();
+    let put = |number: u128, name: &str| {
+        let mut row = event(number, name, 0);
+        row.event.timestamp = Timestamp::now();
+        store.state().put(shop::rows(), row);
+    };
+    // Long ago it had its own name.
+    store.state().put(shop::rows(), event(1000, "added", 0));
+    (0..9).for_each(|number| put(number, "Product Added"));
+    let server = Server::start(store.clone()).await;
+    let renamed = v1::StageFlag::MaybeRenamed;
+    let stage = march(&server).await.stages[1].clone();
+    assert!(!stage.flags().any(|flag| flag == renamed));
+
+    put(9, "Product Added");
+    let funnel = march(&server).await;
+    let stage = &funnel.stages[1];
+    assert!(stage.flags().any(|flag| flag == renamed));
+    assert_eq!(stage.maybe_renamed_to, "Product Added");
+    assert_eq!(stage.events, ["added"]);
+    let others = [&funnel.stages[0], &funnel.stages[2], &funnel.stages[3]];
+    assert!(others.iter().all(|it| it.maybe_renamed_to.is_empty()));
+
+    put(10, "added");
+    let stage = march(&server).await.stages[1].clone();
+    assert!(!stage.flags().any(|flag| flag == renamed));
+}

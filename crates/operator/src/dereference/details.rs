@@ -6,17 +6,15 @@ use std::collections::BTreeMap;
 use crd::PostHogConnection;
 use domain::event::EventName;
 use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, Feed, FunnelFlag, checkout_feed, funnel};
-use domain::mapping::{self, KnownEvent, Mapping};
+use domain::mapping::{
+    KnownEvent, Mapping, OrderEvidence, SILENT_DAYS, SUGGESTION_DAYS, Suggestion, candidates,
+    evidence_since, renamed, suggest,
+};
 use domain::stage::PostHogStage;
 use domain::storage::{DailyStageCount, DayVerdict, Store, StoreError};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use sync::{MappingPolicy, Outlook};
-
-use super::Asked;
-
-/// Days over which a stage's events are counted for status.
-const SEEN_DAYS: i32 = 7;
+use sync::Outlook;
 
 /// What status tells of stored events.
 pub(crate) struct Details {
@@ -29,7 +27,11 @@ pub(crate) struct Details {
     /// Stages of which two names were sent on one of these days.
     pub(crate) double_tracked: Vec<PostHogStage>,
     /// Events that could feed a stage but do not.
-    pub(crate) suggestions: Vec<(PostHogStage, EventName)>,
+    pub(crate) suggestions: Vec<Suggestion>,
+    /// What stored events say for the most frequent of these, the most frequent first.
+    pub(crate) evidence: Vec<(EventName, OrderEvidence)>,
+    /// Stages whose event may have been renamed, with the name that may have taken its place.
+    pub(crate) renamed: BTreeMap<PostHogStage, EventName>,
     /// What was proven of the days.
     pub(crate) verdicts: Vec<DayVerdict>,
     /// Events of the 24 hours before the last complete run began; absent before there is one. Not of
@@ -55,7 +57,6 @@ pub(crate) fn are_due(connection: &PostHogConnection, outlook: &Outlook) -> bool
 /// Reads it; nothing before the first run.
 pub(crate) async fn read(
     store: &dyn Store,
-    asked: &Asked,
     outlook: &Outlook,
     now: Timestamp,
 ) -> Result<Option<Details>, StoreError> {
@@ -69,19 +70,27 @@ pub(crate) async fn read(
         return Ok(None);
     };
     let tomorrow = later(domain::day::day_of(now, &zone), 1);
-    let month_ago = later(tomorrow, -CHECKOUT_LOOK_BACK_DAYS);
+    let month_ago = later(tomorrow, -CHECKOUT_LOOK_BACK_DAYS.max(SUGGESTION_DAYS));
     let counts = store
         .daily_stage_counts(epoch.id, month_ago, tomorrow)
         .await?;
     let names = store
         .daily_event_counts(epoch.id, month_ago, tomorrow, &[])
         .await?;
-    let mut known: BTreeMap<EventName, u64> = BTreeMap::new();
-    for count in names {
-        *known.entry(count.name).or_default() += count.events;
-    }
     let checkout = checkout_feed(in_force, &counts);
-    let week_ago = later(tomorrow, -SEEN_DAYS);
+    let week_ago = later(tomorrow, -SILENT_DAYS);
+    let seen_since = |from: Date| {
+        let mut seen: BTreeMap<EventName, u64> = BTreeMap::new();
+        for count in names.iter().filter(|count| count.day >= from) {
+            *seen.entry(count.name.clone()).or_default() += count.events;
+        }
+        seen
+    };
+    let suggestions = suggestions(in_force, seen_since(month_ago));
+    let asked = candidates(&suggestions);
+    let evidence = store
+        .order_evidence(epoch.id, &asked, evidence_since(now))
+        .await?;
     let week: Vec<DailyStageCount> = counts
         .iter()
         .filter(|count| count.day >= week_ago)
@@ -95,12 +104,15 @@ pub(crate) async fn read(
         }
         None => None,
     };
+    let seen = seen(&week);
     Ok(Some(Details {
         last_day,
         checkout,
-        seen: seen(&week),
+        renamed: renamed(in_force, &suggestions, &seen, &seen_since(week_ago)),
+        seen,
         double_tracked: double_tracked(in_force, &week, checkout, week_ago, tomorrow),
-        suggestions: suggestions(asked, in_force, known, &counts),
+        suggestions,
+        evidence: asked.into_iter().map(|it| it.name).zip(evidence).collect(),
         verdicts: store.verdicts(epoch.id, Date::MIN, Date::MAX).await?,
         mapping: in_force.clone(),
     }))
@@ -137,26 +149,10 @@ fn double_tracked(
         .collect()
 }
 
-fn suggestions(
-    asked: &Asked,
-    in_force: &Mapping,
-    known: BTreeMap<EventName, u64>,
-    counts: &[DailyStageCount],
-) -> Vec<(PostHogStage, EventName)> {
-    let MappingPolicy::Spec(spec) = &asked.settings.mapping else {
-        return Vec::new();
-    };
-    let known: Vec<KnownEvent> = known
+fn suggestions(in_force: &Mapping, seen: BTreeMap<EventName, u64>) -> Vec<Suggestion> {
+    let known: Vec<KnownEvent> = seen
         .into_iter()
         .map(|(name, events)| KnownEvent { name, events })
         .collect();
-    let product_pageviews = counts.iter().any(|count| {
-        count.stage == PostHogStage::ProductViewed && count.name.as_str() == "$pageview"
-    });
-    mapping::resolve(spec, &known, product_pageviews)
-        .suggestions
-        .into_iter()
-        .filter(|suggested| in_force.names().all(|name| *name != suggested.name))
-        .map(|suggested| (suggested.stage, suggested.name))
-        .collect()
+    suggest(in_force, &known, false)
 }

@@ -1,9 +1,11 @@
 //! What a changed mapping brings about.
 
 use crd::{ConditionStatus, READY};
+use jiff::{SignedDuration, Timestamp};
+use posthog_stub::Event;
 use serde_json::json;
 
-use crate::harness::{Corner, condition};
+use crate::harness::{Corner, PROJECT, condition};
 
 #[tokio::test]
 async fn a_changed_mapping_is_in_force_at_once_without_pulling_again() {
@@ -50,6 +52,56 @@ async fn a_changed_mapping_is_in_force_at_once_without_pulling_again() {
     assert!(
         !names.is_empty() && !names.iter().any(|name| is_read(name)),
         "{names:?}"
+    );
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_stage_whose_event_is_no_longer_sent_is_flagged_with_the_one_that_is() {
+    let corner = Corner::open().await;
+    corner.stub.edit(|world| {
+        let project = world.project_mut(PROJECT).unwrap();
+        for turn in 1..=10 {
+            let at = Timestamp::now() - SignedDuration::from_mins(60 + 10 * turn);
+            let began = at - SignedDuration::from_mins(5);
+            project.insert(Event::new("checkout started", "keen", began));
+            project.insert(Event::new("product added to cart", "keen", at));
+        }
+    });
+    let _kubelet = corner.kubelet();
+    let operator = corner.operate();
+    corner.connect("storefront").await;
+    corner.synced("storefront").await;
+    let mapping = json!({"addedToCart": {"events": [{"name": "basket"}]}});
+    corner
+        .patch("storefront", json!({"spec": {"mapping": mapping}}))
+        .await;
+    let connection = corner
+        .wait("storefront", |connection| {
+            let status = connection.status.as_ref();
+            let mut stages = status.into_iter().flat_map(|status| &status.mapping);
+            stages.any(|stage| stage.flags == ["MaybeRenamed"])
+        })
+        .await;
+    let stages = connection.status.unwrap().mapping;
+    let cart = stages.iter().find(|it| it.stage == "addedToCart").unwrap();
+    let name = "product added to cart";
+    assert_eq!(cart.flags, ["MaybeRenamed"]);
+    assert_eq!(cart.maybe_renamed_to.as_deref(), Some(name));
+    assert_eq!(cart.suggestions, [name]);
+    assert_eq!(cart.evidence[0].name, name);
+    let evidence = &cart.evidence[0];
+    assert_eq!((evidence.events, evidence.judged), (13, 10));
+    // But for the last, a checkout follows each within the day.
+    assert_eq!(evidence.in_order, 9);
+    assert!(
+        cart.evidence[0]
+            .reason
+            .contains("mapping.addedToCart does not name it")
+    );
+    assert_eq!(
+        cart.events[0].name, "basket",
+        "nothing is mapped by a suggestion"
     );
     operator.stop().await;
 }

@@ -1,6 +1,7 @@
 //! [`EventReader`]: lists are built in `events_list`; here are the counts and the narrow reads.
 
 use async_trait::async_trait;
+use domain::mapping::{Candidate, OrderEvidence};
 use domain::storage::{
     Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
     EventRow, Result,
@@ -128,6 +129,15 @@ impl EventReader for PostgresStore {
         limit: usize,
     ) -> Result<Vec<EventDefinition>> {
         self.list_definitions(connection, after, limit).await
+    }
+
+    async fn order_evidence(
+        &self,
+        connection: ConnectionId,
+        candidates: &[Candidate],
+        since: Timestamp,
+    ) -> Result<Vec<OrderEvidence>> {
+        self.evidence(connection, candidates, since).await
     }
 
     async fn distinct_ids_since(

@@ -16,6 +16,7 @@ mod events_list;
 mod events_read;
 mod events_remove;
 mod events_write;
+mod evidence;
 mod facts;
 mod identities_read;
 mod identities_write;

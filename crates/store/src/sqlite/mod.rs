@@ -13,6 +13,7 @@ mod events_list;
 mod events_read;
 mod events_remove;
 mod events_write;
+mod evidence;
 mod facts;
 mod file;
 mod file_system;

@@ -10,6 +10,7 @@ pub(crate) mod definitions;
     reason = "what is earlier differs from one store to the next"
 )]
 pub(crate) mod earlier;
+pub(crate) mod evidence;
 pub(crate) mod fixtures;
 pub(crate) mod identities;
 pub(crate) mod leases;
@@ -67,6 +68,11 @@ macro_rules! store_suite {
             }
             definitions: {
                 definitions_join_what_is_listed_with_what_is_stored,
+            }
+            evidence: {
+                an_event_is_in_order_after_an_earlier_stage_or_before_a_later_one,
+                only_the_newest_events_and_their_nearest_neighbours_are_looked_at,
+                evidence_is_what_looking_at_every_event_says,
             }
             identities: {
                 links_follow_the_events_that_carry_them,

@@ -9,8 +9,9 @@ use crate::mapping::{Mapping, StageMapping, StageSource};
 use crate::recogniser::{Meaning, recognise};
 use crate::stage::PostHogStage;
 
-/// Recognised names that are in force nowhere, by stage and name; none for a stage that Shopify feeds.
-pub(super) fn suggestions(
+/// Recognised names that `mapping` has nowhere, by stage and name; none for a stage that Shopify feeds.
+/// A suggestion changes nothing: only the merchant's spec does.
+pub fn suggest(
     mapping: &Mapping,
     known: &[KnownEvent],
     product_pageviews: bool,
@@ -33,6 +34,11 @@ pub(super) fn suggestions(
         suggestions.push(Suggestion {
             stage: PostHogStage::ProductViewed,
             reason: format!("it was seen on {pages} in the last 30 days"),
+            events: known
+                .iter()
+                .filter(|event| event.name == pageview.name)
+                .map(|event| event.events)
+                .sum(),
             name: pageview.name,
         });
     }
@@ -42,10 +48,28 @@ pub(super) fn suggestions(
                 stage,
                 name: name.clone(),
                 reason: reason(mapped, events),
+                events,
             });
         }
     }
     suggestions
+}
+
+/// Why `name` feeds a stage, as a clause; nothing when it feeds none.
+pub fn mapped_reason(mapping: &Mapping, name: &str) -> Option<String> {
+    let names = |mapped: &&StageMapping| mapped.rules.iter().any(|rule| rule.name.as_str() == name);
+    let mapped = mapping.stages.iter().find(names)?;
+    let title = title(mapped.stage);
+    Some(match mapped.source {
+        StageSource::Override => format!("mapping.{} names it", mapped.stage.field()),
+        _ if canonical(mapped.stage).name.as_str() == name => {
+            format!("{title} has this name by default")
+        }
+        _ => format!(
+            "its name means {title}, and mapping.{} is not written",
+            mapped.stage.field()
+        ),
+    })
 }
 
 fn reason(mapped: &StageMapping, events: u64) -> String {

@@ -247,3 +247,33 @@ fn a_rule_with_a_page_is_kept_as_written() {
         "$pageview@/shop/** | product added to cart | checkout started"
     );
 }
+
+#[test]
+fn a_mapped_name_tells_why_it_is_mapped() {
+    let written = spec(&[(PostHogStage::AddedToCart, &["basket"])], AUTO);
+    let known = known(&[("begin_checkout", 5)]);
+    let mapping = resolve(&written, &known, true).mapping;
+    let why = |name| mapped_reason(&mapping, name);
+    assert_eq!(why("basket").unwrap(), "mapping.addedToCart names it");
+    assert_eq!(
+        why("$pageview").unwrap(),
+        "Product viewed has this name by default"
+    );
+    assert_eq!(
+        why("begin_checkout").unwrap(),
+        "its name means Checkout started, and mapping.checkoutStarted is not written"
+    );
+    assert_eq!(why("Product Added"), None);
+}
+
+#[test]
+fn a_suggestion_has_its_events_and_changes_no_mapping() {
+    let before = resolve(&MappingSpec::default(), &[], false).mapping;
+    let found = suggest(
+        &before,
+        &known(&[("Product Added", 4), ("Product Added", 3)]),
+        false,
+    );
+    assert_eq!((found.len(), found[0].events), (1, 7));
+    assert_eq!(found[0].stage, PostHogStage::AddedToCart);
+}

@@ -9,11 +9,12 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use domain::identity::IdentityLink;
+use domain::mapping::OrderEvidence;
 use domain::storage::{
     Change, ChangeKind, ConnectionRecord, DayVerdict, EpochRecord, EventDefinition, EventRow,
     LinkKey, Result, RunRecord, StoreError,
 };
-use domain::{ConnectionId, ConnectionName};
+use domain::{ConnectionId, ConnectionName, EventName};
 use uuid::Uuid;
 
 /// What is stored, for tests to change at will.
@@ -24,6 +25,7 @@ pub(crate) struct State {
     pub(crate) events: HashMap<Uuid, EventRow>,
     pub(crate) changed: BTreeMap<i64, Uuid>,
     pub(crate) definitions: Vec<EventDefinition>,
+    pub(crate) evidence: HashMap<EventName, OrderEvidence>,
     pub(crate) links: Vec<(LinkKey, IdentityLink)>,
     pub(crate) verdicts: Vec<DayVerdict>,
     pub(crate) runs: Vec<RunRecord>,

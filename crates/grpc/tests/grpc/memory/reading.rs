@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use domain::identity::{IdentityKey, IdentityLink};
+use domain::mapping::{Candidate, OrderEvidence};
 use domain::storage::{
     Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
     EventRow, IdentityReader, LinkKey, PersonChange, Result,
@@ -143,6 +144,22 @@ impl EventReader for Memory {
             found.retain(|definition| after.is_none_or(|after| definition.name > *after));
             found.truncate(limit);
             found
+        })
+        .await
+    }
+
+    async fn order_evidence(
+        &self,
+        _: ConnectionId,
+        candidates: &[Candidate],
+        _: Timestamp,
+    ) -> Result<Vec<OrderEvidence>> {
+        self.ask(|state| {
+            let of = |candidate: &Candidate| state.evidence.get(&candidate.name).copied();
+            candidates
+                .iter()
+                .map(|it| of(it).unwrap_or_default())
+                .collect()
         })
         .await
     }

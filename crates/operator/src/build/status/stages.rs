@@ -1,8 +1,8 @@
 //! What status tells of stored events: the mapping in force by stage, and what was proven of the days.
 
-use crd::{CompletenessStatus, StageEventStatus, StageSource, StageStatus};
+use crd::{CompletenessStatus, EvidenceStatus, StageEventStatus, StageSource, StageStatus};
 use domain::funnel::Feed;
-use domain::mapping;
+use domain::mapping::{self, Suggestion};
 use domain::stage::PostHogStage;
 
 use super::signed;
@@ -32,21 +32,45 @@ pub(super) fn stages(details: &Details) -> Vec<StageStatus> {
                 .collect(),
             seen_last7_days: (!is_shopifys)
                 .then(|| signed(details.seen.get(&stage).copied().unwrap_or_default())),
-            flags: details
-                .double_tracked
-                .contains(&stage)
-                .then(|| "DoubleTracked".to_owned())
-                .into_iter()
+            flags: flags(details, stage),
+            suggestions: suggested(details, stage)
+                .map(|suggestion| suggestion.name.to_string())
                 .collect(),
-            suggestions: details
-                .suggestions
-                .iter()
-                .filter(|(suggested, _)| *suggested == stage)
-                .map(|(_, name)| name.as_str().to_owned())
-                .collect(),
+            evidence: evidence(details, stage),
+            maybe_renamed_to: details.renamed.get(&stage).map(ToString::to_string),
         }
     };
     PostHogStage::ALL.into_iter().map(one).collect()
+}
+
+fn flags(details: &Details, stage: PostHogStage) -> Vec<String> {
+    let is_double = details.double_tracked.contains(&stage);
+    let is_renamed = details.renamed.contains_key(&stage);
+    [(is_double, "DoubleTracked"), (is_renamed, "MaybeRenamed")]
+        .into_iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, flag)| flag.to_owned())
+        .collect()
+}
+
+fn suggested(details: &Details, stage: PostHogStage) -> impl Iterator<Item = &Suggestion> {
+    let suggestions = details.suggestions.iter();
+    suggestions.filter(move |suggestion| suggestion.stage == stage)
+}
+
+/// What speaks for the stage's suggestions, the most frequent first.
+fn evidence(details: &Details, stage: PostHogStage) -> Vec<EvidenceStatus> {
+    let found = details.evidence.iter().filter_map(|(name, evidence)| {
+        let suggestion = suggested(details, stage).find(|it| it.name == *name)?;
+        Some(EvidenceStatus {
+            name: name.to_string(),
+            reason: suggestion.reason.clone(),
+            events: signed(suggestion.events),
+            judged: signed(evidence.judged),
+            in_order: signed(evidence.in_order),
+        })
+    });
+    found.collect()
 }
 
 /// How many days are proven to be complete.

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use domain::check::CheckSummary;
 use domain::event::EventName;
 use domain::identity::{IdentityKey, IdentityLink};
+use domain::mapping::{Candidate, OrderEvidence};
 use domain::storage::{
     BudgetKey, BudgetLimits, BudgetStore, Change, CompletenessStore, ConnectionFailure,
     ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount, DayVerdict,
@@ -202,6 +203,7 @@ pass_on! {
         read daily_stage_counts(connection: ConnectionId, from: Date, to: Date) -> Vec<DailyStageCount>;
         read count_events(connection: ConnectionId, from: Timestamp, to: Timestamp) -> u64;
         read event_definitions(connection: ConnectionId, after: Option<&EventName>, limit: usize) -> Vec<EventDefinition>;
+        read order_evidence(connection: ConnectionId, candidates: &[Candidate], since: Timestamp) -> Vec<OrderEvidence>;
         read distinct_ids_since(connection: ConnectionId, since: Timestamp, after: Option<&str>, limit: usize) -> Vec<String>;
     }
     IdentityReader {
