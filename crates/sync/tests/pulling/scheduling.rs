@@ -8,8 +8,8 @@ use jiff::SignedDuration;
 use posthog_stub::{Endpoint, Event, Fault};
 use sync::progress::{Progress, Update};
 use sync::{RunSummary, Scheduled, Scheduler, SchedulerConfig};
+use test_store::{Fate, FatedStore};
 
-use crate::exact::fated_store::{Fate, FatedStore};
 use crate::oracle::{assert_exact, project};
 use crate::shop::{KEY, NOW, Shop, at, days, key, patient};
 

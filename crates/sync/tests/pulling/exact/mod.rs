@@ -4,7 +4,6 @@
 //! `EXACTNESS_CASES` is the number of stories told to each store.
 
 mod database;
-pub(crate) mod fated_store;
 mod follower;
 mod posthog;
 mod site;
@@ -17,9 +16,9 @@ use domain::sync::SyncMode;
 use jiff::SignedDuration;
 use posthog_stub::{Limits, TooMuch};
 use proptest::test_runner::{Config, TestRunner};
+use test_store::Fate;
 
 use self::database::Database;
-use self::fated_store::Fate;
 use self::follower::Follower;
 use self::posthog::{Happening, Taken};
 use self::site::{Site, tolerate};

@@ -18,10 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 use posthog::{Client, ClientConfig, Error, Gate, GatePass, Http, HttpConfig, ThrottleKind};
 use posthog_stub::{Endpoint, Key, Limits, Project, Stub, StubHandle, World};
 use sync::{Context, MappingPolicy, RunSummary, Settings, SyncError, progress};
+use test_store::{Fate, FatedStore};
 use tokio_util::sync::CancellationToken;
 
 use super::database::Database;
-use super::fated_store::{Fate, FatedStore};
 use super::posthog::{CUSTOMER, Happening, PostHog};
 use super::story::{Attempt, Then};
 use super::truth::{Truth, ZONE};

@@ -7,8 +7,8 @@ use domain::sync::SyncMode;
 use jiff::SignedDuration;
 use posthog_stub::{Fault, Limits, TooMuch};
 use proptest::prelude::*;
+use test_store::Fate;
 
-use super::fated_store::Fate;
 use super::posthog::{AHEAD, BEHIND, Happening, NAMES, Taken, VISITORS};
 
 /// Events happen within so many days before they are taken in: every day on which one may be missing

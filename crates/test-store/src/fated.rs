@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 /// What becomes of a process at its fateful write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub enum Fate {
     /// It goes on.
     GoesOn,
     /// It dies and never writes.
@@ -41,8 +41,9 @@ pub(crate) enum Fate {
     DiesAfter,
 }
 
-/// One process's way to the store.
-pub(crate) struct FatedStore {
+/// One process's way to the store. What is lent for a time, such as a slot of the budget, is no write: who
+/// dies with it leaves nothing but that.
+pub struct FatedStore {
     inner: Arc<dyn Store>,
     /// The write, from 0, at which it stands still.
     at: usize,
@@ -55,7 +56,8 @@ pub(crate) struct FatedStore {
 }
 
 impl FatedStore {
-    pub(crate) fn new(inner: Arc<dyn Store>, at: usize, fate: Fate) -> Arc<Self> {
+    /// The way of a process that meets its fate at the write of that number, from 0 on.
+    pub fn new(inner: Arc<dyn Store>, at: usize, fate: Fate) -> Arc<Self> {
         Arc::new(Self {
             inner,
             at,
@@ -69,18 +71,23 @@ impl FatedStore {
     }
 
     /// Until the process stands at its fateful write.
-    pub(crate) async fn stands(&self) {
+    pub async fn stands(&self) {
         self.stands.notified().await;
     }
 
-    /// Lets it meet its fate.
-    pub(crate) fn go_on(&self) {
+    /// Lets it meet its fate; said before it stands there, it will not stand still.
+    pub fn go_on(&self) {
         self.may_go_on.notify_one();
     }
 
     /// Until it is dead.
-    pub(crate) async fn died(&self) {
+    pub async fn died(&self) {
         self.died.notified().await;
+    }
+
+    /// How many writes it has begun.
+    pub fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
     }
 
     async fn die<T>(&self) -> T {
@@ -101,6 +108,10 @@ impl FatedStore {
     async fn read<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.check_alive()?;
         work.await
+    }
+
+    async fn lend<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.read(work).await
     }
 
     async fn write<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
@@ -191,8 +202,8 @@ pass_on! {
         read verdicts(connection: ConnectionId, from: Date, to: Date) -> Vec<DayVerdict>;
     }
     BudgetStore {
-        write take(key: &BudgetKey, limits: BudgetLimits, now: Timestamp, ttl: Duration) -> Grant;
-        write give_back(key: &BudgetKey, slot: i64) -> ();
+        lend take(key: &BudgetKey, limits: BudgetLimits, now: Timestamp, ttl: Duration) -> Grant;
+        lend give_back(key: &BudgetKey, slot: i64) -> ();
         write note_throttle(key: &BudgetKey, now: Timestamp) -> bool;
         write pause(key: &BudgetKey, until: Timestamp) -> ();
     }
