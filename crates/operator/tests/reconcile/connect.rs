@@ -1,7 +1,6 @@
 //! From `kubectl apply` to a connection that is ready and filled.
 
 use crd::{CREDENTIALS_VALID, ConditionStatus, PLAN_ELIGIBLE, READY, SYNCED, reasons};
-use domain::ConnectionId;
 use kube::ResourceExt;
 use operator::{FINALIZER, labels};
 
@@ -57,11 +56,7 @@ async fn a_connection_becomes_ready_and_its_backfill_complete() {
     assert_eq!(status.backfill.unwrap().percent, 100);
     assert!(status.next_sync_time.unwrap() > jiff::Timestamp::now());
 
-    let record = corner.stored("storefront").await;
-    assert_eq!(
-        record.serving,
-        ConnectionId::of(&record.desired.name, &record.desired.epoch)
-    );
+    assert!(corner.reads_what_is_asked_for("storefront").await);
     operator.stop().await;
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use crd::{Condition, PostHogConnection};
-use domain::ConnectionName;
 use domain::storage::{ConnectionRecord, Store};
+use domain::{ConnectionId, ConnectionName};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
@@ -156,6 +156,14 @@ impl Corner {
     pub(crate) async fn stored(&self, name: &str) -> ConnectionRecord {
         let record = self.store.connection(&self.name(name)).await;
         record.unwrap().unwrap()
+    }
+
+    /// Whether readers are answered from the project that the connection asks for.
+    pub(crate) async fn reads_what_is_asked_for(&self, name: &str) -> bool {
+        let ConnectionRecord {
+            desired, serving, ..
+        } = self.stored(name).await;
+        serving == ConnectionId::of(&desired.name, &desired.epoch)
     }
 
     /// Now, by the operator's clock.
