@@ -37,16 +37,15 @@ impl Drop for Kubelet {
 pub struct Started {
     /// The pod.
     pub pod: Pod,
-    /// The Secret that it mounts.
-    pub secret: Secret,
+    /// The Secret that it mounts, if it mounts one.
+    pub secret: Option<Secret>,
     /// Cancelled when the pod is deleted: a node would send SIGTERM.
     pub cancel: CancellationToken,
 }
 
 impl Kubelet {
-    /// Runs `program` for each pod of the namespace once the Secret that it mounts is there; the number
-    /// that it comes to is the exit code of the pod's first container. Pods that mount no Secret stay
-    /// pending.
+    /// Runs `program` for each pod of the namespace, once the Secret is there that it mounts, if any; the
+    /// number that it comes to is the exit code of the pod's first container.
     pub fn start<P, F>(client: &Client, namespace: &str, program: P) -> Self
     where
         P: Fn(Started) -> F + Send + Sync + 'static,
@@ -115,8 +114,12 @@ impl Node {
             .map(|spec| spec.containers[0].name.clone());
         let container = container.unwrap_or_default();
         let name = pod.name_any();
-        let Some(secret) = self.secret_of(&pod, &cancel).await else {
-            return;
+        let secret = match secret_of(&pod) {
+            None => None,
+            Some(secret) => match self.await_secret(&secret, &cancel).await {
+                None => return,
+                found => found,
+            },
         };
         let running = json!({"running": {"startedAt": null}});
         self.report(&name, "Running", &container, &running).await;
@@ -132,14 +135,10 @@ impl Node {
         self.report(&name, phase, &container, &ended).await;
     }
 
-    /// The Secret that the pod mounts: without it, it does not start.
-    async fn secret_of(&self, pod: &Pod, cancel: &CancellationToken) -> Option<Secret> {
-        let volumes = pod.spec.as_ref()?.volumes.as_ref()?;
-        let name = volumes
-            .iter()
-            .find_map(|volume| volume.secret.as_ref()?.secret_name.clone())?;
+    /// The Secret once it is there; nothing when the pod that waits for it is deleted before.
+    async fn await_secret(&self, name: &str, cancel: &CancellationToken) -> Option<Secret> {
         while !cancel.is_cancelled() {
-            if let Ok(Some(secret)) = self.secrets.get_opt(&name).await {
+            if let Ok(Some(secret)) = self.secrets.get_opt(name).await {
                 return Some(secret);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -164,4 +163,12 @@ impl Node {
             .patch_status(pod, &PatchParams::default(), &patch)
             .await;
     }
+}
+
+/// The name of the Secret that the pod mounts.
+fn secret_of(pod: &Pod) -> Option<String> {
+    let volumes = pod.spec.as_ref()?.volumes.as_ref()?;
+    volumes
+        .iter()
+        .find_map(|volume| volume.secret.as_ref()?.secret_name.clone())
 }

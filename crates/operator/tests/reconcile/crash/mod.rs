@@ -1,6 +1,8 @@
-//! An operator is killed around each of its writes, through a connection's whole life; the next one ends
-//! what it began, and comes to what an operator that lives comes to.
+//! An operator is killed around each of its writes to the API server and to the store, through a
+//! connection's whole life; the next one ends what it began, and comes to what an operator that lives
+//! comes to.
 
+mod blow;
 mod record;
 mod step;
 
@@ -9,17 +11,20 @@ use std::time::Duration;
 use crd::PostHogConnection;
 use futures_util::{StreamExt, stream};
 use kube::CustomResourceExt;
-use test_kubernetes::{Death, Kubelet, Server};
+use test_kubernetes::{Kubelet, Server};
 use tokio::time::Instant;
 
+use self::blow::{Blow, Doomed, Writes};
 use self::record::Record;
 use self::step::Step;
-use crate::harness::{Corner, PATIENCE, PAUSE};
+use crate::harness::{Corner, PATIENCE, PAUSE, Running};
 
 /// Lives at once: they mostly wait for the Job controller.
 const AT_ONCE: usize = 12;
 /// How long nothing changes any more where everything is done.
 const REST: Duration = Duration::from_millis(800);
+/// From one comparison of the store with the cluster to the next.
+const SWEEP: Duration = Duration::from_millis(500);
 /// How late watches are that lag.
 const LAG: Duration = Duration::from_millis(250);
 
@@ -41,36 +46,51 @@ struct Life {
 }
 
 /// What a life came to, step by step, and how many writes each step took.
-type Story = Vec<(Record, usize)>;
+type Story = Vec<(Record, Writes)>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whenever_an_operator_dies_the_next_one_comes_to_the_same() {
     let story = Life::begin().await.told().await;
-    let most = story.iter().map(|(_, writes)| *writes).max().unwrap();
-    assert!(most >= 5, "finalizer, first status, Job, Secret, status");
-    let deaths = (1..=most).flat_map(|write| {
-        [
-            // What it made goes on meanwhile; the next operator sees late what became of it.
-            (Death::Before(write), Sight::Clear),
-            (Death::After(write), Sight::Late),
-        ]
-    });
-    let lives = stream::iter(deaths).map(|(death, sight)| {
+    let writes = || story.iter().map(|(_, writes)| writes);
+    let most = Writes {
+        server: writes().map(|writes| writes.server).max().unwrap(),
+        store: writes().map(|writes| writes.store).max().unwrap(),
+    };
+    assert!(
+        most.server >= 5,
+        "finalizer, first status, Job, Secret, status"
+    );
+    assert!(most.store >= 2, "connection, check");
+    let (before, after) = Blow::all(most);
+    let before = before.into_iter().map(|blow| (blow, Sight::Clear));
+    // What it made goes on meanwhile; the next operator sees late what became of it.
+    let after = after.into_iter().map(|blow| (blow, Sight::Late));
+    let lives = stream::iter(before.chain(after)).map(|(blow, sight)| {
         let story = story.clone();
         async move {
             let life = Life::begin().await;
-            tokio::spawn(async move { life.cut_short(&story, death, sight).await })
+            tokio::spawn(async move { (blow, life.cut_short(&story, blow, sight).await) })
                 .await
                 .unwrap()
         }
     });
-    let died: Vec<usize> = lives.buffer_unordered(AT_ONCE).collect().await;
-    let crashes: usize = died.iter().sum();
-    let writes: usize = story.iter().map(|(_, writes)| writes).sum();
-    // Two writes of status may come together, or not.
+    let died: Vec<(Blow, usize)> = lives.buffer_unordered(AT_ONCE).collect().await;
+    let crashes = |is_counted: fn(&Blow) -> bool| -> usize {
+        let counted = died.iter().filter(|(blow, _)| is_counted(blow));
+        counted.map(|(_, crashes)| crashes).sum()
+    };
+    // Two writes of status may come together, or not; and a step may be taken before the last write.
+    let at_server = crashes(|blow| matches!(blow, Blow::AtServer(_)));
+    let written: usize = writes().map(|writes| writes.server).sum();
     assert!(
-        crashes + 2 * story.len() >= 2 * writes,
-        "{crashes} crashes, {writes} writes: {died:?}"
+        at_server + 2 * story.len() >= 2 * written,
+        "{at_server} crashes, {written} writes to the API server: {died:?}"
+    );
+    let at_store = crashes(|blow| matches!(blow, Blow::AtStore(..)));
+    let written: usize = writes().map(|writes| writes.store).sum();
+    assert!(
+        at_store + story.len() >= 2 * written,
+        "{at_store} crashes, {written} writes to the store: {died:?}"
     );
 }
 
@@ -90,18 +110,26 @@ impl Life {
     async fn begin() -> Self {
         let server = Server::shared().unwrap();
         server.install(&PostHogConnection::crd()).await.unwrap();
+        let mut corner = Corner::on(server, Some("starter")).await;
+        corner.config.may_forget_secrets = true;
+        corner.config.intervals.sweep = SWEEP;
         Self {
             server,
-            corner: Corner::on(server, Some("starter")).await,
+            corner,
             kubelet: None,
         }
     }
 
-    fn operate(&self, sight: Sight) -> crate::harness::Running {
+    fn operate(&self, sight: Sight) -> Running {
         match sight {
             Sight::Clear => self.corner.operate(),
             Sight::Late => self.corner.operate_as(self.server.lagging(LAG).unwrap()),
         }
+    }
+
+    fn operate_as(&self, doomed: &Doomed) -> Running {
+        let store = doomed.store.clone();
+        self.corner.operate_through(doomed.client.clone(), store)
     }
 
     /// The story of a life that nothing disturbs.
@@ -109,27 +137,27 @@ impl Life {
         let mut story = Vec::new();
         for step in step::LIFE {
             self.take(step).await;
-            let (client, mortal) = self.server.mortal().unwrap();
-            let operator = self.corner.operate_as(client);
-            let record = self.rests(step).await;
+            let spared = Doomed::new(self.server, &self.corner.store, Blow::Spared);
+            let operator = self.operate_as(&spared);
+            let record = self.rests(step, &operator).await;
             operator.stop().await;
-            tracing::info!(?step, writes = mortal.writes(), "A step is taken.");
-            story.push((record, mortal.writes()));
+            let writes = spared.writes();
+            tracing::info!(?step, ?writes, "A step is taken.");
+            story.push((record, writes));
         }
         story
     }
 
     /// The same life with an operator that dies so in every step; how often one did.
-    async fn cut_short(mut self, story: &Story, death: Death, sight: Sight) -> usize {
+    async fn cut_short(mut self, story: &Story, blow: Blow, sight: Sight) -> usize {
         let mut crashes = 0;
         for (step, (expected, _)) in step::LIFE.into_iter().zip(story) {
             self.take(step).await;
-            let (client, mortal) = self.server.mortal().unwrap();
-            mortal.dies(death);
-            let operator = self.corner.operate_as(client);
-            let when = format!("killed {death:?}");
+            let doomed = Doomed::new(self.server, &self.corner.store, blow);
+            let operator = self.operate_as(&doomed);
+            let when = format!("killed {blow:?}");
             tokio::select! {
-                () = mortal.died() => {
+                () = doomed.died() => {
                     operator.kill().await;
                     crashes += 1;
                     if sight == Sight::Late {
@@ -139,34 +167,38 @@ impl Life {
                     self.comes_to(step, expected, &when).await;
                     next.stop().await;
                 }
-                () = self.comes_to(step, expected, &when) => operator.stop().await,
+                // Told to stop, it may die yet, and never end.
+                () = self.comes_to(step, expected, &when) => operator.kill().await,
             }
         }
         crashes
     }
 
-    /// What has come about once the step is taken and nothing changes any more.
-    async fn rests(&self, step: Step) -> Record {
+    /// What has come about once the step is taken, nobody does anything and nothing changes any more.
+    async fn rests(&self, step: Step, operator: &Running) -> Record {
         let deadline = Instant::now() + PATIENCE;
         let mut last = Record::read(&self.corner).await;
-        let mut since = Instant::now();
         let mut changed = String::new();
+        // Since when all of that is so. Times are not in a record, so it can be the same before all is over.
+        let mut since = None;
         loop {
             tokio::time::sleep(PAUSE).await;
             // Asked before the record is read, which so is no older than the answer.
-            let is_over = !self.goes_on().await && step.is_taken(&self.corner).await;
+            let is_over =
+                operator.is_idle() && !self.goes_on().await && step.is_taken(&self.corner).await;
             let now = Record::read(&self.corner).await;
             if now != last {
                 changed = now.unlike(&last);
                 tracing::debug!(?step, changed, "Something has come about.");
-                (last, since) = (now, Instant::now());
-            } else if is_over && since.elapsed() >= REST {
+                (last, since) = (now, None);
+            } else if !is_over {
+                since = None;
+            } else if since.get_or_insert_with(Instant::now).elapsed() >= REST {
                 return last;
             }
             assert!(
                 Instant::now() < deadline,
-                "{step:?} never rests, {} s after\n{changed}\n{last:#?}",
-                since.elapsed().as_secs()
+                "{step:?} never rests, over since {since:?}, after\n{changed}\n{last:#?}"
             );
         }
     }
@@ -188,7 +220,7 @@ impl Life {
         }
     }
 
-    /// Waits until every Job is over that can be: its Secret is there, and a node.
+    /// Waits until every Job is over that can be: the Secret that it needs is there, and a node.
     async fn jobs_end(&self) {
         let deadline = Instant::now() + PATIENCE;
         while self.goes_on().await {
@@ -200,7 +232,8 @@ impl Life {
     /// Whether a node runs a Job.
     async fn goes_on(&self) -> bool {
         let jobs = record::jobs(&self.corner).await;
-        let goes_on = |job: &record::JobRecord| job.phase == "Active" && job.has_secret;
+        let goes_on =
+            |job: &record::JobRecord| job.phase == "Active" && (job.has_secret || job.needs_none());
         self.kubelet.is_some() && jobs.iter().any(goes_on)
     }
 }

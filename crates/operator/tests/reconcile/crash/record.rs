@@ -22,6 +22,8 @@ pub(super) struct Record {
     jobs: Vec<JobRecord>,
     /// Secrets of the operator's namespace without a Job.
     strays: usize,
+    /// Whether the merchant's Secret is there.
+    has_key: bool,
     /// Runs of each epoch: mode and end.
     runs: Vec<Value>,
     /// What the store has of the connection.
@@ -40,6 +42,13 @@ pub(super) struct JobRecord {
     pub(super) has_secret: bool,
     is_recorded: bool,
     has_ttl: bool,
+}
+
+impl JobRecord {
+    /// Whether its pod runs without a Secret.
+    pub(super) fn needs_none(&self) -> bool {
+        self.kind == "purge"
+    }
 }
 
 impl Record {
@@ -65,10 +74,12 @@ impl Record {
         let secrets = corner.secrets(&corner.own);
         let all = secrets.list_metadata(&ListParams::default()).await.unwrap();
         let owned = jobs.iter().filter(|job| job.has_secret).count();
+        let merchants = corner.secrets(&corner.tenant);
         Self {
             connection: connection(corner).await,
             // Read a moment later, when a Job may be gone with its own.
             strays: all.items.len().saturating_sub(owned),
+            has_key: merchants.get_opt("posthog").await.unwrap().is_some(),
             jobs,
             runs,
             stored: json!({

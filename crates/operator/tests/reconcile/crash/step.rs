@@ -1,10 +1,16 @@
 //! The life of a connection in steps: what somebody changes while no operator is there, and by what one
 //! tells that an operator has taken note of it.
 
-use crd::{BACKFILL_COMPLETE, Condition, ConditionStatus, READY, SYNCED, reasons};
+use crd::{
+    BACKFILL_COMPLETE, Condition, ConditionStatus, PostHogConnection, READY, SYNCED, reasons,
+};
+use domain::window::next_tick;
 use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams};
 use posthog_stub::{Event, Key, Project};
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Life;
 use super::record::jobs;
@@ -15,6 +21,10 @@ pub(super) const NAME: &str = "storefront";
 /// The project that it moves to.
 pub(super) const OTHER: u64 = 777;
 const OTHER_KEY: &str = "phx_abcdefghijklmnopqrstuvwxyzABCD0123456789";
+/// From one tick of the timetable to the next.
+const INTERVAL: SignedDuration = SignedDuration::from_hours(6);
+/// Longer than any life takes by the machine's clock.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 
 /// A step of the life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +55,16 @@ pub(super) enum Step {
     Move,
     /// The timetable's next tick.
     Tick,
+    /// It is deleted; its rows stay for the grace period.
+    Disconnect,
+    /// It is there again, and has them.
+    Recreate,
+    /// It is deleted again, and has no grace period: its rows go.
+    Purge,
 }
 
-/// All of them, in order. How a connection ends is told in the tests of disconnecting.
-pub(super) const LIFE: [Step; 13] = [
+/// All of them, in order.
+pub(super) const LIFE: [Step; 16] = [
     Step::Connect,
     Step::Suspend,
     Step::Resume,
@@ -62,13 +78,16 @@ pub(super) const LIFE: [Step; 13] = [
     Step::RotateKey,
     Step::Move,
     Step::Tick,
+    Step::Disconnect,
+    Step::Recreate,
+    Step::Purge,
 ];
 
 impl Step {
-    /// Whether an operator has taken note of it, as far as the connection tells.
+    /// Whether an operator has taken note of it, as far as the connection tells, or what is left of it.
     pub(super) async fn is_taken(self, corner: &Corner) -> bool {
         let Some(found) = corner.connections().get_opt(NAME).await.unwrap() else {
-            return false;
+            return self.is_over(corner).await;
         };
         let status = found.status.clone().unwrap_or_default();
         let is = |kind: &str, status: ConditionStatus, reason: &str| {
@@ -94,6 +113,8 @@ impl Step {
             Self::Begin => handled("third") && active().await,
             Self::Downgrade => refused(reasons::PLAN_TOO_LOW),
             Self::Resume | Self::Upgrade | Self::RotateKey => ready() && synced(),
+            Self::Recreate => ready() && synced() && !active().await,
+            Self::Disconnect | Self::Purge => false,
             Self::LoseKey => refused(reasons::INVALID_API_KEY),
             Self::Move => {
                 let other = status
@@ -107,13 +128,28 @@ impl Step {
                     )
             }
             Self::Tick => {
-                let since = corner.now() - SignedDuration::from_hours(1);
+                let since = corner.now() - LIFETIME / 2;
                 let ran = status.last_sync.is_some_and(|run| run.start_time > since);
                 ran && synced()
                     && status
                         .next_sync_time
                         .is_some_and(|next| next > corner.now())
             }
+        }
+    }
+}
+
+impl Step {
+    /// The same of a connection that is gone.
+    async fn is_over(self, corner: &Corner) -> bool {
+        let record = corner.store.connection(&corner.name(NAME)).await.unwrap();
+        let jobs = jobs(corner).await;
+        match self {
+            Self::Disconnect => {
+                record.is_some_and(|record| record.deleted_at.is_some()) && jobs.is_empty()
+            }
+            Self::Purge => record.is_none() && jobs.iter().all(|job| job.phase == "Complete"),
+            _ => false,
         }
     }
 }
@@ -125,8 +161,7 @@ impl Life {
         let kubelet = &mut self.kubelet;
         match step {
             Step::Connect => {
-                let refresh = json!({"refresh": {"interval": "6h", "lookback": "6h"}});
-                corner.apply(NAME, corner.spec(refresh)).await;
+                apply_between_ticks(corner, json!({})).await;
             }
             Step::Suspend => corner.patch(NAME, json!({"spec": {"suspend": true}})).await,
             Step::Resume => {
@@ -139,11 +174,14 @@ impl Life {
                 *kubelet = None;
                 // An answer that was not understood.
                 *kubelet = Some(corner.failing_kubelet(18));
+                // It would be tried again in a minute.
+                corner.clock.stop();
                 corner.ask(NAME, "first").await;
             }
             Step::Recover => {
                 *kubelet = None;
                 *kubelet = Some(corner.kubelet());
+                corner.clock.go_on();
                 corner.ask(NAME, "second").await;
             }
             Step::Remap => {
@@ -167,9 +205,11 @@ impl Life {
             }
             Step::LoseKey => {
                 corner.stub.edit(|world| world.revoke_key(KEY));
+                corner.clock.stop();
                 corner.ask(NAME, "fourth").await;
             }
             Step::RotateKey => {
+                corner.clock.go_on();
                 corner
                     .stub
                     .edit(|world| *world = std::mem::take(world).with_key(Key::new(OTHER_KEY)));
@@ -185,7 +225,56 @@ impl Life {
                     .patch(NAME, json!({"spec": {"projectId": OTHER}}))
                     .await;
             }
-            Step::Tick => corner.clock.advance(SignedDuration::from_hours(7)),
+            Step::Tick => {
+                let found = corner.connections().get(NAME).await.unwrap();
+                let now = corner.now();
+                let tick = next_tick(uuid(&found), INTERVAL, now);
+                corner
+                    .clock
+                    .advance(tick.duration_since(now) + LIFETIME / 4);
+            }
+            Step::Disconnect => {
+                // The time to live of those that are over is so, too.
+                let jobs = corner.jobs();
+                let (background, all) = (DeleteParams::background(), ListParams::default());
+                jobs.delete_collection(&background, &all).await.unwrap();
+                corner.wait_jobs(<[_]>::is_empty).await;
+                delete(corner).await;
+            }
+            Step::Recreate => {
+                corner.secret("posthog", json!({"apiKey": OTHER_KEY})).await;
+                let spec = json!({"projectId": OTHER, "deletionGracePeriod": "0s"});
+                apply_between_ticks(corner, spec).await;
+            }
+            Step::Purge => delete(corner).await,
         }
     }
+}
+
+/// Creates the connection so that no tick of its timetable falls into a life but the one that is waited
+/// for: where ticks lie depends on its UID.
+async fn apply_between_ticks(corner: &Corner, more: Value) {
+    let interval = format!("{}h", INTERVAL.as_hours());
+    let mut spec = corner.spec(json!({"refresh": {"interval": interval, "lookback": interval}}));
+    let more = more.as_object().unwrap().clone();
+    spec.as_object_mut().unwrap().extend(more);
+    loop {
+        let created = corner.apply(NAME, spec.clone()).await;
+        let now = corner.now();
+        let tick = next_tick(uuid(&created), INTERVAL, now - LIFETIME);
+        if tick > now + LIFETIME {
+            return;
+        }
+        delete(corner).await;
+    }
+}
+
+/// Deletes the connection; while no operator has seen it, it is gone at once.
+async fn delete(corner: &Corner) {
+    let api = corner.connections();
+    api.delete(NAME, &DeleteParams::default()).await.unwrap();
+}
+
+fn uuid(connection: &PostHogConnection) -> Uuid {
+    connection.uid().unwrap().parse().unwrap()
 }

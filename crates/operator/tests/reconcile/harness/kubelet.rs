@@ -1,13 +1,13 @@
-//! What a pod would do, played by this process: `sync` from the files of the Job's Secret alone, and the
-//! exit code that it ends with.
+//! What a pod would do, played by this process: `sync` from the files of the Job's Secret alone, or
+//! `purge`, and the exit code that it ends with.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use documents::Loader;
-use domain::Plan;
-use domain::storage::Store;
+use domain::storage::{Purge, Store};
 use domain::sync::SyncMode;
+use domain::{ConnectionName, Plan};
 use k8s_openapi::api::core::v1::Secret;
 use posthog::{Client, ClientConfig, Http, HttpConfig};
 use sync::{
@@ -59,13 +59,28 @@ impl Node {
         let _core = self.cores.acquire().await.unwrap();
         let spec = started.pod.spec.unwrap();
         let args = spec.containers[0].args.clone().unwrap_or_default();
-        match self.becomes {
-            Pods::Run => self.sync(&args, &started.secret, started.cancel).await,
-            Pods::Exit(code) => code,
+        match (self.becomes, started.secret) {
+            (Pods::Run, Some(secret)) => self.sync(&args, &secret, started.cancel).await,
+            (Pods::Run, None) => self.purge(&args).await,
+            (Pods::Exit(code), _) => code,
         }
     }
 
-    /// What the program does, and its exit code.
+    /// What `purge` does, and its exit code.
+    async fn purge(&self, args: &[String]) -> i32 {
+        assert_eq!(args[0], "purge");
+        let name = args[1].strip_prefix("--connection=").unwrap();
+        let (namespace, name) = name.split_once('/').unwrap();
+        let name = ConnectionName::new(namespace, name);
+        let purged = self.store.purge_connection(&name, self.clock.now()).await;
+        match purged {
+            Ok(Purge::Done { .. }) => 0,
+            Ok(Purge::Alive | Purge::Kept { .. }) => 10,
+            Err(_) => 20,
+        }
+    }
+
+    /// What `sync` does, and its exit code.
     async fn sync(&self, args: &[String], secret: &Secret, cancel: CancellationToken) -> i32 {
         let folder = tempfile::tempdir().unwrap();
         for (name, value) in secret.data.iter().flatten() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::storage::Store;
 use kube::client::ClientBuilder;
 use operator::{Metrics, OperatorConfig, Parts, Readiness};
 use posthog::{Http, HttpConfig};
@@ -41,6 +42,12 @@ impl Running {
     /// Whether it leads.
     pub(crate) fn leads(&self) -> bool {
         self.sum("leader_election_master_status", "") > 0.0
+    }
+
+    /// Whether it reconciles nobody, and nobody waits for that.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sum("controller_runtime_active_workers", "") == 0.0
+            && self.sum("workqueue_depth", "") == 0.0
     }
 
     /// How many reconciliations it has ended.
@@ -94,31 +101,39 @@ impl Corner {
             .unwrap()
             .with_layer(&metrics.layer("test".to_owned()))
             .build();
-        self.run(self.config.clone(), client, measured, metrics)
+        let parts = self.parts(client, metrics);
+        run(parts, measured)
     }
 
     /// Starts an operator with this client.
     pub(crate) fn operate_as(&self, client: kube::Client) -> Running {
         let (measured, metrics) = metrics();
-        self.run(self.config.clone(), client, measured, metrics)
+        run(self.parts(client, metrics), measured)
+    }
+
+    /// Starts an operator with this client and this way to the store.
+    pub(crate) fn operate_through(&self, client: kube::Client, store: Arc<dyn Store>) -> Running {
+        let (measured, metrics) = metrics();
+        let parts = Parts {
+            store,
+            ..self.parts(client, metrics)
+        };
+        run(parts, measured)
     }
 
     /// Starts an operator that was installed so.
     pub(crate) fn operate_by(&self, config: OperatorConfig) -> Running {
         let (measured, metrics) = metrics();
-        self.run(config, self.client.clone(), measured, metrics)
-    }
-
-    fn run(
-        &self,
-        config: OperatorConfig,
-        client: kube::Client,
-        measured: Registry,
-        metrics: Metrics,
-    ) -> Running {
-        let cancel = CancellationToken::new();
         let parts = Parts {
             config,
+            ..self.parts(self.client.clone(), metrics)
+        };
+        run(parts, measured)
+    }
+
+    fn parts(&self, client: kube::Client, metrics: Metrics) -> Parts {
+        Parts {
+            config: self.config.clone(),
             client,
             store: Arc::clone(&self.store),
             http: Http::new(HttpConfig {
@@ -130,14 +145,18 @@ impl Corner {
             clock: self.clock.clone(),
             metrics,
             readiness: Readiness::default(),
-        };
-        let stop = cancel.clone();
-        let task = tokio::spawn(async move { operator::run(parts, stop).await.unwrap() });
-        Running {
-            cancel,
-            task,
-            measured,
         }
+    }
+}
+
+fn run(parts: Parts, measured: Registry) -> Running {
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    let task = tokio::spawn(async move { operator::run(parts, stop).await.unwrap() });
+    Running {
+        cancel,
+        task,
+        measured,
     }
 }
 
