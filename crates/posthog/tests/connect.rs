@@ -54,7 +54,7 @@ async fn the_latest_event_is_found_however_old_it_is_and_never_in_the_future() -
 #[tokio::test]
 async fn an_unknown_key_is_invalid_on_every_endpoint_although_the_status_differs() -> TestResult {
     let stub = start("UTC", Vec::new()).await?;
-    let client = client_of(stub.url(), "phx_nobody_knows_this", quick())?;
+    let client = client_of(stub.url(), "phx_nobody_knows_this", patient())?;
     let errors = [
         failure(client.key_info().await)?,
         failure(client.project().await)?,
@@ -148,7 +148,7 @@ async fn only_the_region_that_knows_a_key_says_so() -> TestResult {
         start("UTC", Vec::new()).await?,
     );
     there.edit(|world| world.keys.push(Key::new("phx_of_the_other_region")));
-    let http = Http::new(quick())?;
+    let http = Http::new(patient())?;
     let key = domain::ApiKey::parse(&"phx_of_the_other_region".into())?.0;
     for (stub, known) in [(&here, false), (&there, true)] {
         let host = domain::ApiHost::parse(stub.url())?;

@@ -43,7 +43,7 @@ async fn passing_failures_are_asked_again_and_cost_requests() -> TestResult {
 #[tokio::test]
 async fn requests_of_all_clients_of_a_process_are_counted_by_how_they_ended() -> TestResult {
     let (stub, _) = shop().await?;
-    let http = Http::new(quick())?;
+    let http = Http::new(patient())?;
     let client = client_through(stub.url(), KEY, http.clone())?;
     assert!(http.asked().is_empty());
     stub.faults().push(Endpoint::Query, Fault::Internal);
@@ -157,7 +157,8 @@ async fn a_spent_budget_and_a_long_limit_are_told_with_their_time() -> TestResul
 
 #[tokio::test]
 async fn a_hung_a_stalled_and_an_endless_answer_each_end_in_time() -> TestResult {
-    let (stub, client) = shop().await?;
+    let (stub, _) = shop().await?;
+    let client = client_of(stub.url(), KEY, hasty())?;
     let begun = Instant::now();
     stub.faults().push(Endpoint::Query, Fault::Hang);
     let error = failure(rows(&client).await)?;
@@ -172,7 +173,7 @@ async fn a_hung_a_stalled_and_an_endless_answer_each_end_in_time() -> TestResult
     assert_eq!(error.reason(), "Timeout", "{error}");
     let small = HttpConfig {
         max_answer: 100_000,
-        ..quick()
+        ..patient()
     };
     let client = client_of(stub.url(), KEY, small)?;
     stub.faults().push(Endpoint::CurrentKey, Fault::Endless);
@@ -181,7 +182,8 @@ async fn a_hung_a_stalled_and_an_endless_answer_each_end_in_time() -> TestResult
         matches!(error, Error::TooLarge { limit: 100_000, .. }),
         "{error}"
     );
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    // The product's own limits are 30 seconds and more.
+    assert!(begun.elapsed() < Duration::from_secs(20));
     Ok(())
 }
 
@@ -190,7 +192,7 @@ async fn an_endless_query_answer_is_stopped() -> TestResult {
     let (stub, _) = shop().await?;
     let small = HttpConfig {
         max_answer: 100_000,
-        ..quick()
+        ..patient()
     };
     let client = client_of(stub.url(), KEY, small)?;
     stub.faults().push(Endpoint::Query, Fault::Endless);
@@ -208,7 +210,7 @@ async fn an_answer_that_drips_past_the_total_time_is_given_up() -> TestResult {
     let http = HttpConfig {
         total_timeout: Duration::from_millis(600),
         idle_timeout: Duration::from_secs(5),
-        ..quick()
+        ..patient()
     };
     let client = client_of(stub.url(), KEY, http)?;
     let every = Duration::from_millis(50);
@@ -228,13 +230,7 @@ async fn an_answer_that_breaks_off_is_gone_on_with_where_its_last_whole_page_end
         .map(|n| event("$pageview", &format!("d{n}"), n % 40_000))
         .collect();
     let stub = start("UTC", events).await?;
-    let patient = HttpConfig {
-        answer_timeout: Duration::from_secs(60),
-        idle_timeout: Duration::from_secs(60),
-        total_timeout: Duration::from_secs(120),
-        ..quick()
-    };
-    let client = client_of(stub.url(), KEY, patient)?;
+    let client = client(&stub)?;
     let slice = slice(day(), SliceEvents::All);
     let (pages, more) = read_once(&client, &slice, None).await?;
     assert!(more.is_none() && pages.len() > 2);
@@ -322,7 +318,7 @@ async fn hosts_outside_the_policy_are_never_asked() -> TestResult {
     let (stub, _) = shop().await?;
     let strict = HttpConfig {
         allow_insecure_hosts: Vec::new(),
-        ..quick()
+        ..patient()
     };
     let port = stub.address().port();
     for url in [
@@ -344,14 +340,14 @@ async fn hosts_outside_the_policy_are_never_asked() -> TestResult {
 async fn an_unreachable_host_and_a_failed_handshake_are_told_apart() -> TestResult {
     let (stub, _) = shop().await?;
     let port = stub.address().port();
-    let tls = client_of(&format!("https://127.0.0.1:{port}"), KEY, quick())?;
+    let tls = client_of(&format!("https://127.0.0.1:{port}"), KEY, patient())?;
     let error = failure(tls.key_info().await)?;
     assert_eq!(error.reason(), "Tls", "{error}");
     stub.shutdown().await;
-    let gone = client_of(&format!("http://127.0.0.1:{port}"), KEY, quick())?;
+    let gone = client_of(&format!("http://127.0.0.1:{port}"), KEY, patient())?;
     let error = failure(gone.key_info().await)?;
     assert_eq!(error.reason(), "Unreachable", "{error}");
-    let nowhere = client_of("https://posthog.invalid", KEY, quick())?;
+    let nowhere = client_of("https://posthog.invalid", KEY, patient())?;
     let error = failure(nowhere.key_info().await)?;
     assert_eq!(error.reason(), "Unreachable", "{error}");
     Ok(())
@@ -359,8 +355,8 @@ async fn an_unreachable_host_and_a_failed_handshake_are_told_apart() -> TestResu
 
 #[test]
 fn neither_client_nor_config_shows_the_key() -> TestResult {
-    let client = client_of("https://eu.posthog.com", KEY, quick())?;
-    let text = format!("{client:?} {:?}", Http::new(quick())?);
+    let client = client_of("https://eu.posthog.com", KEY, patient())?;
+    let text = format!("{client:?} {:?}", Http::new(patient())?);
     assert!(!text.contains(KEY));
     Ok(())
 }

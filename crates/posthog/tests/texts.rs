@@ -36,7 +36,7 @@ fn every_text_is_limited_and_binds_each_placeholder_and_nothing_else() {
 async fn every_text_is_answered_by_the_stand_in() -> TestResult {
     let stub = start("Europe/Berlin", vec![event("$pageview", "a", 0)]).await?;
     // Sets the TLS provider up, which any HTTP client of this process needs.
-    drop(posthog::Http::new(quick())?);
+    drop(posthog::Http::new(patient())?);
     let url = format!("{}/api/projects/{PROJECT}/query/", stub.url());
     for (name, text, values) in all_texts() {
         let query = json!({"kind": "HogQLQuery", "query": text, "values": values});

@@ -50,15 +50,23 @@ pub(crate) async fn start(zone: &str, events: Vec<Event>) -> Result<StubHandle, 
     Ok(Stub::start(world).await?)
 }
 
-/// Time limits short enough for tests.
-pub(crate) fn quick() -> HttpConfig {
+/// Waits for answers as the product does, and hardly between two attempts.
+pub(crate) fn patient() -> HttpConfig {
     HttpConfig {
         allow_insecure_hosts: vec!["127.0.0.1".to_owned()],
+        backoff: Duration::from_millis(1),
+        ..HttpConfig::default()
+    }
+}
+
+/// Time limits so short that a test can wait for them; what is not about them may take longer on a busy
+/// machine.
+pub(crate) fn hasty() -> HttpConfig {
+    HttpConfig {
         answer_timeout: Duration::from_millis(400),
         idle_timeout: Duration::from_millis(300),
         total_timeout: Duration::from_secs(5),
-        backoff: Duration::from_millis(1),
-        ..HttpConfig::default()
+        ..patient()
     }
 }
 
@@ -96,7 +104,7 @@ pub(crate) fn client_through(
 
 /// A client of the stand-in with the right key.
 pub(crate) fn client(stub: &StubHandle) -> Result<Client, Box<dyn StdError>> {
-    client_of(stub.url(), KEY, quick())
+    client_of(stub.url(), KEY, patient())
 }
 
 /// The day of noon.
