@@ -3,6 +3,7 @@
 use domain::ApiHost;
 use domain::connection::{ConnectionId, Epoch, ProjectId};
 use domain::storage::{ConnectionRecord, DayVerdict, EpochRecord, Result};
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use uuid::Uuid;
 
 use crate::failures::corrupt;
@@ -32,6 +33,24 @@ pub(crate) struct EpochRow {
     backfilled_at: Option<i64>,
     persons_read_at: Option<i64>,
 }
+
+/// A connection's columns and those of the epoch that serves it; none that is read is of both.
+pub(crate) const SERVED: &str =
+    "SELECT c.desired, c.target, c.serving, c.summary, c.failure, c.deleted_at, e.*
+    FROM connections AS c LEFT JOIN epochs AS e ON e.id = c.serving
+    WHERE c.namespace = $1 AND c.name = $2";
+
+/// What [`SERVED`] selects.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ServedRow {
+    #[sqlx(flatten)]
+    connection: ConnectionRow,
+    #[sqlx(flatten)]
+    epoch: JoinedEpoch,
+}
+
+/// The columns of an epoch, where there is one.
+struct JoinedEpoch(Option<EpochRow>);
 
 /// The columns of a day's verdict.
 #[derive(sqlx::FromRow)]
@@ -74,6 +93,27 @@ impl EpochRow {
             backfilled_at: instant_or_none(self.backfilled_at)?,
             persons_read_at: instant_or_none(self.persons_read_at)?,
         })
+    }
+}
+
+impl ServedRow {
+    /// What they say.
+    pub(crate) fn records(self) -> Result<(ConnectionRecord, Option<EpochRecord>)> {
+        let epoch = self.epoch.0.map(EpochRow::record).transpose()?;
+        Ok((self.connection.record()?, epoch))
+    }
+}
+
+impl<'r, R> FromRow<'r, R> for JoinedEpoch
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    Option<Uuid>: Decode<'r, R::Database> + Type<R::Database>,
+    EpochRow: FromRow<'r, R>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        let id: Option<Uuid> = row.try_get("id")?;
+        id.map(|_| EpochRow::from_row(row)).transpose().map(Self)
     }
 }
 

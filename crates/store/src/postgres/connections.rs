@@ -9,13 +9,12 @@ use domain::{ConnectionId, check::CheckSummary, connection::ConnectionName};
 use jiff::Timestamp;
 use sqlx::postgres::{PgQueryResult, PgRow};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
-use uuid::Uuid;
 
 use super::errors::sql;
 use super::statement::query;
-use super::values::{get, limit as rows, micros, text, to_json};
+use super::values::{limit as rows, micros, text, to_json};
 use super::{PostgresStore, epochs};
-use crate::connection_rows::ConnectionRow;
+use crate::connection_rows::{ConnectionRow, SERVED, ServedRow};
 use crate::failures::not_found;
 
 #[async_trait]
@@ -276,16 +275,8 @@ async fn find(
         .transpose()
 }
 
-/// A connection's columns and those of the epoch that serves it; none that is read is of both.
-const SERVED: &str =
-    "SELECT c.desired, c.target, c.serving, c.summary, c.failure, c.deleted_at, e.*
-    FROM connections AS c LEFT JOIN epochs AS e ON e.id = c.serving
-    WHERE c.namespace = $1 AND c.name = $2";
-
 fn decode_served(row: &PgRow) -> Result<(ConnectionRecord, Option<EpochRecord>)> {
-    let served = get::<Option<Uuid>>(row, "id")?.is_some();
-    let epoch = served.then(|| epochs::decode(row)).transpose()?;
-    Ok((decode(row)?, epoch))
+    ServedRow::from_row(row).map_err(sql)?.records()
 }
 
 fn decode(row: &PgRow) -> Result<ConnectionRecord> {

@@ -28,7 +28,7 @@ pub(super) async fn find(
 }
 
 /// Reads the row of an epoch.
-pub(super) fn decode(row: &PgRow) -> Result<EpochRecord> {
+fn decode(row: &PgRow) -> Result<EpochRecord> {
     EpochRow::from_row(row).map_err(sql)?.record()
 }
 

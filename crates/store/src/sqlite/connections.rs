@@ -9,12 +9,11 @@ use domain::{ConnectionId, check::CheckSummary, connection::ConnectionName};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
-use uuid::Uuid;
 
 use super::errors::{not_found, sql};
-use super::values::{get, limit as rows, micros, to_json};
+use super::values::{limit as rows, micros, to_json};
 use super::{SqliteStore, epochs};
-use crate::connection_rows::ConnectionRow;
+use crate::connection_rows::{ConnectionRow, SERVED, ServedRow};
 
 #[async_trait]
 impl ConnectionStore for SqliteStore {
@@ -267,16 +266,8 @@ async fn find(
         .transpose()
 }
 
-/// A connection's columns and those of the epoch that serves it; none that is read is of both.
-const SERVED: &str =
-    "SELECT c.desired, c.target, c.serving, c.summary, c.failure, c.deleted_at, e.*
-    FROM connections AS c LEFT JOIN epochs AS e ON e.id = c.serving
-    WHERE c.namespace = ? AND c.name = ?";
-
 fn decode_served(row: &SqliteRow) -> Result<(ConnectionRecord, Option<EpochRecord>)> {
-    let served = get::<Option<Uuid>>(row, "id")?.is_some();
-    let epoch = served.then(|| epochs::decode(row)).transpose()?;
-    Ok((decode(row)?, epoch))
+    ServedRow::from_row(row).map_err(sql)?.records()
 }
 
 fn decode(row: &SqliteRow) -> Result<ConnectionRecord> {

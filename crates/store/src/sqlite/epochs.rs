@@ -26,7 +26,7 @@ pub(super) async fn find(
 }
 
 /// Reads the row of an epoch.
-pub(super) fn decode(row: &SqliteRow) -> Result<EpochRecord> {
+fn decode(row: &SqliteRow) -> Result<EpochRecord> {
     EpochRow::from_row(row).map_err(sql)?.record()
 }
 
