@@ -48,11 +48,14 @@ pub(crate) async fn living<S: ConnectionStore + ?Sized>(
     store: &S,
     name: &ConnectionName,
 ) -> Result<ConnectionRecord, ApiError> {
-    store
-        .connection(name)
-        .await?
-        .filter(|record| record.deleted_at.is_none())
-        .ok_or_else(|| ApiError::ConnectionNotFound { name: name.clone() })
+    let record = store.connection(name).await?;
+    let found = record.filter(is_living);
+    found.ok_or_else(|| ApiError::ConnectionNotFound { name: name.clone() })
+}
+
+/// Whether it is answered from: one that was deleted is as if it were not there.
+fn is_living(record: &ConnectionRecord) -> bool {
+    record.deleted_at.is_none()
 }
 
 /// A connection that may be read, and the epoch to read.
@@ -63,7 +66,7 @@ pub(crate) async fn open<S: ConnectionStore + ?Sized>(
     let (record, epoch) = store
         .served(name)
         .await?
-        .filter(|(record, _)| record.deleted_at.is_none())
+        .filter(|(record, _)| is_living(record))
         .ok_or_else(|| ApiError::ConnectionNotFound { name: name.clone() })?;
     match record.desired.plan {
         PlanStanding::Eligible { .. } => {}
