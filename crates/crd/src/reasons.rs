@@ -44,13 +44,13 @@ pub const MISSING_SCOPE: &str = "MissingScope";
 pub const PROJECT_NOT_FOUND: &str = "ProjectNotFound";
 /// CredentialsValid, Ready, Stalled: the key may not read the project. Fix: let its owner into the project, or create a key of somebody who is.
 pub const NO_PROJECT_ACCESS: &str = "NoProjectAccess";
-/// CredentialsValid, Ready, Stalled: policy forbids the host: plain http, or an address that is not public. Fix: use a public https address, or have an administrator allow it (`allowInsecureHosts`).
+/// CredentialsValid, Ready, Stalled: policy forbids the host: plain http, or an address that is not public. Fix: use a public https address, or have an administrator allow it (`posthog.allowInsecureHosts` of the chart).
 pub const HOST_REFUSED: &str = "HostRefused";
 /// CredentialsValid, Ready, Stalled: the host answers with a redirect. Fix: set `host` to the address that answers itself.
 pub const REDIRECTED: &str = "Redirected";
 /// CredentialsValid, Ready, Stalled: what answers is not PostHog. Fix: check `host`.
 pub const NOT_POSTHOG: &str = "NotPostHog";
-/// CredentialsValid, Ready, Stalled: the host's certificate is not trusted. Fix: name its authority in `job.caBundle`.
+/// CredentialsValid, Ready, Stalled: the host's certificate is not trusted. Fix: name its authority in `posthog.caBundle` of the chart.
 pub const TLS: &str = "Tls";
 /// CredentialsValid, Synced: PostHog refuses for a reason of its own. Fix: read the message.
 pub const REFUSED: &str = "Refused";
@@ -81,7 +81,7 @@ pub const TOO_HEAVY: &str = "TooHeavy";
 pub const QUERY_REJECTED: &str = "QueryRejected";
 /// CredentialsValid, Synced: PostHog's answer cannot be understood. Fix: check `host`; report it, if that is right.
 pub const MALFORMED: &str = "Malformed";
-/// CredentialsValid, Synced: the CA bundle cannot be used. Fix: mend `job.caBundle`.
+/// CredentialsValid, Synced: the CA bundle cannot be used. Fix: mend `posthog.caBundle` of the chart.
 pub const CA_BUNDLE: &str = "CaBundle";
 /// CredentialsValid, Synced: the HTTPS client cannot start. Fix: read the message.
 pub const SETUP: &str = "Setup";
@@ -113,7 +113,7 @@ pub const BACKFILL_BLOCKED: &str = "BackfillBlocked";
 pub const UP_TO_DATE: &str = "UpToDate";
 /// Synced: No events yet: the project has none. Fix: check that PostHog's snippet runs in the shop.
 pub const NO_EVENTS_YET: &str = "NoEventsYet";
-/// Ready, Synced: no run succeeded for two intervals. Fix: look at the operator and at its Jobs; raise `maxConcurrentSyncs` if they wait.
+/// Ready, Synced: no run succeeded for two intervals. Fix: look at the operator and at its Jobs; raise `operator.maxConcurrentSyncs` of the chart if they wait.
 pub const OVERDUE: &str = "Overdue";
 /// Synced, BackfillComplete: the Job's pod does not start. Fix: `kubectl describe job` in the operator's namespace tells why: image, quota, nodes.
 pub const POD_NOT_RUNNING: &str = "PodNotRunning";

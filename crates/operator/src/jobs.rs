@@ -34,6 +34,8 @@ pub(crate) enum RunKind {
 pub(crate) struct RunJob {
     /// Its name.
     pub(crate) name: String,
+    /// Its namespace: the operator's own.
+    pub(crate) namespace: String,
     /// Its own UID.
     pub(crate) uid: String,
     /// The UID of the connection that it is for.
@@ -107,6 +109,7 @@ pub(crate) fn reduce(job: &Job) -> Option<(String, RunJob)> {
     let has_ttl = job.spec.as_ref()?.ttl_seconds_after_finished.is_some();
     let created_at = instant(job.metadata.creation_timestamp.as_ref()?);
     let run = RunJob {
+        namespace: job.metadata.namespace.clone()?,
         uid: job.metadata.uid.clone()?,
         connection_uid: label(labels::CONNECTION_UID)?,
         connection: ConnectionName::new(namespace, connection),

@@ -99,6 +99,7 @@ mod tests {
     fn job(name: &str, second: i64, is_failed: bool) -> RunJob {
         let at = Timestamp::from_second(second).unwrap();
         RunJob {
+            namespace: "operator".to_owned(),
             name: name.to_owned(),
             uid: name.to_owned(),
             connection_uid: "uid".to_owned(),

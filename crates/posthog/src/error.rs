@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// The TLS handshake failed.
     #[error(
-        "TLS with {host} failed: {reason}; if its certificate comes from an own authority, name that authority's file with --ca-bundle"
+        "TLS with {host} failed: {reason}; if its certificate comes from an own authority, name that authority's file with --ca-bundle (posthog.caBundle of the chart)"
     )]
     Tls {
         /// The host that was asked.
@@ -90,7 +90,7 @@ pub enum Error {
         reason: String,
     },
     /// The CA bundle cannot be used.
-    #[error("--ca-bundle {path} cannot be used: {reason}")]
+    #[error("--ca-bundle {path} (posthog.caBundle of the chart) cannot be used: {reason}")]
     CaBundle {
         /// The file.
         path: String,

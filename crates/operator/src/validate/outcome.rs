@@ -127,8 +127,8 @@ fn of_job(job: &RunJob, reason: &str, what: &str, class: Class) -> Outcome {
     Outcome {
         reason: reason.to_owned(),
         message: format!(
-            "The Job {} {what}: its log in the operator's namespace tells more (kubectl logs job/{})",
-            job.name, job.name
+            "The Job {} {what}: its log tells more (kubectl -n {} logs job/{})",
+            job.name, job.namespace, job.name
         ),
         setback: Setback::plain(class),
     }

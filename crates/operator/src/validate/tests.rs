@@ -136,7 +136,7 @@ fn wrong(case: &Case) -> Option<(&'static str, &'static str)> {
         (Key::Unreachable, _) => Some((reasons::UNREACHABLE, "cannot be reached")),
         // Of a key that nobody has asked about, a run that failed is all that is known.
         (Key::NotRead | Key::Unchecked, Before::Nothing) if case.jobs.contains(&Work::Failed) => {
-            Some((reasons::JOB_FAILED, "kubectl logs job/"))
+            Some((reasons::JOB_FAILED, "kubectl -n operator logs job/"))
         }
         (Key::NotRead | Key::Unchecked, Before::Nothing) => {
             Some((reasons::CHECKING, "is being checked"))
@@ -242,6 +242,7 @@ fn key(case: &Case) -> KeyFound {
 fn job(number: usize, work: Work, fingerprint: &str) -> RunJob {
     let ended = at(-2);
     RunJob {
+        namespace: "operator".to_owned(),
         name: format!("job-{number}"),
         uid: format!("job-{number}"),
         connection_uid: "uid".to_owned(),

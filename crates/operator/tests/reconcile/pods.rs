@@ -31,7 +31,11 @@ async fn a_pod_that_does_not_run_is_told_and_runs_in_the_end() {
             )
             .await;
         let told = message(&connection, kind);
-        let command = format!("kubectl describe job {}", jobs[0].name_any());
+        let command = format!(
+            "kubectl -n {} describe job {}",
+            corner.own,
+            jobs[0].name_any()
+        );
         assert!(told.contains(&command), "{told}");
         // The key is fine, and what was stored before stays readable.
         let ready = condition(&connection, READY).unwrap();

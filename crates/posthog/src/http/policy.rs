@@ -20,7 +20,7 @@ pub(crate) struct Policy {
 /// A name that leads to an address which may not be asked.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "its name leads to the address {address}, which is not public; if that is meant, allow it with --allow-insecure-host {name}"
+    "its name leads to the address {address}, which is not public; if that is meant, allow it with --allow-insecure-host {name} (posthog.allowInsecureHosts of the chart)"
 )]
 pub(crate) struct Refused {
     name: String,
@@ -46,14 +46,14 @@ impl Policy {
         }
         let reason = if host.is_plain_http() {
             format!(
-                "plain http would show the API key to the network; write https://, or allow it with --allow-insecure-host {name}"
+                "plain http would show the API key to the network; write https://, or allow it with --allow-insecure-host {name} (posthog.allowInsecureHosts of the chart)"
             )
         } else if name
             .parse()
             .is_ok_and(|address: IpAddr| !is_public(address))
         {
             format!(
-                "its address is not public; if that is meant, allow it with --allow-insecure-host {name}"
+                "its address is not public; if that is meant, allow it with --allow-insecure-host {name} (posthog.allowInsecureHosts of the chart)"
             )
         } else {
             return Ok(());

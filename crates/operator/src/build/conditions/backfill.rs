@@ -59,7 +59,7 @@ impl Situation<'_> {
 
     fn waits(&self) -> String {
         format!(
-            "It waits for one of the {} places for Jobs (maxConcurrentSyncs).",
+            "It waits for one of the {} places for Jobs (operator.maxConcurrentSyncs of the chart).",
             self.places
         )
     }

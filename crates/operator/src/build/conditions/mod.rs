@@ -88,8 +88,8 @@ impl Situation<'_> {
             (
                 reasons::POD_NOT_RUNNING,
                 format!(
-                    "The pod of the Job {} does not run: kubectl describe job {} in the operator's namespace tells why, such as image, quota or nodes.",
-                    job.name, job.name
+                    "The pod of the Job {} does not run: kubectl -n {} describe job {} tells why, such as image, quota or nodes.",
+                    job.name, job.namespace, job.name
                 ),
             )
         })

@@ -31,7 +31,7 @@ impl Situation<'_> {
         if self.overdue_at.is_some_and(|at| at <= self.now) {
             let (reason, message) = self
                 .failure
-                .unwrap_or((reasons::OVERDUE, "No run has succeeded for two intervals: look at the operator and its Jobs, and raise maxConcurrentSyncs if they wait"));
+                .unwrap_or((reasons::OVERDUE, "No run has succeeded for two intervals: look at the operator and its Jobs, and raise operator.maxConcurrentSyncs of the chart if they wait"));
             return Said::new(ConditionStatus::False, reason, titled(reason, message));
         }
         if self.is_remapping() {
