@@ -9,6 +9,7 @@ mod deadline;
 mod errors;
 mod events;
 mod exposure;
+mod following;
 mod health;
 mod identities;
 mod measured;

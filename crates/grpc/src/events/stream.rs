@@ -1,46 +1,29 @@
-//! StreamEvents: every change of a connection's events, resumable after any message.
-//!
-//! ```text
-//!            changes            none left                 change
-//! begin ──▶ telling ──────────▶ caught up ──▶ waiting ──────────▶ telling
-//!              │                                 │ silent for long: heartbeat
-//!              └── draining, deleted, plan too low, moved: an error ends the stream
-//! ```
+//! StreamEvents: every change of a connection's events.
 //!
 //! The store tells each event once, as it is now, at the number of its last change. A stream's
 //! place is therefore one number, and a filter needs no memory of what the follower holds: an
 //! event that does not pass is told as deleted. Only below the number at which a stream from the
 //! beginning began can this be left out, for the follower had nothing before.
 
-use std::time::Duration;
-
-use domain::storage::{Change, ChangeKind, EventRow};
-use domain::{ConnectionName, EventName, PostHogStage};
-use futures_util::{Stream, stream};
+use domain::storage::{Change, ChangeKind, EpochRecord, EventRow};
+use domain::{EventName, PostHogStage};
 use prost::Message;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep_until};
-use tonic::Status;
 
 use super::EventServer;
-use crate::access::Readable;
 use crate::answer::Events;
 use crate::check::{check_connection, check_event_names, check_stages};
 use crate::deadline::Deadline;
 use crate::errors::ApiError;
+use crate::following::{CHANGES_AT_ONCE, Changes, Follower, MESSAGE_BYTES, no_such_start};
 use crate::proto::v1;
 use crate::proto::v1::stream_events_request::Start;
-use crate::reads::{ReadStore, Reads};
+use crate::reads::ReadStore;
 use crate::token::Scope;
-
-/// Changes that are read at once.
-const CHANGES_AT_ONCE: usize = 500;
-/// Bytes that a message may grow to.
-const MESSAGE_BYTES: usize = 256 * 1024;
 
 /// A follower's place among the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
+pub(super) struct Place {
     /// Everything up to this change was told.
     #[serde(rename = "s")]
     seq: i64,
@@ -91,18 +74,10 @@ fn deleted(uuid: uuid::Uuid) -> v1::EventChange {
     }
 }
 
-/// One stream.
-pub(super) struct Follower<S: ?Sized> {
-    reads: Reads<S>,
-    name: ConnectionName,
+/// The changes of events that one follower wants.
+pub(super) struct EventChanges {
     wanted: Wanted,
-    scope: Scope,
-    epoch: domain::ConnectionId,
     place: Place,
-    deadline: Option<Deadline>,
-    /// Whether the last message said that everything was told.
-    caught_up: bool,
-    last_message: Instant,
 }
 
 impl<S: ReadStore + ?Sized + 'static> EventServer<S> {
@@ -110,27 +85,19 @@ impl<S: ReadStore + ?Sized + 'static> EventServer<S> {
         &self,
         mut request: v1::StreamEventsRequest,
         deadline: Option<Deadline>,
-    ) -> Result<Follower<S>, ApiError> {
+    ) -> Result<Follower<S, EventChanges>, ApiError> {
         let name = check_connection("parent", &request.parent)?;
         let wanted = Wanted {
             stages: check_stages("stages", &request.stages)?,
             names: check_event_names(&request.event_names)?,
         };
-        let start = Start::try_from(request.start).map_err(|_| {
-            ApiError::field(
-                "start",
-                format!(
-                    "is {}, which names no start: write 1 (beginning) or 2 (now)",
-                    request.start
-                ),
-            )
-        })?;
+        let start = Start::try_from(request.start).map_err(|_| no_such_start(request.start))?;
         let token = std::mem::take(&mut request.resume_token);
         request.start = Start::Unspecified.into();
 
-        let Readable { epoch, name } = self.reads.open(&name).await?;
-        let scope = Scope::resume("StreamEvents", &request, &epoch);
-        let now = epoch.change_seq;
+        let readable = self.reads.open(&name).await?;
+        let scope = Scope::resume("StreamEvents", &request, &readable.epoch);
+        let now = readable.epoch.change_seq;
         let place = match self.reads.cursor(&scope, &token).await? {
             // The store was restored or purged: what the follower holds is of another history.
             Some(Place { seq, .. }) if seq > now => return Err(scope.stale()),
@@ -144,77 +111,29 @@ impl<S: ReadStore + ?Sized + 'static> EventServer<S> {
                 first_pass: now,
             },
         };
-        Ok(Follower {
-            reads: self.reads.clone(),
-            name,
-            wanted,
+        let changes = EventChanges { wanted, place };
+        Ok(Follower::new(
+            self.reads.clone(),
+            readable,
             scope,
-            epoch: epoch.id,
-            place,
+            changes,
             deadline,
-            caught_up: false,
-            last_message: Instant::now(),
-        })
+        ))
     }
 }
 
-impl<S: ReadStore + ?Sized + 'static> Follower<S> {
-    /// The messages; an error is the last.
-    pub(super) fn into_stream(
-        self,
-    ) -> impl Stream<Item = Result<v1::StreamEventsResponse, Status>> + Send {
-        stream::unfold(Some(self), async |follower| {
-            let mut follower = follower?;
-            match follower.next_message().await {
-                Ok(message) => Some((Ok(message), Some(follower))),
-                Err(error) => Some((Err(Status::from(error)), None)),
-            }
-        })
-    }
+impl<S: ReadStore + ?Sized + 'static> Changes<S> for EventChanges {
+    type Change = v1::EventChange;
+    type Message = v1::StreamEventsResponse;
+    type Place = Place;
 
-    async fn next_message(&mut self) -> Result<v1::StreamEventsResponse, ApiError> {
-        loop {
-            if self.reads.draining.is_cancelled() {
-                return Err(ApiError::Draining {
-                    resume_token: self.token().await?,
-                });
-            }
-            if let Some(deadline) = self.deadline
-                && deadline.has_passed()
-            {
-                return Err(deadline.error());
-            }
-            let (changes, caught_up) = self.read().await?;
-            let newly_caught_up = caught_up && !self.caught_up;
-            let silent_too_long =
-                self.last_message.elapsed() >= self.reads.settings.heartbeat_interval;
-            if !changes.is_empty() || newly_caught_up || silent_too_long {
-                self.caught_up = caught_up;
-                self.last_message = Instant::now();
-                return Ok(v1::StreamEventsResponse {
-                    changes,
-                    resume_token: self.token().await?,
-                    caught_up,
-                });
-            }
-            if caught_up {
-                self.wait().await;
-            }
-        }
-    }
-
-    /// The next changes to tell, and whether they reach what is stored now. The place moves on,
-    /// also over changes that nobody is told of.
-    async fn read(&mut self) -> Result<(Vec<v1::EventChange>, bool), ApiError> {
-        // Asked each time: a stream may live longer than the connection, its plan or its project.
-        let readable = self.reads.open(&self.name).await?;
-        if readable.epoch.id != self.epoch {
-            return Err(self.scope.stale());
-        }
-        let changes = self
-            .reads
-            .store
-            .changes(self.epoch, self.place.seq, CHANGES_AT_ONCE)
+    async fn read(
+        &mut self,
+        store: &S,
+        epoch: &EpochRecord,
+    ) -> Result<(Vec<v1::EventChange>, bool), ApiError> {
+        let changes = store
+            .changes(epoch.id, self.place.seq, CHANGES_AT_ONCE)
             .await?;
         let read = changes.len();
         let mut told = Vec::new();
@@ -235,25 +154,20 @@ impl<S: ReadStore + ?Sized + 'static> Follower<S> {
         Ok((told, used == read && read < CHANGES_AT_ONCE))
     }
 
-    /// Until it is worth looking again.
-    async fn wait(&self) {
-        let mut until = Instant::now() + self.reads.settings.poll_interval;
-        until = until.min(
-            self.last_message + self.reads.settings.heartbeat_interval + Duration::from_millis(1),
-        );
-        if let Some(deadline) = self.deadline {
-            until = until.min(deadline.at());
-        }
-        tokio::select! {
-            () = sleep_until(until) => {}
-            () = self.reads.draining.cancelled() => {}
-        }
+    fn place(&self) -> &Place {
+        &self.place
     }
 
-    async fn token(&self) -> Result<String, ApiError> {
-        self.reads
-            .tokens
-            .sign(&*self.reads.store, &self.scope, &self.place)
-            .await
+    fn message(
+        &self,
+        changes: Vec<v1::EventChange>,
+        resume_token: String,
+        caught_up: bool,
+    ) -> v1::StreamEventsResponse {
+        v1::StreamEventsResponse {
+            changes,
+            resume_token,
+            caught_up,
+        }
     }
 }
