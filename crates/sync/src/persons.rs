@@ -8,8 +8,11 @@ use crate::error::SyncError;
 use crate::progress::Step;
 use crate::session::Session;
 
-/// Ids asked about in one query: some 100 KiB of text, well below PostHog's limit of 1 MiB.
+/// Ids asked about in one query: some 100 KiB of text.
 const IDS_PER_QUERY: usize = 2000;
+/// Bytes of ids asked about in one query, should they be long: even if each is written with six, that
+/// is below PostHog's limit of 1 MiB.
+const BYTES_PER_QUERY: usize = 128 * 1024;
 /// Half an hour less than a day, so that an hourly run a little early does not put it off.
 const DAILY: SignedDuration = SignedDuration::from_mins(23 * 60 + 30);
 
@@ -72,16 +75,14 @@ async fn read_ids_since(session: &Session<'_>, since: Timestamp) -> Result<u64, 
         };
         after = Some(last.clone());
         let whole = ids.len() < IDS_PER_QUERY;
-        let observed_at = session.ctx.clock.now();
-        let mappings = session.asker.ask(|| client.persons_of(&ids)).await?;
-        changed += store
-            .observe_persons(
-                session.lease(),
-                &mappings,
-                &ReadRange::Ids(ids),
-                observed_at,
-            )
-            .await?;
+        for ids in by_bytes(ids) {
+            let observed_at = session.ctx.clock.now();
+            let mappings = session.asker.ask(|| client.persons_of(&ids)).await?;
+            let range = ReadRange::Ids(ids);
+            changed += store
+                .observe_persons(session.lease(), &mappings, &range, observed_at)
+                .await?;
+        }
         if whole {
             return Ok(changed);
         }
@@ -110,5 +111,38 @@ async fn read_overrides(session: &Session<'_>) -> Result<u64, SyncError> {
             Some(next) => after = Some(next),
             None => return Ok(changed),
         }
+    }
+}
+
+/// Parts of `ids`, in their order, of [`BYTES_PER_QUERY`] each or of one id.
+fn by_bytes(ids: Vec<String>) -> Vec<Vec<String>> {
+    let mut parts: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0;
+    for id in ids {
+        bytes += id.len();
+        match parts.last_mut() {
+            Some(part) if bytes <= BYTES_PER_QUERY => part.push(id),
+            _ => {
+                bytes = id.len();
+                parts.push(vec![id]);
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_ids_are_asked_about_in_several_queries_each_once_and_in_order() {
+        let lengths = [1, BYTES_PER_QUERY - 1, 1, 65_536, 65_536, 65_536, 3];
+        let ids: Vec<String> = lengths.iter().map(|length| "x".repeat(*length)).collect();
+        let parts = by_bytes(ids.clone());
+        let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 2, 2, 1]);
+        assert_eq!(parts.concat(), ids);
+        assert!(by_bytes(Vec::new()).is_empty());
     }
 }
