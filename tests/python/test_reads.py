@@ -160,9 +160,54 @@ def test_every_link_is_evidence_when_its_distinct_id_is_resolved(demo, connectio
     resolved = {one["key"]["distinctId"]: one for one in answer["identities"]}
     for link in links:
         identity = resolved[link["distinctId"]]
+        if "distinctId" in link["linked"]:
+            assert link in [merge["identityLink"] for merge in identity["merges"]]
+            continue
         assert identity["status"] in ("STATUS_RESOLVED", "STATUS_CONFLICT")
         assert ("primaryCustomerId" in identity) == (len(identity.get("customerIds", [])) == 1)
         assert (link["distinctId"], link["linked"]) in [(found["distinctId"], found["linked"]) for found in identity["evidence"]]
+
+
+def test_listed_conflicts_are_persons_of_several_customers(demo, connection):
+    for page in demo.pages(f"{IDENTITIES}/ListIdentityConflicts", {"parent": connection["name"], "pageSize": 50}):
+        for identity in page.get("identities", []):
+            assert identity["status"] == "STATUS_CONFLICT"
+            assert len(identity["customerIds"]) > 1
+            assert "primaryCustomerId" not in identity
+
+
+def test_a_stream_of_links_that_broke_off_resumes_and_reaches_every_link(demo, connection):
+    request = {"parent": connection["name"], "start": "START_BEGINNING"}
+    followed = {}
+
+    def which(link) -> tuple:
+        """What tells a link from all others."""
+        ((kind, value),) = link["linked"].items()
+        return link["distinctId"], kind, value, link["evidence"], link.get("property")
+
+    def follow(answers) -> dict:
+        """Passes the answers on once their changes are applied."""
+        for answer in answers:
+            for change in answer.get("changes", []):
+                if change["kind"] == "KIND_UPSERT":
+                    followed[which(change["identityLink"])] = change["identityLink"]
+                else:
+                    followed.pop(which(change["identityLink"]), None)
+            yield answer
+
+    broken_off = next(follow(demo.stream(f"{IDENTITIES}/StreamIdentityChanges", request)))
+    assert followed
+    assert not broken_off.get("caughtUp"), "the shop has more links than one answer holds"
+    resumed = demo.stream(f"{IDENTITIES}/StreamIdentityChanges", {**request, "resumeToken": broken_off["resumeToken"]}, timeout=120)
+    assert any(answer.get("caughtUp") for answer in follow(resumed))
+
+    pages = demo.pages(f"{IDENTITIES}/ListIdentityLinks", {"parent": connection["name"], "pageSize": 1000})
+    listed = {which(link): link for page in pages for link in page.get("identityLinks", [])}
+    for links in (followed, listed):
+        for link in links.values():
+            if link["evidence"] == "EVIDENCE_PERSON_MAPPING":
+                del link["lastSeenTime"]  # Every full read of mappings moves it, and the stream says so once for all.
+    assert followed == listed
 
 
 def test_an_id_that_nobody_has_is_unknown(demo, connection):

@@ -12,7 +12,12 @@ API = {
         "GetFunnel",
         "ListEventDefinitions",
     },
-    "ordinary.posthog.v1.IdentityService": {"ResolveIdentities", "ListIdentityLinks"},
+    "ordinary.posthog.v1.IdentityService": {
+        "ResolveIdentities",
+        "ListIdentityLinks",
+        "ListIdentityConflicts",
+        "StreamIdentityChanges",
+    },
 }
 
 

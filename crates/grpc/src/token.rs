@@ -35,9 +35,10 @@ use crate::errors::ApiError;
 
 /// The form of what is signed; another one is another version.
 const VERSION: u8 = 1;
-/// The longest token that is looked at. The longest cursor holds a distinct id and a linked id,
-/// which PostHog cuts at 400 characters each: about 7 KB in the worst spelling.
-const MAX_LENGTH: usize = 8 * 1024;
+/// The longest token that is looked at. The longest cursor names a link from one id of
+/// [`domain::identity::MAX_ID_BYTES`] to another by a property of 200 characters: about 12 KB in the
+/// worst spelling. A distinct id that is longer has no such links, and is named by a number.
+const MAX_LENGTH: usize = 16 * 1024;
 /// Bytes of an HMAC-SHA256.
 const SIGNATURE: usize = 32;
 /// How long keys are kept before the store is asked again.
@@ -85,6 +86,11 @@ impl Scope {
             epoch: epoch.id.0,
             revision: 0,
         }
+    }
+
+    /// The same, but stale once what `revision` stands for is another.
+    pub(crate) fn under(self, revision: i64) -> Self {
+        Self { revision, ..self }
     }
 
     fn invalid(&self) -> ApiError {
@@ -251,7 +257,7 @@ mod tests {
     #[test]
     fn a_cursor_of_the_longest_ids_fits_into_a_token() {
         // The worst spelling in JSON: six bytes for one character.
-        let longest = "\u{1}".repeat(800);
+        let longest = "\u{1}".repeat(2 * domain::identity::MAX_ID_BYTES + 200);
         let token = seal(&[1; 32], &scope("List", 1), &longest).unwrap();
         assert_eq!(
             unseal::<String>(&keys(&[1]), &scope("List", 1), &token),

@@ -30,6 +30,9 @@ pub(crate) struct EpochRow {
     mapping: Option<String>,
     mapping_revision: i64,
     change_seq: i64,
+    link_seq: i64,
+    facts_known_from: i64,
+    id_properties: String,
     backfilled_at: Option<i64>,
     persons_read_at: Option<i64>,
 }
@@ -90,6 +93,9 @@ impl EpochRow {
             mapping: self.mapping.as_deref().map(from_json).transpose()?,
             mapping_revision: self.mapping_revision,
             change_seq: self.change_seq,
+            link_seq: self.link_seq,
+            facts_known_from: self.facts_known_from,
+            id_properties: from_json(&self.id_properties)?,
             backfilled_at: instant_or_none(self.backfilled_at)?,
             persons_read_at: instant_or_none(self.persons_read_at)?,
         })

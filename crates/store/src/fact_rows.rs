@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::identity::{Evidence, IdProperty, IdentityFact, IdentityKey, facts_of};
+use domain::identity::{Carried, Evidence, IdProperty, IdentityFact, IdentityKey, facts_of};
 use domain::merge::FactDelta;
 use domain::storage::Result;
 
@@ -14,6 +14,12 @@ use crate::values::micros;
 /// What stands for the distinct id's own form in the column of properties: no property has an
 /// empty name.
 pub(crate) const OWN_FORM: &str = "";
+
+/// What stands for an `$identify` there, and for a `$create_alias` or `$merge_dangerously`. No
+/// property that a spec may name begins with a control character. The statements that find links to
+/// a distinct id and their index hold them too.
+pub(crate) const IDENTIFIED: &str = "\u{1}$identify";
+pub(crate) const ALIASED: &str = "\u{1}alias";
 
 /// A fact as stored: (distinct id, property, value).
 pub(crate) type Key = (String, String, String);
@@ -53,41 +59,99 @@ pub(crate) fn part(deltas: &[FactDelta]) -> Result<(Gains, Vec<&str>)> {
     Ok((gains, unsure.into_iter().collect()))
 }
 
-/// Adds what a group of events of one distinct id says that all carry the same ids.
-pub(crate) fn add_group(
-    gains: &mut Gains,
-    distinct_id: &str,
-    carried: &BTreeMap<String, String>,
-    group: Said,
-) -> Result<()> {
-    let properties: Vec<IdProperty> = carried.keys().map(|name| any_kind(name)).collect();
-    for fact in facts_of(distinct_id, carried, &properties) {
-        gains
-            .entry(key(&fact)?)
-            .and_modify(|sum| {
-                sum.events += group.events;
-                sum.first = sum.first.min(group.first);
-                sum.last = sum.last.max(group.last);
-            })
-            .or_insert(group);
-    }
-    Ok(())
+/// Which of the facts `before` went, or are said first or last at another time, now that all that is
+/// said of their distinct ids is `gains`.
+pub(crate) fn changed<'a>(before: &'a [(Key, i64, i64)], gains: &Gains) -> Vec<&'a Key> {
+    before
+        .iter()
+        .filter(|(key, first, last)| {
+            gains
+                .get(key)
+                .is_none_or(|said| (said.first, said.last) != (*first, *last))
+        })
+        .map(|(key, ..)| key)
+        .collect()
 }
+
+/// Events of one distinct id that carry the same ids, as they are grouped in the database.
+pub(crate) struct Group {
+    pub(crate) distinct_id: String,
+    pub(crate) id_properties: BTreeMap<String, String>,
+    /// The name of the event, if it asks PostHog for a merge.
+    pub(crate) asks: Option<String>,
+    /// The id that PostHog is then asked to merge.
+    pub(crate) other_id: Option<String>,
+}
+
+impl Group {
+    /// What each of the events says.
+    pub(crate) fn keys(&self) -> Result<Vec<Key>> {
+        let properties: Vec<IdProperty> = self
+            .id_properties
+            .keys()
+            .map(|name| any_kind(name))
+            .collect();
+        let carried = Carried {
+            event: self.asks.as_deref().unwrap_or_default(),
+            distinct_id: &self.distinct_id,
+            anon_distinct_id: self.other_id.as_deref(),
+            alias: self.other_id.as_deref(),
+            values: &self.id_properties,
+        };
+        facts_of(carried, &properties).iter().map(key).collect()
+    }
+
+    /// Adds what all of the events say.
+    pub(crate) fn add_to(&self, gains: &mut Gains, said: Said) -> Result<()> {
+        for key in self.keys()? {
+            gains
+                .entry(key)
+                .and_modify(|sum| {
+                    sum.events += said.events;
+                    sum.first = sum.first.min(said.first);
+                    sum.last = sum.last.max(said.last);
+                })
+                .or_insert(said);
+        }
+        Ok(())
+    }
+}
+
+/// The columns of a [`Group`], in its order, of `events AS e`; text for both databases.
+pub(crate) const GROUPED: &str = "e.distinct_id, e.id_properties,
+    CASE WHEN e.event IN ('$identify', '$create_alias', '$merge_dangerously') THEN e.event END AS asks,
+    CASE WHEN e.event = '$identify' THEN e.anon_distinct_id
+        WHEN e.event IN ('$create_alias', '$merge_dangerously') THEN e.alias END AS other_id";
 
 fn key(fact: &IdentityFact) -> Result<Key> {
     let value = match &fact.to {
-        IdentityKey::CustomerId(value)
+        IdentityKey::DistinctId(value)
+        | IdentityKey::CustomerId(value)
         | IdentityKey::AnonymousId(value)
         | IdentityKey::Email(value) => value,
-        IdentityKey::DistinctId(_) | IdentityKey::Person(_) => {
-            return Err(corrupt(
-                "an event linked a distinct id to another or to a person",
-            ));
+        IdentityKey::Person(_) => {
+            return Err(corrupt("an event linked a distinct id to a person"));
         }
     };
     let property = match &fact.evidence {
         Evidence::EventProperty(property) => property,
         Evidence::DistinctIdForm | Evidence::PersonMapping => OWN_FORM,
+        Evidence::Identify => IDENTIFIED,
+        Evidence::Alias => ALIASED,
     };
     Ok((fact.distinct_id.clone(), property.to_owned(), value.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::identity::{ALIASES, IDENTIFY};
+
+    use super::GROUPED;
+
+    #[test]
+    fn groups_know_every_event_that_asks_for_a_merge() {
+        for name in ALIASES.into_iter().chain([IDENTIFY]) {
+            assert!(GROUPED.contains(&format!("'{name}'")), "{name}");
+        }
+    }
 }

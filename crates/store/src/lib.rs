@@ -5,6 +5,7 @@ mod columns;
 mod connection_rows;
 mod database_url;
 mod epoch_state;
+mod fact_changes;
 mod fact_rows;
 mod failures;
 mod link_rows;

@@ -1,17 +1,20 @@
 //! Identity links as rows, in every store alike: their order, their places in it, and what a
 //! row of either table says.
 
-use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey, IdentityLink};
-use domain::storage::{LinkKey, Result};
+use domain::identity::{
+    Evidence, IdProperty, IdPropertyKind, IdentityFact, IdentityKey, IdentityLink, MAX_ID_BYTES,
+};
+use domain::storage::{LinkKey, Result, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::fact_rows::OWN_FORM;
+use crate::fact_rows::{ALIASED, IDENTIFIED, OWN_FORM};
 use crate::failures::not_found;
 use crate::values::{instant, instant_or_none, to_json};
 
 /// What a link leads to, as a number: the order of [`IdentityKey`]'s variants.
 pub(crate) mod kind {
+    pub(crate) const DISTINCT_ID: i64 = 0;
     pub(crate) const PERSON: i64 = 1;
     pub(crate) const CUSTOMER: i64 = 2;
     pub(crate) const ANONYMOUS: i64 = 3;
@@ -34,19 +37,38 @@ pub(crate) struct Place {
 pub(crate) type Placed = (Place, IdentityLink);
 
 impl Place {
-    /// The key that names this place to the outside.
+    /// The key that names this place to the outside. Keys travel in tokens, which are short: where a
+    /// distinct id is too long for one, the number of its person link stands for it. Facts of such an
+    /// id there are none.
     pub(crate) fn key(&self) -> Result<LinkKey> {
-        to_json(self).map(LinkKey)
+        if self.distinct_id.len() <= MAX_ID_BYTES {
+            return to_json(self).map(LinkKey);
+        }
+        to_json(&Self {
+            distinct_id: String::new(),
+            ..self.clone()
+        })
+        .map(LinkKey)
     }
 
-    /// The place that a key names.
+    /// The place that a key names, but for the distinct id where [`Place::lacks_id`].
     pub(crate) fn of(key: &LinkKey) -> Result<Self> {
-        serde_json::from_str(&key.0).map_err(|_| not_found("that place in the list of links"))
+        serde_json::from_str(&key.0).map_err(|_| no_such_place())
+    }
+
+    /// Whether its distinct id is that of its person link, and must be looked up.
+    pub(crate) fn lacks_id(&self) -> bool {
+        self.distinct_id.is_empty() && self.link > 0
     }
 }
 
-/// What each property names, by name; the distinct id's own form among them. One property may
-/// name both a customer and an anonymous visitor.
+/// The error of a key that names no place.
+pub(crate) fn no_such_place() -> StoreError {
+    not_found("that place in the list of links")
+}
+
+/// What each property names, by name; among them what stands for the distinct id's own form and for
+/// merges asked for. One property may name both a customer and an anonymous visitor.
 pub(crate) fn kinds_of(properties: Vec<IdProperty>) -> Vec<(String, i64)> {
     let mut kinds: Vec<(String, i64)> = properties
         .into_iter()
@@ -56,9 +78,17 @@ pub(crate) fn kinds_of(properties: Vec<IdProperty>) -> Vec<(String, i64)> {
         })
         .collect();
     kinds.push((OWN_FORM.to_owned(), kind::EMAIL));
+    kinds.push((IDENTIFIED.to_owned(), kind::DISTINCT_ID));
+    kinds.push((ALIASED.to_owned(), kind::DISTINCT_ID));
     kinds.sort();
     kinds.dedup();
     kinds
+}
+
+/// The properties that name customers.
+pub(crate) fn customer_properties(kinds: &[(String, i64)]) -> Vec<&str> {
+    let customers = kinds.iter().filter(|(_, kind)| *kind == kind::CUSTOMER);
+    customers.map(|(property, _)| property.as_str()).collect()
 }
 
 /// A row of person links.
@@ -99,6 +129,26 @@ impl PersonRow {
     }
 }
 
+/// What the columns of a fact say.
+pub(crate) fn fact(distinct_id: &str, kind: i64, property: &str, value: &str) -> IdentityFact {
+    let value = value.to_owned();
+    IdentityFact {
+        distinct_id: distinct_id.to_owned(),
+        to: match kind {
+            kind::DISTINCT_ID => IdentityKey::DistinctId(value),
+            kind::CUSTOMER => IdentityKey::CustomerId(value),
+            kind::ANONYMOUS => IdentityKey::AnonymousId(value),
+            _ => IdentityKey::Email(value),
+        },
+        evidence: match property {
+            OWN_FORM => Evidence::DistinctIdForm,
+            IDENTIFIED => Evidence::Identify,
+            ALIASED => Evidence::Alias,
+            property => Evidence::EventProperty(property.to_owned()),
+        },
+    }
+}
+
 /// A row of identity facts, joined with what its property names.
 pub(crate) struct FactRow {
     pub(crate) distinct_id: String,
@@ -112,18 +162,11 @@ pub(crate) struct FactRow {
 impl FactRow {
     /// The link it is.
     pub(crate) fn placed(self) -> Result<Placed> {
+        let fact = fact(&self.distinct_id, self.kind, &self.property, &self.value);
         let link = IdentityLink {
-            distinct_id: self.distinct_id.clone(),
-            to: match self.kind {
-                kind::CUSTOMER => IdentityKey::CustomerId(self.value.clone()),
-                kind::ANONYMOUS => IdentityKey::AnonymousId(self.value.clone()),
-                _ => IdentityKey::Email(self.value.clone()),
-            },
-            evidence: if self.property == OWN_FORM {
-                Evidence::DistinctIdForm
-            } else {
-                Evidence::EventProperty(self.property.clone())
-            },
+            distinct_id: fact.distinct_id,
+            to: fact.to,
+            evidence: fact.evidence,
             valid_from: instant(self.first_seen)?,
             valid_to: None,
             last_seen: instant(self.last_seen)?,

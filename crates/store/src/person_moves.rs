@@ -37,13 +37,29 @@ pub(crate) fn observed(mappings: &[PersonMapping]) -> Observed<'_> {
         .collect()
 }
 
-/// Each id that was answered or asked for, once; those of a span are found by its bounds.
+/// Each id that was answered or asked for, once, but for those of a span, which are found by its bounds.
 pub(crate) fn named<'a>(observed: &'a Observed<'_>, range: &'a ReadRange) -> Vec<Cow<'a, str>> {
-    let mut ids: BTreeSet<Cow<'a, str>> = observed.keys().map(|id| Cow::Borrowed(&**id)).collect();
+    let answered = observed.keys().map(|id| Cow::Borrowed(&**id));
+    let mut ids: BTreeSet<Cow<'a, str>> = answered.filter(|id| !is_within(id, range)).collect();
     if let ReadRange::Ids(asked) = range {
         ids.extend(asked.iter().map(|id| without_nul(id)));
     }
     ids.into_iter().collect()
+}
+
+/// Whether an id lies in the span that was read. PostHog's order is that of bytes, as a text's is here.
+fn is_within(id: &str, range: &ReadRange) -> bool {
+    match range {
+        ReadRange::Answered | ReadRange::Ids(_) => false,
+        ReadRange::Span { after, through } => {
+            after
+                .as_deref()
+                .is_none_or(|after| id > &*without_nul(after))
+                && through
+                    .as_deref()
+                    .is_none_or(|through| id <= &*without_nul(through))
+        }
+    }
 }
 
 /// Compares what was answered with the `current` links of every id that the read covered.

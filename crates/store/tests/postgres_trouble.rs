@@ -249,6 +249,8 @@ const BACK_TO_VERSION_2: &str = "
     DROP INDEX epochs_condemned;
     ALTER TABLE connections DROP COLUMN purge_at;
     ALTER TABLE epochs DROP COLUMN namespace, DROP COLUMN name, DROP COLUMN condemned;
+    DROP TABLE identity_fact_changes;
+    ALTER TABLE epochs DROP COLUMN facts_known_from;
     UPDATE connections SET desired = (desired::jsonb - 'deletion')::text;
     DELETE FROM ordinary_posthog_migrations WHERE version >= 3;";
 

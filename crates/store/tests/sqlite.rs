@@ -47,6 +47,8 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN namespace;
     ALTER TABLE epochs DROP COLUMN name;
     ALTER TABLE epochs DROP COLUMN condemned;
+    DROP TABLE identity_fact_changes;
+    ALTER TABLE epochs DROP COLUMN facts_known_from;
     UPDATE connections SET desired = json_remove(desired, '$.deletion');
     DELETE FROM _sqlx_migrations WHERE version >= 3;";
 

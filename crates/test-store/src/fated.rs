@@ -17,9 +17,9 @@ use domain::storage::{
     BudgetKey, BudgetLimits, BudgetStore, Change, CompletenessStore, ConnectionFailure,
     ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount, DayVerdict,
     DesiredConnection, EpochRecord, EventDefinition, EventFilter, EventKey, EventReader, EventRow,
-    Grant, IdentityReader, IdentityWriter, Lease, LinkKey, NewRun, OpenRun, Page, PageOutcome,
-    PersonChange, PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord, Store,
-    StoreError, SyncStore,
+    FactChanges, Grant, IdentityReader, IdentityWriter, Lease, LinkKey, NewRun, OpenRun, Page,
+    PageOutcome, PersonChange, PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord,
+    Store, StoreError, SyncStore,
 };
 use domain::sync::{RunTotals, Slice, SyncMode};
 use domain::{ConnectionId, ConnectionName, Mapping};
@@ -220,7 +220,9 @@ pass_on! {
     IdentityReader {
         read links_of(connection: ConnectionId, keys: &[IdentityKey], limit: usize) -> Vec<IdentityLink>;
         read links(connection: ConnectionId, history: bool, after: Option<&LinkKey>, limit: usize) -> Vec<(LinkKey, IdentityLink)>;
+        read persons_of_several_customers(connection: ConnectionId, after: Option<Uuid>, limit: usize) -> Vec<Uuid>;
         read person_changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<PersonChange>;
+        read fact_changes(connection: ConnectionId, seq: i64, limit: usize) -> FactChanges;
     }
     IdentityWriter {
         write observe_persons(lease: &Lease, mappings: &[PersonMapping], range: &ReadRange, observed_at: Timestamp) -> u64;

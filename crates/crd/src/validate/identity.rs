@@ -43,6 +43,12 @@ pub(super) fn id_properties(problems: &mut Problems, written: &Identity) -> Vec<
                     path,
                     format_args!("is a name of {length} characters: write a property's name of 1 to {LONGEST}"),
                 );
+            } else if let Some(control) = name.chars().find(|c| c.is_control()) {
+                let (shown, control) = (quoted(name), control.escape_default());
+                problems.add(
+                    path,
+                    format_args!("{shown} holds the control character {control}: write the property's name without it"),
+                );
             } else if let Some(first) = seen.get(name.as_str()) {
                 let shown = quoted(name);
                 problems.add(

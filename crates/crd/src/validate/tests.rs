@@ -188,7 +188,7 @@ fn one_event_may_have_two_page_patterns_within_a_stage() {
 #[test]
 fn a_property_names_customers_or_visitors_but_not_both() {
     let found = problems(json!({"identity": {
-        "customerIdProperties": ["id", "id", ""],
+        "customerIdProperties": ["id", "id", "", "a\u{1}b"],
         "anonymousIdProperties": ["id", "x".repeat(201)],
     }}));
     assert_eq!(
@@ -196,6 +196,7 @@ fn a_property_names_customers_or_visitors_but_not_both() {
         [
             "spec.identity.customerIdProperties[1]: \"id\" is already in spec.identity.customerIdProperties: remove one of them",
             "spec.identity.customerIdProperties[2]: is a name of 0 characters: write a property's name of 1 to 200",
+            "spec.identity.customerIdProperties[3]: \"a\\u{1}b\" holds the control character \\u{1}: write the property's name without it",
             "spec.identity.anonymousIdProperties[0]: \"id\" is already in spec.identity.customerIdProperties: remove one of them",
             "spec.identity.anonymousIdProperties[1]: is a name of 201 characters: write a property's name of 1 to 200",
         ]

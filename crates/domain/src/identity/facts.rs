@@ -3,6 +3,55 @@
 use std::collections::BTreeMap;
 
 use super::{Evidence, IdProperty, IdPropertyKind, IdentityKey, is_junk_id};
+use crate::event::Event;
+
+/// What of an event says who is who.
+#[derive(Debug, Clone, Copy)]
+pub struct Carried<'a> {
+    /// The event's name.
+    pub event: &'a str,
+    /// Its distinct id.
+    pub distinct_id: &'a str,
+    /// `$anon_distinct_id`; looked at on an [`IDENTIFY`] alone.
+    pub anon_distinct_id: Option<&'a str>,
+    /// `alias`; looked at on [`ALIASES`] alone.
+    pub alias: Option<&'a str>,
+    /// The connection's identity properties that it carries, by name.
+    pub values: &'a BTreeMap<String, String>,
+}
+
+/// The event by which PostHog is asked to merge the person of its `$anon_distinct_id`
+/// (POSTHOG.md 7.6).
+pub const IDENTIFY: &str = "$identify";
+/// The events by which PostHog is asked to merge the person of their `alias` (POSTHOG.md 7.6).
+pub const ALIASES: [&str; 2] = ["$create_alias", "$merge_dangerously"];
+
+impl<'a> From<&'a Event> for Carried<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            event: event.event.as_str(),
+            distinct_id: &event.distinct_id,
+            anon_distinct_id: event.anon_distinct_id.as_deref(),
+            alias: event.alias.as_deref(),
+            values: &event.id_properties,
+        }
+    }
+}
+
+impl<'a> Carried<'a> {
+    /// The other distinct id that PostHog is asked to merge. Both are compared as they are sent, as
+    /// PostHog does: case, white space and the form of Unicode matter.
+    fn other_id(&self) -> Option<(&'a str, Evidence)> {
+        let asked = if self.event == IDENTIFY {
+            (self.anon_distinct_id?, Evidence::Identify)
+        } else if ALIASES.contains(&self.event) {
+            (self.alias?, Evidence::Alias)
+        } else {
+            return None;
+        };
+        (asked.0 != self.distinct_id && !is_junk_id(asked.0)).then_some(asked)
+    }
+}
 
 /// One event's word that its distinct id goes with another id. It holds as long as some stored
 /// event says so.
@@ -10,28 +59,27 @@ use super::{Evidence, IdProperty, IdPropertyKind, IdentityKey, is_junk_id};
 pub struct IdentityFact {
     /// The distinct id of the event.
     pub distinct_id: String,
-    /// A customer id, anonymous id or e-mail; never a person or another distinct id.
+    /// A customer id, anonymous id or e-mail, or another distinct id; never a person.
     pub to: IdentityKey,
-    /// A property of the event, or the form of the distinct id.
+    /// What the event carried, or the form of the distinct id.
     pub evidence: Evidence,
 }
 
-/// What an event of `distinct_id` that carries `values` (by property name) says, by the
-/// connection's `properties`: ids are trimmed, e-mails folded, junk on either side says nothing.
-pub fn facts_of(
-    distinct_id: &str,
-    values: &BTreeMap<String, String>,
-    properties: &[IdProperty],
-) -> Vec<IdentityFact> {
+/// What an event says, by the connection's `properties`: ids of the shop are trimmed, e-mails folded,
+/// junk on either side says nothing.
+pub fn facts_of(carried: Carried<'_>, properties: &[IdProperty]) -> Vec<IdentityFact> {
     let mut facts = Vec::new();
     // Most events carry no id at all, and this runs for every event.
-    let email = folded_email(distinct_id);
-    if (values.is_empty() && email.is_none()) || is_junk_id(distinct_id) {
+    let email = folded_email(carried.distinct_id);
+    let other = carried.other_id();
+    if (carried.values.is_empty() && email.is_none() && other.is_none())
+        || is_junk_id(carried.distinct_id)
+    {
         return facts;
     }
     let mut say = |to, evidence| {
         facts.push(IdentityFact {
-            distinct_id: distinct_id.to_owned(),
+            distinct_id: carried.distinct_id.to_owned(),
             to,
             evidence,
         });
@@ -39,8 +87,11 @@ pub fn facts_of(
     if let Some(email) = email {
         say(IdentityKey::Email(email), Evidence::DistinctIdForm);
     }
+    if let Some((other, evidence)) = other {
+        say(IdentityKey::DistinctId(other.to_owned()), evidence);
+    }
     for IdProperty { kind, property } in properties {
-        let Some(value) = values.get(property).map(|value| value.trim()) else {
+        let Some(value) = carried.values.get(property).map(|value| value.trim()) else {
             continue;
         };
         if is_junk_id(value) {
@@ -94,7 +145,14 @@ mod tests {
     }
 
     fn said(distinct_id: &str, pairs: &[(&str, &str)]) -> Vec<(IdentityKey, Evidence)> {
-        facts_of(distinct_id, &values(pairs), &properties())
+        let carried = Carried {
+            event: "$pageview",
+            distinct_id,
+            anon_distinct_id: Some("not looked at"),
+            alias: Some("not looked at"),
+            values: &values(pairs),
+        };
+        facts_of(carried, &properties())
             .into_iter()
             .map(|fact| (fact.to, fact.evidence))
             .collect()
@@ -136,6 +194,42 @@ mod tests {
         assert_eq!(said("d1", &[("customer_id", "undefined")]), vec![]);
         assert_eq!(said("anonymous", &[("customer_id", "77")]), vec![]);
         assert_eq!(said("d1", &[("clientId", "")]), vec![]);
+    }
+
+    fn asked(
+        event: &str,
+        distinct_id: &str,
+        anon: &str,
+        alias: &str,
+    ) -> Vec<(IdentityKey, Evidence)> {
+        let carried = Carried {
+            event,
+            distinct_id,
+            anon_distinct_id: Some(anon),
+            alias: Some(alias),
+            values: &BTreeMap::new(),
+        };
+        facts_of(carried, &properties())
+            .into_iter()
+            .map(|fact| (fact.to, fact.evidence))
+            .collect()
+    }
+
+    #[test]
+    fn a_merge_that_posthog_is_asked_for_links_two_distinct_ids_as_they_are_spelled() {
+        let to = |id: &str, evidence| vec![(IdentityKey::DistinctId(id.to_owned()), evidence)];
+        assert_eq!(
+            asked("$identify", "ada", " Anon-1", "b"),
+            to(" Anon-1", Evidence::Identify)
+        );
+        for event in ALIASES {
+            assert_eq!(asked(event, "ada", "a", "b"), to("b", Evidence::Alias));
+        }
+        assert_eq!(asked("$pageview", "ada", "a", "b"), vec![]);
+        assert_eq!(asked("$identify", "ada", "ADA", "b").len(), 1);
+        assert_eq!(asked("$identify", "ada", "ada", "b"), vec![]);
+        assert_eq!(asked("$identify", "ada", "null", "b"), vec![]);
+        assert_eq!(asked("$identify", "guest", "a", "b"), vec![]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who is who: links between PostHog's ids, persons and the shop's customers, with evidence.
 
 mod facts;
+mod follow;
 mod junk;
 mod resolve;
 
@@ -8,10 +9,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::facts::{IdentityFact, facts_of, folded_email};
+pub use self::facts::{ALIASES, Carried, IDENTIFY, IdentityFact, facts_of, folded_email};
+pub use self::follow::{LinkBatch, LinkPlace, links_after};
 pub use self::junk::{MAX_ID_BYTES, is_junk_id};
 pub use self::resolve::{
-    IdentityAnswer, IdentityStatus, MOST_ASKED, MOST_CALLS, MOST_IDS, MOST_LINKS, resolve,
+    AskedMerge, IdentityAnswer, IdentityStatus, MOST_ASKED, MOST_CALLS, MOST_CUSTOMERS, MOST_IDS,
+    MOST_LINKS, MergeOutcome, resolve,
 };
 
 /// A typed node of the identity graph; the same text under two kinds is two nodes.
@@ -38,14 +41,20 @@ pub enum Evidence {
     EventProperty(String),
     /// The distinct id is itself an e-mail address.
     DistinctIdForm,
+    /// An `$identify` of the distinct id asked PostHog to merge the other one. That PostHog did so
+    /// only the persons of both tell: a refused one is stored alike (POSTHOG.md 7.6).
+    Identify,
+    /// A `$create_alias` or `$merge_dangerously` of the distinct id asked for it.
+    Alias,
 }
 
-/// A link from a distinct id to a person, customer id, anonymous id or e-mail.
+/// A link from a distinct id to a person, customer id, anonymous id or e-mail, or to another distinct
+/// id that PostHog was asked to merge with it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IdentityLink {
     /// The distinct id.
     pub distinct_id: String,
-    /// What it is linked to; never another distinct id.
+    /// What it is linked to. A link to another distinct id joins nothing.
     pub to: IdentityKey,
     /// Why.
     pub evidence: Evidence,

@@ -4,6 +4,7 @@
 
 mod attempt;
 mod known;
+mod walk;
 
 use std::collections::BTreeSet;
 
@@ -16,15 +17,20 @@ use crate::connection::ConnectionId;
 use crate::storage::{IdentityReader, Result};
 
 /// The most calls of the reader for one batch of keys: a distinct id leads to its person, the
-/// person's other ids, their customer ids, the ids that share one, and those ids' persons.
-pub const MOST_CALLS: usize = 5;
+/// person's other ids, their customer ids, the ids that share one, those ids' persons, and the ids
+/// that PostHog was asked to merge with any of them.
+pub const MOST_CALLS: usize = 6;
 /// The most links that one call may answer.
 pub const MOST_LINKS: usize = 50_000;
 /// The most ids that one call may ask for.
 pub const MOST_ASKED: usize = 20_000;
-/// The most distinct ids that one person, customer id, anonymous id or e-mail is followed to. More
-/// than that is not a human being.
+/// The most distinct ids that one person, customer id, anonymous id or e-mail is followed to, and the
+/// most customer ids, anonymous ids and merges that are answered. More is not a human being.
 pub const MOST_IDS: usize = 200;
+/// The most customer ids that one distinct id, anonymous id or e-mail may be seen with. One seen with
+/// more is a shared device, a till or a test, and says nothing of who anybody is. Segment's default for
+/// identifiers other than the user's own id is the same (ANCHORS.md E.1).
+pub const MOST_CUSTOMERS: usize = 5;
 
 /// How an id was resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,14 +39,37 @@ pub enum IdentityStatus {
     Resolved,
     /// It is linked to more than one customer id: all are answered and none is primary.
     Conflict,
+    /// It, or all that could lead from it to a customer, was seen with more than [`MOST_CUSTOMERS`]
+    /// customer ids: none is primary, and nothing is joined by it.
+    Shared,
     /// Nothing is known of it.
     Unknown,
+}
+
+/// What became of a merge that PostHog was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MergeOutcome {
+    /// Both distinct ids are one person's now.
+    Accepted,
+    /// They are two persons': PostHog refused it, or split them since.
+    Refused,
+    /// One of them has no person that is known here.
+    Unknown,
+}
+
+/// A merge of two distinct ids that an event asked PostHog for. It explains and joins nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AskedMerge {
+    /// Which ids, by what kind of event, and when that was said.
+    pub link: IdentityLink,
+    /// What became of it.
+    pub outcome: MergeOutcome,
 }
 
 /// What belongs together with one id. All lists are sorted and without repetition.
 ///
 /// The id leads to distinct ids, and those to their persons: these are its own. Its customer ids
-/// are those that any distinct id of its own persons carries.
+/// are those that any distinct id of its own persons carries, but for shared ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityAnswer {
     /// The id asked for, as asked.
@@ -60,8 +89,14 @@ pub struct IdentityAnswer {
     pub anonymous_ids: Vec<String>,
     /// The e-mails that the distinct ids are.
     pub emails: Vec<String>,
+    /// Distinct ids that were seen with more than [`MOST_CUSTOMERS`] customer ids: those are not told
+    /// here and join nothing.
+    pub shared_distinct_ids: Vec<String>,
     /// The links on which all this rests.
     pub evidence: Vec<IdentityLink>,
+    /// The merges that PostHog was asked for of any of the distinct ids with another, [`MOST_IDS`] at
+    /// most.
+    pub merges: Vec<AskedMerge>,
     /// Whether there was more than can be followed, so that the lists are not whole.
     pub truncated: bool,
 }
@@ -77,20 +112,24 @@ pub async fn resolve(
     keys: &[IdentityKey],
 ) -> Result<Vec<IdentityAnswer>> {
     let mut known = Known::default();
+    let mut answers: Vec<Option<IdentityAnswer>> = vec![None; keys.len()];
     for call in 0.. {
         let mut missing = BTreeSet::new();
-        let answers = keys
-            .iter()
-            .map(|key| attempt(key, &known, &mut missing))
-            .collect();
-        if missing.is_empty() || call == MOST_CALLS {
-            return Ok(answers);
+        let is_last = call == MOST_CALLS;
+        for (key, answer) in keys.iter().zip(&mut answers) {
+            if answer.is_none() {
+                let attempt = attempt(key, &known, &mut missing);
+                *answer = (attempt.is_whole || is_last).then_some(attempt.answer);
+            }
+        }
+        if missing.is_empty() || is_last {
+            break;
         }
         let asked: Vec<IdentityKey> = missing.iter().take(MOST_ASKED).cloned().collect();
         let links = reader.links_of(connection, &asked, MOST_LINKS).await?;
         known.learn(missing, links);
     }
-    Ok(Vec::new())
+    Ok(answers.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

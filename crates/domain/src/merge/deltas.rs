@@ -79,7 +79,7 @@ impl Deltas {
                 name: &row.event,
                 sign: -1,
             });
-            for fact in facts_of(&row.distinct_id, &row.id_properties, id_properties) {
+            for fact in facts_of(row.carried(), id_properties) {
                 facts.count(fact, row.timestamp, -1);
             }
         }
@@ -90,7 +90,7 @@ impl Deltas {
                 name: &event.event,
                 sign: 1,
             });
-            for fact in facts_of(&event.distinct_id, &event.id_properties, id_properties) {
+            for fact in facts_of(event.into(), id_properties) {
                 facts.count(fact, event.timestamp, 1);
             }
         }

@@ -14,7 +14,7 @@ pub use self::deltas::{Deltas, EventDelta, StageDelta};
 pub use self::fact_deltas::FactDelta;
 use crate::day::DayEdges;
 use crate::event::{Event, EventName, keep_winners};
-use crate::identity::IdProperty;
+use crate::identity::{Carried, IdProperty};
 use crate::mapping::Mapping;
 use crate::stage::PostHogStage;
 use crate::storage::PageOutcome;
@@ -36,6 +36,10 @@ pub struct StoredRow {
     pub stage: Option<PostHogStage>,
     /// As stored; of no more properties than the identity facts rest on.
     pub id_properties: BTreeMap<String, String>,
+    /// As stored.
+    pub anon_distinct_id: Option<String>,
+    /// As stored.
+    pub alias: Option<String>,
 }
 
 impl StoredRow {
@@ -47,6 +51,17 @@ impl StoredRow {
             self.event.as_str(),
             &self.distinct_id,
         )
+    }
+
+    /// What of it says who is who.
+    pub fn carried(&self) -> Carried<'_> {
+        Carried {
+            event: self.event.as_str(),
+            distinct_id: &self.distinct_id,
+            anon_distinct_id: self.anon_distinct_id.as_deref(),
+            alias: self.alias.as_deref(),
+            values: &self.id_properties,
+        }
     }
 }
 

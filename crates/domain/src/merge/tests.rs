@@ -51,16 +51,20 @@ fn row(uuid: u8, created: i64, stamped: i64, name: u8, who: u8) -> Event {
         "Product Viewed",
         "Product Added",
         "add_to_cart",
+        "$identify",
+        "$create_alias",
     ];
     let people = ["d1", "d2", "ada@shop.example", "anonymous"];
     let customers = ["7", "8", "null"];
     let customer = customers.get(usize::from(who.wrapping_add(name)) % 4);
     Event {
         uuid: Uuid::from_u128(u128::from(uuid)),
-        event: EventName::from(names[usize::from(name) % 4]),
+        event: EventName::from(names[usize::from(name) % 6]),
         distinct_id: people[usize::from(who) % 4].to_owned(),
         timestamp: instant(stamped),
         created_at: instant(created),
+        anon_distinct_id: Some(people[(usize::from(who) + 1) % 4].to_owned()),
+        alias: Some("another".to_owned()),
         id_properties: customer
             .map(|id| ("customer_id".to_owned(), (*id).to_owned()))
             .into_iter()
@@ -70,7 +74,7 @@ fn row(uuid: u8, created: i64, stamped: i64, name: u8, who: u8) -> Event {
 }
 
 fn any_row() -> impl Strategy<Value = Event> {
-    (0_u8..6, 0_i64..4, 0_i64..72, 0_u8..4, 0_u8..4)
+    (0_u8..6, 0_i64..4, 0_i64..72, 0_u8..6, 0_u8..4)
         .prop_map(|(uuid, created, stamped, name, who)| row(uuid, created, stamped, name, who))
 }
 

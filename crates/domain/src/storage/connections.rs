@@ -78,6 +78,13 @@ pub struct EpochRecord {
     pub mapping_revision: i64,
     /// The greatest change sequence number given so far; 0 before the first change.
     pub change_seq: i64,
+    /// The greatest change number of a person mapping; 0 before the first.
+    pub link_seq: i64,
+    /// In the sequence of events: up to this change it is not known any more which links that events
+    /// carried have gone. Followers that have not come this far begin anew.
+    pub facts_known_from: i64,
+    /// The properties that carry identities.
+    pub id_properties: Vec<IdProperty>,
     /// When its backfill was complete.
     pub backfilled_at: Option<Timestamp>,
     /// When the whole of `person_distinct_ids` was last read.

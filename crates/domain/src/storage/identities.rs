@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Lease, Result};
 use crate::connection::ConnectionId;
-use crate::identity::{IdentityKey, IdentityLink};
+use crate::identity::{IdentityFact, IdentityKey, IdentityLink};
 
 /// PostHog's word that a distinct id belongs to a person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +47,38 @@ pub struct PersonChange {
     pub seq: i64,
     /// The link as it is now: one that ended has `valid_to`.
     pub link: IdentityLink,
+}
+
+/// What happened to a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkChange {
+    /// It holds, and is now this.
+    Upsert(IdentityLink),
+    /// PostHog moved or removed the mapping: the link as it was, with `valid_to`.
+    Ended(IdentityLink),
+    /// No stored event carries it any more.
+    Gone(IdentityFact),
+}
+
+/// A change of a link that events carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactChange {
+    /// The number, in the sequence of events, of the last change that may have caused it. Several
+    /// links may have changed with one number.
+    pub seq: i64,
+    /// What happened.
+    pub change: LinkChange,
+}
+
+/// Some changes of links that events carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FactChanges {
+    /// In ascending order.
+    pub changes: Vec<FactChange>,
+    /// All changes up to this number are told with these.
+    pub reached: i64,
+    /// Whether that is all there is now.
+    pub is_last: bool,
 }
 
 /// Writing person mappings. Links that events carry are kept by
@@ -89,14 +121,32 @@ pub trait IdentityReader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(LinkKey, IdentityLink)>>;
 
+    /// Persons whose distinct ids carry more than one customer id between them now, by id, strictly
+    /// after `after`, `limit` at most. Shared distinct ids are not left out.
+    async fn persons_of_several_customers(
+        &self,
+        connection: ConnectionId,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>>;
+
     /// Changes of person mappings after `seq` in ascending order, `limit` at most. Each link is told
     /// once, at the number of its last change, so that a moved id is told as a link that ended and then
-    /// as one that began. Links that events carry follow from the events' own changes
-    /// ([`super::EventReader::changes`]).
+    /// as one that began.
     async fn person_changes(
         &self,
         connection: ConnectionId,
         seq: i64,
         limit: usize,
     ) -> Result<Vec<PersonChange>>;
+
+    /// Changes of the links that events carry, after `seq` in the sequence of events; what follows
+    /// from `limit` changes of events at most. A link may be told though it is as it was. Those that
+    /// went are told from [`super::EpochRecord::facts_known_from`] on.
+    async fn fact_changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<FactChanges>;
 }

@@ -20,7 +20,8 @@ pub use self::events::{
     EventReader, EventRow,
 };
 pub use self::identities::{
-    IdentityReader, IdentityWriter, LinkKey, PersonChange, PersonMapping, ReadRange,
+    FactChange, FactChanges, IdentityReader, IdentityWriter, LinkChange, LinkKey, PersonChange,
+    PersonMapping, ReadRange,
 };
 pub use self::purge::{Deletion, Purge};
 pub use self::runs::{

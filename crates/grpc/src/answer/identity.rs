@@ -1,6 +1,7 @@
 //! Identity keys and links.
 
-use domain::identity::{Evidence, IdentityKey, IdentityLink};
+use domain::identity::{Evidence, IdentityFact, IdentityKey, IdentityLink};
+use domain::storage::LinkChange;
 
 use super::time::timestamp;
 use crate::proto::v1;
@@ -20,19 +21,47 @@ pub(crate) fn key(key: IdentityKey) -> v1::IdentityKey {
 
 /// A link.
 pub(crate) fn link(link: IdentityLink) -> v1::IdentityLink {
-    use v1::identity_link::Evidence as Wire;
-    let (evidence, property) = match link.evidence {
-        Evidence::PersonMapping => (Wire::PersonMapping, String::new()),
-        Evidence::EventProperty(property) => (Wire::EventProperty, property),
-        Evidence::DistinctIdForm => (Wire::DistinctIdForm, String::new()),
-    };
     v1::IdentityLink {
-        distinct_id: link.distinct_id,
-        linked: Some(key(link.to)),
-        evidence: evidence.into(),
-        property,
         valid_from_time: Some(timestamp(link.valid_from)),
         valid_to_time: link.valid_to.map(timestamp),
         last_seen_time: Some(timestamp(link.last_seen)),
+        ..timeless(IdentityFact {
+            distinct_id: link.distinct_id,
+            to: link.to,
+            evidence: link.evidence,
+        })
+    }
+}
+
+/// What happened to a link.
+pub(crate) fn link_change(change: LinkChange) -> v1::IdentityLinkChange {
+    use v1::identity_link_change::Kind;
+    let (kind, link) = match change {
+        LinkChange::Upsert(now) => (Kind::Upsert, link(now)),
+        LinkChange::Ended(ended) => (Kind::Delete, link(ended)),
+        LinkChange::Gone(fact) => (Kind::Delete, timeless(fact)),
+    };
+    v1::IdentityLinkChange {
+        kind: kind.into(),
+        identity_link: Some(link),
+    }
+}
+
+/// Which link it is, without its times.
+fn timeless(fact: IdentityFact) -> v1::IdentityLink {
+    use v1::identity_link::Evidence as Wire;
+    let (evidence, property) = match fact.evidence {
+        Evidence::PersonMapping => (Wire::PersonMapping, String::new()),
+        Evidence::EventProperty(property) => (Wire::EventProperty, property),
+        Evidence::DistinctIdForm => (Wire::DistinctIdForm, String::new()),
+        Evidence::Identify => (Wire::Identify, String::new()),
+        Evidence::Alias => (Wire::Alias, String::new()),
+    };
+    v1::IdentityLink {
+        distinct_id: fact.distinct_id,
+        linked: Some(key(fact.to)),
+        evidence: evidence.into(),
+        property,
+        ..Default::default()
     }
 }

@@ -1,17 +1,18 @@
 //! What ids were resolved to, cut down to what one answer can hold.
 
-use domain::identity::{IdentityAnswer, IdentityStatus};
+use domain::identity::{AskedMerge, IdentityAnswer, IdentityStatus, MergeOutcome};
 use prost::Message;
 
 use super::identity::{key, link};
 use crate::proto::v1;
+use crate::proto::v1::asked_merge::Outcome;
 use crate::proto::v1::resolved_identity::Status;
 
 /// Bytes for everything beyond the keys themselves. Clients refuse messages over 4 MiB by
 /// default, and the keys of a request, which are repeated here, take up to 1 MiB.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// The answers in their order. What no longer fits loses its evidence first, then its lists, and
+/// The answers in their order. What no longer fits loses its evidence and merges first, then its lists, and
 /// is marked as truncated.
 pub(crate) fn resolved_identities(answers: Vec<IdentityAnswer>) -> Vec<v1::ResolvedIdentity> {
     let mut left = MAX_BYTES;
@@ -25,6 +26,7 @@ fn resolved(answer: IdentityAnswer) -> v1::ResolvedIdentity {
     let status = match answer.status {
         IdentityStatus::Resolved => Status::Resolved,
         IdentityStatus::Conflict => Status::Conflict,
+        IdentityStatus::Shared => Status::Shared,
         IdentityStatus::Unknown => Status::Unknown,
     };
     v1::ResolvedIdentity {
@@ -38,6 +40,20 @@ fn resolved(answer: IdentityAnswer) -> v1::ResolvedIdentity {
         emails: answer.emails,
         evidence: answer.evidence.into_iter().map(link).collect(),
         truncated: answer.truncated,
+        shared_distinct_ids: answer.shared_distinct_ids,
+        merges: answer.merges.into_iter().map(merge).collect(),
+    }
+}
+
+fn merge(merge: AskedMerge) -> v1::AskedMerge {
+    let outcome = match merge.outcome {
+        MergeOutcome::Accepted => Outcome::Accepted,
+        MergeOutcome::Refused => Outcome::Refused,
+        MergeOutcome::Unknown => Outcome::Unknown,
+    };
+    v1::AskedMerge {
+        identity_link: Some(link(merge.link)),
+        outcome: outcome.into(),
     }
 }
 
@@ -45,6 +61,7 @@ fn resolved(answer: IdentityAnswer) -> v1::ResolvedIdentity {
 fn cut_down(mut whole: v1::ResolvedIdentity, left: &mut usize) -> v1::ResolvedIdentity {
     if whole.encoded_len() > *left {
         whole.evidence.clear();
+        whole.merges.clear();
         whole.truncated = true;
     }
     if whole.encoded_len() > *left {
@@ -87,6 +104,8 @@ mod tests {
             anonymous_ids: Vec::new(),
             emails: Vec::new(),
             evidence,
+            shared_distinct_ids: Vec::new(),
+            merges: Vec::new(),
             truncated: false,
         }
     }

@@ -171,3 +171,56 @@ async fn a_thousand_keys_may_be_asked_for_and_no_more() {
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(reason(&refused), "INVALID_FIELD");
 }
+
+#[tokio::test]
+async fn conflicts_are_listed_page_by_page_and_a_till_is_none() {
+    let store = shop::store();
+    for number in 0..7_u128 {
+        let own = format!("visitor-{number}");
+        link(
+            &store,
+            &own,
+            IdentityKey::Person(Uuid::from_u128(number)),
+            false,
+        );
+        // The last person's id is a till's; the first three have one customer each.
+        let customers = match number {
+            6 => 0..6,
+            0..3 => 0..1,
+            _ => 0..2,
+        };
+        for customer in customers {
+            let customer = IdentityKey::CustomerId(format!("{number}-{customer}"));
+            link(&store, &own, customer, false);
+        }
+    }
+    let server = Server::start(store).await;
+    let mut request = v1::ListIdentityConflictsRequest {
+        parent: SHOP.to_owned(),
+        page_size: 2,
+        ..Default::default()
+    };
+    let mut persons = Vec::new();
+    let mut pages = 0;
+    loop {
+        let page = server
+            .identities()
+            .list_identity_conflicts(request.clone())
+            .await;
+        let page = page.unwrap().into_inner();
+        pages += 1;
+        for identity in page.identities {
+            assert_eq!(identity.status(), v1::resolved_identity::Status::Conflict);
+            assert_eq!(identity.customer_ids.len(), 2);
+            persons.extend(identity.person_ids);
+        }
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    let expected: Vec<String> = (3..6)
+        .map(|number| Uuid::from_u128(number).to_string())
+        .collect();
+    assert_eq!((persons, pages), (expected, 2));
+}

@@ -10,6 +10,7 @@ mod deadlines;
 mod funnel;
 mod health;
 mod identities;
+mod identity_streams;
 mod memory;
 mod metrics;
 mod mutual_tls;

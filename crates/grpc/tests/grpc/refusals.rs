@@ -54,6 +54,14 @@ async fn every_read(server: &Server) -> Vec<Status> {
         keys,
     };
     let links = v1::ListIdentityLinksRequest {
+        parent: parent.clone(),
+        ..Default::default()
+    };
+    let conflicts = v1::ListIdentityConflictsRequest {
+        parent: parent.clone(),
+        ..Default::default()
+    };
+    let changes = v1::StreamIdentityChangesRequest {
         parent,
         ..Default::default()
     };
@@ -69,6 +77,14 @@ async fn every_read(server: &Server) -> Vec<Status> {
             .unwrap_err(),
         identities.resolve_identities(resolve).await.unwrap_err(),
         identities.list_identity_links(links).await.unwrap_err(),
+        identities
+            .list_identity_conflicts(conflicts)
+            .await
+            .unwrap_err(),
+        identities
+            .stream_identity_changes(changes)
+            .await
+            .unwrap_err(),
     ]
 }
 

@@ -110,6 +110,9 @@ fn epoch_record() -> EpochRecord {
         mapping: Some(mapping()),
         mapping_revision: 1,
         change_seq: 0,
+        link_seq: 0,
+        facts_known_from: 0,
+        id_properties: Vec::new(),
         backfilled_at: None,
         persons_read_at: None,
     }

@@ -19,7 +19,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// Stores events as a run would.
-async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::Event>) {
+pub(crate) async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::Event>) {
     let window = Window {
         from: at("2026-03-01T00:00:00Z"),
         to: at("2026-03-02T00:00:00Z"),
@@ -55,7 +55,8 @@ async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::Event>) {
         .unwrap();
 }
 
-async fn serve(store: Arc<dyn Store>) -> EventServiceClient<Channel> {
+/// A channel to a server of that store.
+pub(crate) async fn serve(store: Arc<dyn Store>) -> Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(grpc::serve(ServeConfig {
@@ -66,9 +67,9 @@ async fn serve(store: Arc<dyn Store>) -> EventServiceClient<Channel> {
         metrics: None,
         settings: shop::settings(),
     }));
-    EventServiceClient::connect(format!("http://{address}"))
-        .await
-        .unwrap()
+    let address = format!("http://{address}");
+    let endpoint = Channel::from_shared(address).unwrap();
+    endpoint.connect().await.unwrap()
 }
 
 async fn listed(client: &mut EventServiceClient<Channel>) -> Vec<v1::Event> {
@@ -117,7 +118,7 @@ async fn what_a_run_stored_is_listed_counted_and_streamed_alike() {
         .collect();
     sync(&*store, &lease, events).await;
 
-    let mut client = serve(Arc::clone(&store)).await;
+    let mut client = EventServiceClient::new(serve(Arc::clone(&store)).await);
     let found = listed(&mut client).await;
     let uuids: Vec<String> = (1..=40_u128)
         .map(|number| uuid::Uuid::from_u128(number).to_string())

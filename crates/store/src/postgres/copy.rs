@@ -6,6 +6,9 @@ use uuid::Uuid;
 /// What a copy begins with: the signature, no flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
+/// Bytes sent at once: the server works on them while the next are put together.
+pub(super) const CHUNK: usize = 256 * 1024;
+
 /// Rows of a copy, one field after the other.
 pub(super) struct Rows {
     bytes: Vec<u8>,

@@ -134,7 +134,8 @@ pub(super) fn change_seq(row: &PgRow) -> Result<i64> {
 
 /// The columns that [`decode_stored`] reads, of `events`.
 pub(super) const SELECT_STORED: &str =
-    "SELECT uuid, created_at, timestamp, event, distinct_id, stage, id_properties";
+    "SELECT uuid, created_at, timestamp, event, distinct_id, stage, id_properties, anon_distinct_id,
+    alias";
 
 /// Reads a row of [`SELECT_STORED`].
 pub(super) fn decode_stored(row: &PgRow) -> Result<StoredRow> {
@@ -146,6 +147,8 @@ pub(super) fn decode_stored(row: &PgRow) -> Result<StoredRow> {
         distinct_id: at(row, 4)?,
         stage: stage(at(row, 5)?)?,
         id_properties: properties_from_json(at(row, 6)?)?,
+        anon_distinct_id: at(row, 7)?,
+        alias: at(row, 8)?,
     })
 }
 

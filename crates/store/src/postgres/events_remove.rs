@@ -32,7 +32,7 @@ impl PostgresStore {
             let doomed = stored_rows(&mut tx, epoch, chunk).await?;
             if !doomed.is_empty() {
                 bury(&mut tx, &mut state, &doomed).await?;
-                remove(&mut tx, &state, &doomed).await?;
+                remove(&mut tx, &mut state, &doomed).await?;
             }
             tx.commit().await?;
             removed += doomed.len() as u64;
@@ -45,7 +45,7 @@ impl PostgresStore {
         loop {
             let mut tx = self.write().await?;
             let epoch = leases::hold(&mut tx, lease).await?;
-            let state = epochs::load(&mut tx, epoch).await?;
+            let mut state = epochs::load(&mut tx, epoch).await?;
             let rows = query(AssertSqlSafe(format!(
                 "{} FROM events WHERE epoch = $1 AND timestamp < $2
                  ORDER BY timestamp, uuid LIMIT $3",
@@ -78,9 +78,10 @@ impl PostgresStore {
                     .await
                     .map_err(sql)?;
                 tx.commit().await?;
+                self.forget_fact_changes(lease, before).await?;
                 return Ok(removed);
             }
-            remove(&mut tx, &state, &doomed).await?;
+            remove(&mut tx, &mut state, &doomed).await?;
             tx.commit().await?;
             removed += doomed.len() as u64;
         }
@@ -115,7 +116,7 @@ async fn bury(
 /// Removes rows with their effect on counts and identity facts.
 async fn remove(
     connection: &mut PgConnection,
-    state: &EpochState,
+    state: &mut EpochState,
     doomed: &[StoredRow],
 ) -> Result<()> {
     let uuids: Vec<Uuid> = doomed.iter().map(|row| row.uuid).collect();
@@ -128,5 +129,5 @@ async fn remove(
     let edges = state.edges(doomed.iter().map(|row| row.timestamp));
     let deltas = Deltas::of_removal(doomed, &edges, &properties);
     counts::add(connection, state, &deltas).await?;
-    facts::add(connection, state.number, &deltas.facts).await
+    facts::add(connection, state, &deltas.facts).await
 }

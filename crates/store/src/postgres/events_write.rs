@@ -14,16 +14,13 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::copy::Rows;
+use super::copy::{CHUNK, Rows};
 use super::epochs;
 use super::errors::sql;
 use super::statement::query;
 use super::{PostgresStore, counts, event_columns, facts, leases, slices};
 use crate::columns::properties_of;
 use crate::epoch_state::EpochState;
-
-/// Bytes sent at once: the server works on them while the next are put together.
-const CHUNK: usize = 256 * 1024;
 
 impl PostgresStore {
     pub(super) async fn store_page(&self, lease: &Lease, mut page: Page) -> Result<PageOutcome> {
@@ -107,7 +104,7 @@ async fn write(
     .await?;
     epochs::save_change_seq(connection, state).await?;
     counts::add(connection, state, &merged.deltas).await?;
-    facts::add(connection, state.number, &merged.deltas.facts).await
+    facts::add(connection, state, &merged.deltas.facts).await
 }
 
 /// Removes the rows of these uuids and nothing that follows from them.

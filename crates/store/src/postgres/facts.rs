@@ -2,26 +2,29 @@
 
 use domain::merge::FactDelta;
 use domain::storage::Result;
-use sqlx::{PgConnection, Row};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::errors::sql;
+use super::fact_changes;
 use super::statement::query;
 use crate::columns::properties_from_json;
-use crate::fact_rows::{Gains, Said, add_group, part};
+use crate::epoch_state::EpochState;
+use crate::fact_rows::{GROUPED, Gains, Group, Key, Said, changed, part};
 
 /// Moves the stored facts by `deltas`. Where an event no longer says something, its distinct id's
 /// facts are read anew from the events that remain.
 pub(super) async fn add(
     connection: &mut PgConnection,
-    epoch: i64,
+    state: &mut EpochState,
     deltas: &[FactDelta],
 ) -> Result<()> {
     let (gains, unsure) = part(deltas)?;
-    put(connection, epoch, &gains).await?;
+    put(connection, state.number, &gains).await?;
     if unsure.is_empty() {
         return Ok(());
     }
-    recompute(connection, epoch, &unsure).await
+    recompute(connection, state, &unsure).await
 }
 
 async fn put(connection: &mut PgConnection, epoch: i64, gains: &Gains) -> Result<()> {
@@ -55,21 +58,38 @@ async fn put(connection: &mut PgConnection, epoch: i64, gains: &Gains) -> Result
 }
 
 /// Writes the facts of these distinct ids anew, from their stored events.
-async fn recompute(connection: &mut PgConnection, epoch: i64, distinct_ids: &[&str]) -> Result<()> {
-    query("DELETE FROM identity_facts WHERE epoch = $1 AND distinct_id = ANY($2)")
-        .bind(epoch)
-        .bind(distinct_ids)
-        .execute(&mut *connection)
-        .await
-        .map_err(sql)?;
+async fn recompute(
+    connection: &mut PgConnection,
+    state: &mut EpochState,
+    distinct_ids: &[&str],
+) -> Result<()> {
+    let epoch = state.number;
+    let before = query(
+        "DELETE FROM identity_facts WHERE epoch = $1 AND distinct_id = ANY($2)
+         RETURNING distinct_id, property, value, first_seen, last_seen",
+    )
+    .bind(epoch)
+    .bind(distinct_ids)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(sql)?
+    .iter()
+    .map(|row| {
+        let text = |column| row.try_get(column).map_err(sql);
+        let at = |column| row.try_get(column).map_err(sql);
+        let key = (text("distinct_id")?, text("property")?, text("value")?);
+        Ok((key, at("first_seen")?, at("last_seen")?))
+    })
+    .collect::<Result<Vec<(Key, i64, i64)>>>()?;
     // Events of one distinct id mostly carry the same ids, so few groups come back.
-    let groups = query(
-        "SELECT e.distinct_id, e.id_properties, count(*), min(e.timestamp), max(e.timestamp)
+    let groups = query(AssertSqlSafe(format!(
+        "SELECT {GROUPED}, count(*) AS events, min(e.timestamp) AS first_said,
+            max(e.timestamp) AS last_said
          FROM unnest($2::text[]) AS u (distinct_id) JOIN events AS e
             ON e.epoch = $1 AND left(e.distinct_id, 500) = left(u.distinct_id, 500)
             AND e.distinct_id = u.distinct_id
-         GROUP BY e.distinct_id, e.id_properties",
-    )
+         GROUP BY 1, 2, 3, 4",
+    )))
     .bind(epoch)
     .bind(distinct_ids)
     .fetch_all(&mut *connection)
@@ -77,13 +97,24 @@ async fn recompute(connection: &mut PgConnection, epoch: i64, distinct_ids: &[&s
     .map_err(sql)?;
     let mut gains = Gains::new();
     for row in &groups {
-        let carried = properties_from_json(row.try_get(1).map_err(sql)?)?;
-        let group = Said {
-            events: row.try_get(2).map_err(sql)?,
-            first: row.try_get(3).map_err(sql)?,
-            last: row.try_get(4).map_err(sql)?,
+        let said = Said {
+            events: row.try_get("events").map_err(sql)?,
+            first: row.try_get("first_said").map_err(sql)?,
+            last: row.try_get("last_said").map_err(sql)?,
         };
-        add_group(&mut gains, row.try_get(0).map_err(sql)?, &carried, group)?;
+        decode_group(row)?.add_to(&mut gains, said)?;
     }
-    put(connection, epoch, &gains).await
+    put(connection, epoch, &gains).await?;
+    fact_changes::note(connection, state, &changed(&before, &gains)).await
+}
+
+/// Reads the columns of [`GROUPED`].
+pub(super) fn decode_group(row: &PgRow) -> Result<Group> {
+    let text = |column| row.try_get(column).map_err(sql);
+    Ok(Group {
+        distinct_id: row.try_get("distinct_id").map_err(sql)?,
+        id_properties: properties_from_json(row.try_get("id_properties").map_err(sql)?)?,
+        asks: text("asks")?,
+        other_id: text("other_id")?,
+    })
 }

@@ -6,17 +6,19 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::identity::{IdProperty, IdentityKey, IdentityLink};
-use domain::storage::{IdentityReader, LinkKey, PersonChange, Result};
+use domain::storage::{FactChanges, IdentityReader, LinkKey, PersonChange, Result};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::errors::sql;
-use super::statement::{built, query};
+use super::statement::{built, query, query_scalar};
 use super::values::{from_json, get, limit as rows, text, texts};
+use super::{PostgresStore, fact_changes};
 use crate::failures::corrupt;
-use crate::link_rows::{FactRow, PersonRow, Place, Placed, kind, kinds_of};
+use crate::link_rows::{
+    FactRow, PersonRow, Place, Placed, customer_properties, kind, kinds_of, no_such_place,
+};
 
 #[async_trait]
 impl IdentityReader for PostgresStore {
@@ -51,12 +53,15 @@ impl IdentityReader for PostgresStore {
         after: Option<&LinkKey>,
         limit: usize,
     ) -> Result<Vec<(LinkKey, IdentityLink)>> {
-        let after = after.map(Place::of).transpose()?;
+        let mut after = after.map(Place::of).transpose()?;
         let mut tx = self.read().await?;
         let Some(owner) = Owner::find(&mut tx, connection).await? else {
             tx.end().await?;
             return Ok(Vec::new());
         };
+        if let Some(place) = after.as_mut().filter(|place| place.lacks_id()) {
+            place.distinct_id = owner.id_of_link(&mut tx, place.link).await?;
+        }
         let mut found = owner
             .persons_after(&mut tx, history, after.as_ref(), limit)
             .await?;
@@ -68,6 +73,36 @@ impl IdentityReader for PostgresStore {
             .into_iter()
             .map(|(place, link)| Ok((place.key()?, link)))
             .collect()
+    }
+
+    async fn persons_of_several_customers(
+        &self,
+        connection: ConnectionId,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>> {
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            tx.end().await?;
+            return Ok(Vec::new());
+        };
+        let found = query_scalar(
+            "SELECT p.person_id FROM person_links AS p
+                JOIN identity_facts AS f ON f.epoch = p.epoch AND f.distinct_id = p.distinct_id
+             WHERE p.epoch = $1 AND p.valid_to IS NULL
+                AND ($2::uuid IS NULL OR p.person_id > $2) AND f.property = ANY($3)
+             GROUP BY p.person_id HAVING min(f.value) <> max(f.value)
+             ORDER BY p.person_id LIMIT $4",
+        )
+        .bind(owner.epoch)
+        .bind(after)
+        .bind(texts(customer_properties(&owner.kinds)))
+        .bind(rows(limit))
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?;
+        tx.end().await?;
+        Ok(found)
     }
 
     async fn person_changes(
@@ -84,15 +119,32 @@ impl IdentityReader for PostgresStore {
         tx.end().await?;
         Ok(found)
     }
+
+    async fn fact_changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<FactChanges> {
+        let mut tx = self.read().await?;
+        let found = match Owner::find(&mut tx, connection).await? {
+            Some(owner) => fact_changes::after(&mut tx, &owner, seq, limit).await?,
+            None => FactChanges::default(),
+        };
+        tx.end().await?;
+        Ok(found)
+    }
 }
 
 /// The epoch whose links are read.
-struct Owner {
-    epoch: i64,
+pub(super) struct Owner {
+    pub(super) epoch: i64,
+    /// The last change number given to its events.
+    pub(super) change_seq: i64,
     /// When every mapping was last read: the last sight of each current link.
     persons_read_at: Option<i64>,
     /// What each property names. One property may name both.
-    kinds: Vec<(String, i64)>,
+    pub(super) kinds: Vec<(String, i64)>,
 }
 
 /// Keys by what is looked up for them.
@@ -131,23 +183,29 @@ impl<'a> Asked<'a> {
 
 const PERSONS: &str = "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen, change_seq FROM person_links";
 
-const FACTS: &str = "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen
-    FROM identity_facts AS f JOIN unnest(";
+/// Facts that lead to another distinct id, as the index of them says it.
+const IS_MERGE: &str = "f.property IN (E'\\x01$identify', E'\\x01alias')";
+
+/// The columns that [`decode_fact`] reads, of `identity_facts AS f` and the kinds of properties.
+pub(super) const FACT: &str =
+    "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen";
 
 impl Owner {
     async fn find(connection: &mut PgConnection, id: ConnectionId) -> Result<Option<Self>> {
-        let Some(row) =
-            query("SELECT number, persons_read_at, id_properties FROM epochs WHERE id = $1")
-                .bind(id.0)
-                .fetch_optional(connection)
-                .await
-                .map_err(sql)?
+        let Some(row) = query(
+            "SELECT number, change_seq, persons_read_at, id_properties FROM epochs WHERE id = $1",
+        )
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await
+        .map_err(sql)?
         else {
             return Ok(None);
         };
         let properties: Vec<IdProperty> = from_json(get(&row, "id_properties")?)?;
         Ok(Some(Self {
             epoch: get(&row, "number")?,
+            change_seq: get(&row, "change_seq")?,
             persons_read_at: get(&row, "persons_read_at")?,
             kinds: kinds_of(properties),
         }))
@@ -170,6 +228,13 @@ impl Owner {
             found.extend(self.fetch_persons(connection, query, limit).await?);
             let mut query = self.facts();
             query.push(" AND f.distinct_id = ANY(");
+            query.push_bind(&asked.distinct_ids).push(")");
+            found.extend(fetch_facts(connection, query, limit).await?);
+            let mut query = self.facts();
+            query
+                .push(" AND ")
+                .push(IS_MERGE)
+                .push(" AND f.value = ANY(");
             query.push_bind(&asked.distinct_ids).push(")");
             found.extend(fetch_facts(connection, query, limit).await?);
         }
@@ -201,7 +266,12 @@ impl Owner {
         let mut query = self.persons(history);
         match after {
             None => {}
-            // Facts of a distinct id come after its persons.
+            // Other distinct ids of a distinct id come before its persons, all else after them.
+            Some(place) if place.kind < kind::PERSON => {
+                seek(&mut query, &place.distinct_id);
+                query.push(" AND distinct_id >= ");
+                query.push_bind(text(&place.distinct_id).into_owned());
+            }
             Some(place) if place.kind > kind::PERSON => {
                 seek(&mut query, &place.distinct_id);
                 query.push(" AND distinct_id > ");
@@ -240,6 +310,16 @@ impl Owner {
         fetch_facts(connection, query, limit).await
     }
 
+    async fn id_of_link(&self, connection: &mut PgConnection, link: i64) -> Result<String> {
+        query_scalar("SELECT distinct_id FROM person_links WHERE link = $1 AND epoch = $2")
+            .bind(link)
+            .bind(self.epoch)
+            .fetch_optional(connection)
+            .await
+            .map_err(sql)?
+            .ok_or_else(no_such_place)
+    }
+
     async fn changes_after(
         &self,
         connection: &mut PgConnection,
@@ -273,17 +353,25 @@ impl Owner {
     }
 
     fn facts(&self) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new(FACT);
+        query.push(" FROM identity_facts AS f");
+        self.join_kinds(&mut query);
+        query.push(" WHERE f.epoch = ");
+        query.push_bind(self.epoch);
+        query
+    }
+
+    /// Joins to `identity_facts AS f` what its property names.
+    pub(super) fn join_kinds(&self, query: &mut QueryBuilder<Postgres>) {
         let (properties, kinds): (Vec<&str>, Vec<i64>) = self
             .kinds
             .iter()
             .map(|(property, kind)| (property.as_str(), *kind))
             .unzip();
-        let mut query = QueryBuilder::new(FACTS);
+        query.push(" JOIN unnest(");
         query.push_bind(texts(properties)).push("::text[], ");
         query.push_bind(kinds);
-        query.push("::bigint[]) AS k (property, kind) ON k.property = f.property WHERE f.epoch = ");
-        query.push_bind(self.epoch);
-        query
+        query.push("::bigint[]) AS k (property, kind) ON k.property = f.property");
     }
 
     async fn fetch_persons(
@@ -339,7 +427,8 @@ async fn fetch_facts(
         .collect()
 }
 
-fn decode_fact(row: &PgRow) -> Result<Placed> {
+/// Reads a row of [`FACT`].
+pub(super) fn decode_fact(row: &PgRow) -> Result<Placed> {
     FactRow {
         distinct_id: get(row, "distinct_id")?,
         kind: get(row, "kind")?,

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use super::copy::{CHUNK, Rows};
 use super::errors::sql;
 use super::statement::{query, query_as};
 use super::values::{get, limit, micros, text};
@@ -59,8 +60,8 @@ async fn current_links(
         rows = query(
             "SELECT link, distinct_id, person_id FROM person_links
              WHERE epoch = $1 AND valid_to IS NULL
-                AND ($2::text IS NULL OR distinct_id > $2)
-                AND ($3::text IS NULL OR distinct_id <= $3)",
+                AND ($2::text IS NULL OR left(distinct_id, 500) >= left($2, 500) AND distinct_id > $2)
+                AND ($3::text IS NULL OR left(distinct_id, 500) <= left($3, 500) AND distinct_id <= $3)",
         )
         .bind(epoch)
         .bind(after.as_deref().map(text))
@@ -110,11 +111,8 @@ async fn write(
             .fetch_one(&mut *connection)
             .await
             .map_err(sql)?;
-    let mut number = |count: usize| -> Vec<i64> {
-        let first = seq + 1;
-        seq += limit(count);
-        (first..=seq).collect()
-    };
+    let first = seq + 1;
+    seq += limit(difference.ended.len());
     // Until now the last full read counted as its last sight, without writing every link.
     // A clock that was set back must not end a link before it began.
     query(
@@ -124,34 +122,60 @@ async fn write(
          WHERE p.link = e.link",
     )
     .bind(&difference.ended)
-    .bind(number(difference.ended.len()))
+    .bind((first..=seq).collect::<Vec<i64>>())
     .bind(at)
     .bind(read_at)
     .execute(&mut *connection)
     .await
     .map_err(sql)?;
-    let ids: Vec<&str> = difference.begun.iter().map(|(id, _)| *id).collect();
-    let persons: Vec<Uuid> = difference.begun.iter().map(|(_, person)| *person).collect();
-    query(
-        "INSERT INTO person_links
-            (epoch, distinct_id, person_id, valid_from, last_seen, change_seq)
-         SELECT $1, b.distinct_id, b.person_id, $5, $5, b.change_seq
-         FROM unnest($2::text[], $3::uuid[], $4::bigint[])
-            AS b (distinct_id, person_id, change_seq)",
-    )
-    .bind(epoch)
-    .bind(ids)
-    .bind(persons)
-    .bind(number(difference.begun.len()))
-    .bind(at)
-    .execute(&mut *connection)
-    .await
-    .map_err(sql)?;
+    let first = seq + 1;
+    seq += limit(difference.begun.len());
+    begin_links(&mut *connection, epoch, &difference.begun, first, at).await?;
     query("UPDATE epochs SET link_seq = $1 WHERE number = $2")
         .bind(seq)
         .bind(epoch)
         .execute(connection)
         .await
         .map_err(sql)?;
+    Ok(())
+}
+
+/// Writes new links with the numbers from `change_seq` on. By COPY, for the first read of a project
+/// brings a link for each of its ids.
+async fn begin_links(
+    connection: &mut PgConnection,
+    epoch: i64,
+    begun: &[(&str, Uuid)],
+    mut change_seq: i64,
+    at: i64,
+) -> Result<()> {
+    if begun.is_empty() {
+        return Ok(());
+    }
+    let mut copy = connection
+        .copy_in_raw(
+            "COPY person_links (epoch, distinct_id, person_id, valid_from, last_seen, change_seq)
+             FROM STDIN (FORMAT binary)",
+        )
+        .await
+        .map_err(sql)?;
+    let mut rows = Rows::new(6, CHUNK + CHUNK / 4);
+    for (distinct_id, person_id) in begun {
+        rows.row();
+        rows.bigint(epoch);
+        rows.text(distinct_id);
+        rows.uuid(person_id);
+        rows.bigint(at);
+        rows.bigint(at);
+        rows.bigint(change_seq);
+        change_seq += 1;
+        if rows.bytes().len() >= CHUNK {
+            copy.send(rows.bytes()).await.map_err(sql)?;
+            rows.clear();
+        }
+    }
+    rows.end();
+    copy.send(rows.bytes()).await.map_err(sql)?;
+    copy.finish().await.map_err(sql)?;
     Ok(())
 }

@@ -17,6 +17,7 @@ mod events_read;
 mod events_remove;
 mod events_write;
 mod evidence;
+mod fact_changes;
 mod facts;
 mod identities_read;
 mod identities_write;

@@ -161,6 +161,7 @@ async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
         "DELETE FROM daily_stage_counts WHERE epoch = $1",
         "DELETE FROM event_definitions WHERE epoch = $1",
         "DELETE FROM identity_facts WHERE epoch = $1",
+        "DELETE FROM identity_fact_changes WHERE epoch = $1",
         "DELETE FROM person_links WHERE epoch = $1",
         "DELETE FROM day_verdicts WHERE epoch = $1",
         "DELETE FROM leases WHERE epoch = $1",

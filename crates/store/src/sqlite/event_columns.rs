@@ -136,7 +136,8 @@ pub(super) fn change_seq(row: &SqliteRow) -> Result<i64> {
 
 /// The columns that [`decode_stored`] reads, of `events`.
 pub(super) const SELECT_STORED: &str =
-    "SELECT uuid, created_at, timestamp, event, distinct_id, stage, id_properties, rowid";
+    "SELECT uuid, created_at, timestamp, event, distinct_id, stage, id_properties, anon_distinct_id,
+    alias, rowid";
 
 /// Reads a row of [`SELECT_STORED`].
 pub(super) fn decode_stored(row: &SqliteRow) -> Result<StoredRow> {
@@ -148,12 +149,14 @@ pub(super) fn decode_stored(row: &SqliteRow) -> Result<StoredRow> {
         distinct_id: at(row, 4)?,
         stage: stage(at(row, 5)?)?,
         id_properties: properties_from_json(at(row, 6)?)?,
+        anon_distinct_id: at(row, 7)?,
+        alias: at(row, 8)?,
     })
 }
 
 /// The rowid of a row of [`SELECT_STORED`].
 pub(super) fn rowid(row: &SqliteRow) -> Result<i64> {
-    at(row, 7)
+    at(row, 9)
 }
 
 fn at<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column: usize) -> Result<T> {

@@ -41,7 +41,7 @@ impl SqliteStore {
             let doomed = find(&mut tx, epoch, chunk).await?;
             if !doomed.rows.is_empty() {
                 bury(&mut tx, &mut state, &doomed.rows).await?;
-                remove(&mut tx, &state, &doomed).await?;
+                remove(&mut tx, &mut state, &doomed).await?;
             }
             tx.commit().await.map_err(sql)?;
             removed += doomed.rows.len() as u64;
@@ -54,7 +54,7 @@ impl SqliteStore {
         loop {
             let mut tx = self.write().await?;
             let epoch = leases::hold(&mut tx, lease).await?;
-            let state = EpochState::load(&mut tx, epoch).await?;
+            let mut state = EpochState::load(&mut tx, epoch).await?;
             let rows = sqlx::query(AssertSqlSafe(format!(
                 "{} FROM events INDEXED BY events_by_time WHERE epoch = ? AND timestamp < ?
                  ORDER BY timestamp, uuid LIMIT ?",
@@ -85,9 +85,10 @@ impl SqliteStore {
                     .await
                     .map_err(sql)?;
                 tx.commit().await.map_err(sql)?;
+                self.forget_fact_changes(lease, before).await?;
                 return Ok(removed);
             }
-            remove(&mut tx, &state, &doomed).await?;
+            remove(&mut tx, &mut state, &doomed).await?;
             tx.commit().await.map_err(sql)?;
             removed += doomed.rows.len() as u64;
         }
@@ -160,7 +161,7 @@ async fn bury(
 /// Removes rows with their effect on counts and identity facts.
 async fn remove(
     connection: &mut SqliteConnection,
-    state: &EpochState,
+    state: &mut EpochState,
     doomed: &Doomed,
 ) -> Result<()> {
     for batch in batches(&doomed.rowids, ROWS) {
@@ -183,5 +184,5 @@ async fn remove(
     let edges = state.edges(doomed.rows.iter().map(|row| row.timestamp));
     let deltas = Deltas::of_removal(&doomed.rows, &edges, &properties);
     counts::add(connection, state, &deltas).await?;
-    facts::add(connection, state.number, &deltas.facts).await
+    facts::add(connection, state, &deltas.facts).await
 }

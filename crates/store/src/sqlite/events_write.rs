@@ -108,7 +108,7 @@ async fn write(
     .await?;
     state.save_change_seq(connection).await?;
     counts::add(connection, state, &merged.deltas).await?;
-    facts::add(connection, state.number, &merged.deltas.facts).await
+    facts::add(connection, state, &merged.deltas.facts).await
 }
 
 async fn put(

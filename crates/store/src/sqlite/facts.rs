@@ -2,12 +2,15 @@
 
 use domain::merge::FactDelta;
 use domain::storage::Result;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::epochs::EpochState;
 use super::errors::sql;
+use super::fact_changes;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use crate::columns::properties_from_json;
-use crate::fact_rows::{Gains, Key, Said, add_group, part};
+use crate::fact_rows::{GROUPED, Gains, Group, Key, Said, changed, part};
 
 const ROWS: usize = 256;
 
@@ -15,16 +18,16 @@ const ROWS: usize = 256;
 /// facts are read anew from the events that remain.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
-    epoch: i64,
+    state: &mut EpochState,
     deltas: &[FactDelta],
 ) -> Result<()> {
     let (gains, unsure) = part(deltas)?;
-    put(connection, epoch, gains).await?;
-    recompute(connection, epoch, &unsure).await
+    put(connection, state.number, &gains).await?;
+    recompute(connection, state, &unsure).await
 }
 
-async fn put(connection: &mut SqliteConnection, epoch: i64, gains: Gains) -> Result<()> {
-    let rows: Vec<(Key, Said)> = gains.into_iter().collect();
+async fn put(connection: &mut SqliteConnection, epoch: i64, gains: &Gains) -> Result<()> {
+    let rows: Vec<(&Key, &Said)> = gains.iter().collect();
     for batch in batches(&rows, ROWS) {
         let mut parameters = Parameters::with_capacity(7 * batch.len());
         for ((distinct_id, property, value), said) in batch {
@@ -57,9 +60,10 @@ async fn put(connection: &mut SqliteConnection, epoch: i64, gains: Gains) -> Res
 /// Writes the facts of these distinct ids anew, from their stored events.
 async fn recompute(
     connection: &mut SqliteConnection,
-    epoch: i64,
+    state: &mut EpochState,
     distinct_ids: &[&str],
 ) -> Result<()> {
+    let epoch = state.number;
     for batch in batches(distinct_ids, ROWS) {
         let list = |before: &str, after: &str| -> Result<_> {
             let mut parameters = Parameters::with_capacity(1 + batch.len());
@@ -72,33 +76,55 @@ async fn recompute(
                 parameters.into_arguments(),
             ))
         };
-        list(
+        let before = list(
             "DELETE FROM identity_facts WHERE epoch = ? AND distinct_id IN",
-            "",
+            "RETURNING distinct_id, property, value, first_seen, last_seen",
         )?
-        .execute(&mut *connection)
+        .fetch_all(&mut *connection)
         .await
-        .map_err(sql)?;
+        .map_err(sql)?
+        .iter()
+        .map(|row| {
+            let text = |column| row.try_get(column).map_err(sql);
+            let at = |column| row.try_get(column).map_err(sql);
+            let key = (text("distinct_id")?, text("property")?, text("value")?);
+            Ok((key, at("first_seen")?, at("last_seen")?))
+        })
+        .collect::<Result<Vec<(Key, i64, i64)>>>()?;
         // Events of one distinct id mostly carry the same ids, so few groups come back.
         let groups = list(
-            "SELECT distinct_id, id_properties, count(*), min(timestamp), max(timestamp)
-             FROM events WHERE epoch = ? AND distinct_id IN",
-            "GROUP BY distinct_id, id_properties",
+            &format!(
+                "SELECT {GROUPED}, count(*) AS events, min(e.timestamp) AS first_said,
+                    max(e.timestamp) AS last_said
+                 FROM events AS e WHERE e.epoch = ? AND e.distinct_id IN"
+            ),
+            "GROUP BY 1, 2, 3, 4",
         )?
         .fetch_all(&mut *connection)
         .await
         .map_err(sql)?;
         let mut gains = Gains::new();
         for row in &groups {
-            let carried = properties_from_json(row.try_get(1).map_err(sql)?)?;
-            let group = Said {
-                events: row.try_get(2).map_err(sql)?,
-                first: row.try_get(3).map_err(sql)?,
-                last: row.try_get(4).map_err(sql)?,
+            let said = Said {
+                events: row.try_get("events").map_err(sql)?,
+                first: row.try_get("first_said").map_err(sql)?,
+                last: row.try_get("last_said").map_err(sql)?,
             };
-            add_group(&mut gains, row.try_get(0).map_err(sql)?, &carried, group)?;
+            decode_group(row)?.add_to(&mut gains, said)?;
         }
-        put(connection, epoch, gains).await?;
+        put(connection, epoch, &gains).await?;
+        fact_changes::note(connection, state, &changed(&before, &gains)).await?;
     }
     Ok(())
+}
+
+/// Reads the columns of [`GROUPED`].
+pub(super) fn decode_group(row: &SqliteRow) -> Result<Group> {
+    let text = |column| row.try_get(column).map_err(sql);
+    Ok(Group {
+        distinct_id: row.try_get("distinct_id").map_err(sql)?,
+        id_properties: properties_from_json(row.try_get("id_properties").map_err(sql)?)?,
+        asks: text("asks")?,
+        other_id: text("other_id")?,
+    })
 }

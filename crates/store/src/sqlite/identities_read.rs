@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::identity::{IdProperty, IdentityKey, IdentityLink};
-use domain::storage::{IdentityReader, LinkKey, PersonChange, Result};
+use domain::storage::{FactChanges, IdentityReader, LinkKey, PersonChange, Result};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::errors::{corrupt, sql};
 use super::values::{from_json, get, limit as rows};
-use crate::link_rows::{FactRow, PersonRow, Place, Placed, kind, kinds_of};
+use super::{SqliteStore, fact_changes};
+use crate::link_rows::{
+    FactRow, PersonRow, Place, Placed, customer_properties, kind, kinds_of, no_such_place,
+};
 
 #[async_trait]
 impl IdentityReader for SqliteStore {
@@ -45,11 +47,14 @@ impl IdentityReader for SqliteStore {
         after: Option<&LinkKey>,
         limit: usize,
     ) -> Result<Vec<(LinkKey, IdentityLink)>> {
-        let after = after.map(Place::of).transpose()?;
+        let mut after = after.map(Place::of).transpose()?;
         let mut tx = self.read().await?;
         let Some(owner) = Owner::find(&mut tx, connection).await? else {
             return Ok(Vec::new());
         };
+        if let Some(place) = after.as_mut().filter(|place| place.lacks_id()) {
+            place.distinct_id = owner.id_of_link(&mut tx, place.link).await?;
+        }
         let mut found = owner
             .persons_after(&mut tx, history, after.as_ref(), limit)
             .await?;
@@ -60,6 +65,40 @@ impl IdentityReader for SqliteStore {
             .into_iter()
             .map(|(place, link)| Ok((place.key()?, link)))
             .collect()
+    }
+
+    async fn persons_of_several_customers(
+        &self,
+        connection: ConnectionId,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>> {
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            return Ok(Vec::new());
+        };
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT p.person_id FROM person_links AS p
+                JOIN identity_facts AS f ON f.epoch = p.epoch AND f.distinct_id = p.distinct_id
+             WHERE p.valid_to IS NULL AND p.epoch = ",
+        );
+        query.push_bind(owner.epoch);
+        if let Some(after) = after {
+            query.push(" AND p.person_id > ").push_bind(after);
+        }
+        query.push(" AND f.property IN (");
+        let mut properties = query.separated(", ");
+        for property in customer_properties(&owner.kinds) {
+            properties.push_bind(property.to_owned());
+        }
+        query.push(") GROUP BY p.person_id HAVING min(f.value) <> max(f.value)");
+        query.push(" ORDER BY p.person_id LIMIT ");
+        query.push_bind(rows(limit));
+        query
+            .build_query_scalar()
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(sql)
     }
 
     async fn person_changes(
@@ -74,15 +113,30 @@ impl IdentityReader for SqliteStore {
         };
         owner.changes_after(&mut tx, seq, limit).await
     }
+
+    async fn fact_changes(
+        &self,
+        connection: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<FactChanges> {
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            return Ok(FactChanges::default());
+        };
+        fact_changes::after(&mut tx, &owner, seq, limit).await
+    }
 }
 
 /// The epoch whose links are read.
-struct Owner {
-    epoch: i64,
+pub(super) struct Owner {
+    pub(super) epoch: i64,
+    /// The last change number given to its events.
+    pub(super) change_seq: i64,
     /// When every mapping was last read: the last sight of each current link.
     persons_read_at: Option<i64>,
     /// What each property names. One property may name both.
-    kinds: Vec<(String, i64)>,
+    pub(super) kinds: Vec<(String, i64)>,
 }
 
 const PERSONS: &str = "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen, change_seq FROM person_links";
@@ -92,18 +146,20 @@ const FACTS: &str = "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_
 
 impl Owner {
     async fn find(connection: &mut SqliteConnection, id: ConnectionId) -> Result<Option<Self>> {
-        let Some(row) =
-            sqlx::query("SELECT number, persons_read_at, id_properties FROM epochs WHERE id = ?")
-                .bind(id.0)
-                .fetch_optional(connection)
-                .await
-                .map_err(sql)?
+        let Some(row) = sqlx::query(
+            "SELECT number, change_seq, persons_read_at, id_properties FROM epochs WHERE id = ?",
+        )
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await
+        .map_err(sql)?
         else {
             return Ok(None);
         };
         let properties: Vec<IdProperty> = from_json(get(&row, "id_properties")?)?;
         Ok(Some(Self {
             epoch: get(&row, "number")?,
+            change_seq: get(&row, "change_seq")?,
             persons_read_at: get(&row, "persons_read_at")?,
             kinds: kinds_of(properties),
         }))
@@ -124,6 +180,8 @@ impl Owner {
                 let mut query = self.facts();
                 query.push(" AND f.distinct_id = ").push_bind(distinct_id);
                 found.extend(fetch_facts(connection, query, limit).await?);
+                let kind = kind::DISTINCT_ID;
+                found.extend(self.facts_to(connection, kind, distinct_id, limit).await?);
                 Ok(found)
             }
             IdentityKey::Person(person_id) => {
@@ -166,7 +224,12 @@ impl Owner {
         let mut query = self.persons(history);
         match after {
             None => {}
-            // Facts of a distinct id come after its persons.
+            // Other distinct ids of a distinct id come before its persons, all else after them.
+            Some(place) if place.kind < kind::PERSON => {
+                query
+                    .push(" AND distinct_id >= ")
+                    .push_bind(&place.distinct_id);
+            }
             Some(place) if place.kind > kind::PERSON => {
                 query
                     .push(" AND distinct_id > ")
@@ -204,6 +267,16 @@ impl Owner {
         fetch_facts(connection, query, limit).await
     }
 
+    async fn id_of_link(&self, connection: &mut SqliteConnection, link: i64) -> Result<String> {
+        sqlx::query_scalar("SELECT distinct_id FROM person_links WHERE link = ? AND epoch = ?")
+            .bind(link)
+            .bind(self.epoch)
+            .fetch_optional(connection)
+            .await
+            .map_err(sql)?
+            .ok_or_else(no_such_place)
+    }
+
     async fn changes_after(
         &self,
         connection: &mut SqliteConnection,
@@ -237,7 +310,8 @@ impl Owner {
         query
     }
 
-    fn facts(&self) -> QueryBuilder<Sqlite> {
+    /// All facts, with what their properties name.
+    pub(super) fn facts(&self) -> QueryBuilder<Sqlite> {
         let mut query = QueryBuilder::new("WITH kinds (property, kind) AS (");
         query.push_values(&self.kinds, |mut row, (property, kind)| {
             row.push_bind(property).push_bind(kind);
@@ -295,7 +369,8 @@ async fn fetch_facts(
         .collect()
 }
 
-fn decode_fact(row: &SqliteRow) -> Result<Placed> {
+/// Reads a row of [`Owner::facts`].
+pub(super) fn decode_fact(row: &SqliteRow) -> Result<Placed> {
     FactRow {
         distinct_id: get(row, "distinct_id")?,
         kind: get(row, "kind")?,

@@ -14,6 +14,7 @@ mod events_read;
 mod events_remove;
 mod events_write;
 mod evidence;
+mod fact_changes;
 mod facts;
 mod file;
 mod file_system;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::ConnectionId;
-use domain::identity::{Evidence, IdPropertyKind, IdentityKey, IdentityLink};
+use domain::identity::{Evidence, IdPropertyKind, IdentityKey, IdentityLink, resolve};
 use domain::storage::{PersonChange, PersonMapping, ReadRange, Store};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -402,4 +402,115 @@ pub(crate) async fn a_changed_property_kind_needs_no_new_events(database: &dyn D
     changed.id_properties.clear();
     site.store.put_connection(&changed, start()).await.unwrap();
     assert!(kinds().await.is_empty());
+}
+
+pub(crate) async fn links_of_enormous_ids_are_listed_page_by_page(database: &dyn Database) {
+    let site = Site::new(database).await;
+    let enormous = "x".repeat(65_535);
+    // Beyond what an index and a token hold, only the last byte tells them apart.
+    let mut ids: Vec<String> = (0..4).map(|end| format!("{enormous}{end}")).collect();
+    ids.push("y".to_owned());
+    for person in [1, 2] {
+        let pairs: Vec<(&str, u128)> = ids.iter().map(|id| (id.as_str(), person)).collect();
+        let at = hours(i64::try_from(person).unwrap());
+        site.observe(&pairs, &ReadRange::Answered, at).await;
+    }
+    let expected: Vec<String> = ids.iter().flat_map(|id| [id.clone(), id.clone()]).collect();
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = site
+            .store
+            .links(site.id, true, after.as_ref(), 3)
+            .await
+            .unwrap();
+        let Some((key, _)) = page.last() else {
+            break;
+        };
+        assert!(key.0.len() < 1_000, "a key travels in a token");
+        after = Some(key.clone());
+        listed.extend(page.into_iter().map(|(_, link)| link.distinct_id));
+    }
+    assert_eq!(listed, expected);
+    let asked = [IdentityKey::DistinctId(ids[2].clone())];
+    let found = site.store.links_of(site.id, &asked, 9).await.unwrap();
+    assert_eq!((found.len(), &found[0].distinct_id), (1, &ids[2]));
+}
+
+pub(crate) async fn persons_of_several_customers_are_listed_in_order(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    let named = |uuid, id: &str, properties: &[(&str, &str)]| {
+        carrying(event(uuid, "a", id, hours(1)), properties)
+    };
+    site.store(&[
+        named(1, "d1", &[("customer_id", "7")]),
+        named(2, "d2", &[("customer_id", "8")]),
+        named(3, "d3", &[("customer_id", "7"), ("clientId", "x")]),
+        named(4, "d4", &[("customer_id", "7")]),
+        named(5, "d4", &[("customer_id", "8")]),
+        named(6, "d5", &[("customer_id", "9")]),
+    ])
+    .await;
+    let mapped = [("d1", 3), ("d2", 3), ("d3", 2), ("d4", 1), ("d5", 5)];
+    site.observe(&mapped, &ReadRange::Answered, hours(1)).await;
+    let listed = async |after: Option<Uuid>, limit| {
+        let found = site
+            .store
+            .persons_of_several_customers(site.id, after, limit);
+        found.await.unwrap()
+    };
+    assert_eq!(listed(None, 9).await, [person(1), person(3)]);
+    assert_eq!(listed(None, 1).await, [person(1)]);
+    assert_eq!(listed(Some(person(1)), 9).await, [person(3)]);
+    // The one who moves takes the conflict along.
+    site.observe(&[("d2", 5)], &ReadRange::Answered, hours(2))
+        .await;
+    assert_eq!(listed(None, 9).await, [person(1), person(5)]);
+}
+
+/// What happens to ids, in an order that must not matter: events by themselves, mappings as the latest
+/// that PostHog tells.
+pub(crate) async fn the_order_split_and_repetition_of_input_do_not_matter(database: &dyn Database) {
+    let events: Vec<domain::Event> = (0..40_u128)
+        .map(|number| {
+            let id = format!("d{}", number % 11);
+            let name = ["a", "$identify", "$create_alias"][usize::try_from(number % 3).unwrap()];
+            let hour = i64::try_from(number * 7 % 60).unwrap();
+            let customer = format!("c{}", number * number % 9);
+            let mut row = carrying(
+                event(number, name, &id, hours(hour)),
+                &[("customer_id", &customer)],
+            );
+            row.anon_distinct_id = Some(format!("d{}", number * 5 % 13));
+            row.alias = Some(format!("d{}", number * 3 % 7));
+            row
+        })
+        .collect();
+    let ids: Vec<String> = (0..13).map(|number| format!("d{number}")).collect();
+    let pairs: Vec<(&str, u128)> = ids
+        .iter()
+        .map(String::as_str)
+        .zip([1, 2, 3, 1, 4, 5, 2, 6, 7, 1, 8, 9, 9])
+        .collect();
+    let mut keys: Vec<IdentityKey> = ids.iter().cloned().map(IdentityKey::DistinctId).collect();
+    keys.extend((1..10).map(|number| IdentityKey::Person(person(number))));
+    keys.extend((0..9).map(|number| IdentityKey::CustomerId(format!("c{number}"))));
+    let mut first = None;
+    for (round, (chunk, turn)) in [(40, 1), (7, 3), (1, 7), (11, 23)].into_iter().enumerate() {
+        let mut site = Site::named(database.open().await, &format!("shop-{round}")).await;
+        // Coprime to 40, so each turn is another order of the same events; the last sends all twice.
+        let order = (0..40 + 40 * (round / 3)).map(|nth| events[nth * turn % 40].clone());
+        for page in order.collect::<Vec<_>>().chunks(chunk) {
+            site.store(page).await;
+            let some = &pairs[..page.len() % pairs.len()];
+            site.observe(some, &ReadRange::Answered, hours(1)).await;
+        }
+        site.observe(&pairs, &ReadRange::Answered, hours(1)).await;
+        let found = (
+            all_links(&*site.store, site.id, false).await,
+            resolve(&*site.store, site.id, &keys).await.unwrap(),
+        );
+        assert!(found.1.iter().any(|answer| !answer.merges.is_empty()));
+        assert_eq!(*first.get_or_insert(found.clone()), found);
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) mod definitions;
 pub(crate) mod earlier;
 pub(crate) mod evidence;
 pub(crate) mod fixtures;
+pub(crate) mod following;
 pub(crate) mod identities;
 pub(crate) mod leases;
 pub(crate) mod lists;
@@ -74,6 +75,11 @@ macro_rules! store_suite {
                 only_the_newest_events_and_their_nearest_neighbours_are_looked_at,
                 evidence_is_what_looking_at_every_event_says,
             }
+            following: {
+                a_follower_that_breaks_off_anywhere_holds_the_links_that_are_listed,
+                a_follower_from_before_what_is_forgotten_is_told_so,
+                a_link_that_comes_and_goes_is_told_as_it_is_now,
+            }
             identities: {
                 links_follow_the_events_that_carry_them,
                 a_moved_id_ends_one_link_and_begins_another,
@@ -84,6 +90,9 @@ macro_rules! store_suite {
                 an_event_shows_the_person_that_its_id_has_now,
                 links_are_found_from_every_side,
                 links_are_listed_in_one_order_page_by_page,
+                links_of_enormous_ids_are_listed_page_by_page,
+                persons_of_several_customers_are_listed_in_order,
+                the_order_split_and_repetition_of_input_do_not_matter,
                 a_changed_property_kind_needs_no_new_events,
             }
             leases: {

@@ -103,7 +103,7 @@ impl Oracle {
     pub(crate) fn links(&self) -> Vec<IdentityLink> {
         let mut links = BTreeMap::new();
         for event in self.rows.values() {
-            for fact in facts_of(&event.distinct_id, &event.id_properties, &id_properties()) {
+            for fact in facts_of(event.into(), &id_properties()) {
                 let at = event.timestamp;
                 links
                     .entry(fact)

@@ -34,14 +34,23 @@ fn mappings(number: usize) -> domain::Mapping {
 }
 
 /// All that is not part of the precedence follows from it, as in PostHog.
-fn any_event() -> impl Strategy<Value = Event> {
-    (0_u128..12, 0_i64..3, 0_i64..72, 0_usize..4, 0_usize..4).prop_map(
+pub(crate) fn any_event() -> impl Strategy<Value = Event> {
+    (0_u128..12, 0_i64..3, 0_i64..72, 0_usize..6, 0_usize..4).prop_map(
         |(uuid, created, stamped, name, who)| {
-            let names = ["$pageview", "add", "checkout", "search"];
+            let names = [
+                "$pageview",
+                "add",
+                "checkout",
+                "search",
+                "$identify",
+                "$create_alias",
+            ];
             let people = ["d1", "d2", "ada@shop.example", "anonymous"];
             let mut row = event(uuid, names[name], people[who], hours(stamped));
             row.created_at = hours(created);
             row.path = Some(if stamped % 2 == 0 { "/products/x" } else { "/" }.to_owned());
+            row.anon_distinct_id = Some(people[(who + 1) % 4].to_owned());
+            row.alias = Some(format!("alias {}", stamped % 2));
             let customer = (stamped % 3).to_string();
             match (name + who) % 3 {
                 0 => carrying(row, &[("customer_id", &customer)]),

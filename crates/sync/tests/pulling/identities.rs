@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use domain::identity::{Evidence, IdentityKey};
+use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey, resolve};
 use domain::sync::SyncMode;
 use jiff::SignedDuration;
 use posthog_stub::{Endpoint, Event, Fault, Project};
@@ -144,4 +144,84 @@ async fn persons_too_heavy_to_read_stop_no_run_and_are_read_once_they_fit() {
     shop.pass(HOUR);
     shop.run(SyncMode::Refresh).await.unwrap();
     assert_eq!(known(&shop).await, real(&shop));
+}
+
+#[tokio::test]
+async fn ids_of_any_form_and_length_come_through_apart_and_junk_joins_nobody() {
+    let enormous = "x".repeat(65_535);
+    let apart = [
+        // Case, the form of Unicode, white space and the 65,536th byte tell PostHog's ids apart.
+        "ada".to_owned(),
+        "Ada".to_owned(),
+        "ada ".to_owned(),
+        "caf\u{e9}".to_owned(),
+        "cafe\u{301}".to_owned(),
+        format!("{enormous}1"),
+        format!("{enormous}2"),
+        "' OR 1=1 --\n\"".to_owned(),
+    ];
+    let junk = ["undefined", "NULL", "0", "[object Object]", "00000000-0000"];
+    let mails = ["ADA@shop.example", "ada@Shop.example"];
+    let mut project = Project::new(PROJECT, "Shop");
+    let stamp = at(NOW) - HOUR;
+    let shared = |id: &str| Event::new("$pageview", id, stamp).property("customer_id", " 77 ");
+    for id in apart.iter().map(String::as_str).chain(junk).chain(mails) {
+        project.capture(shared(id));
+    }
+    for value in junk
+        .map(str::to_owned)
+        .into_iter()
+        .chain([enormous.clone(), String::new()])
+    {
+        let carrying = Event::new("$pageview", "careless", stamp);
+        project.capture(carrying.property("customer_id", value));
+    }
+    let mut shop = Shop::open(project).await;
+    shop.settings.desired.id_properties = vec![IdProperty {
+        kind: IdPropertyKind::Customer,
+        property: "customer_id".to_owned(),
+    }];
+    let wanted = &shop.settings.desired;
+    shop.store.put_connection(wanted, at(NOW)).await.unwrap();
+    shop.run(SyncMode::Backfill).await.unwrap();
+    assert_eq!(
+        known(&shop).await,
+        real(&shop),
+        "every id has the person that PostHog gives it"
+    );
+
+    let mut keys: Vec<IdentityKey> = apart.iter().cloned().map(IdentityKey::DistinctId).collect();
+    keys.extend(junk.map(|id| IdentityKey::DistinctId(id.to_owned())));
+    keys.push(IdentityKey::DistinctId("careless".to_owned()));
+    keys.push(IdentityKey::Email(" Ada@SHOP.example ".to_owned()));
+    let answers = resolve(&*shop.store, shop.id(), &keys).await.unwrap();
+    let real = real(&shop);
+    for answer in &answers[..apart.len() + junk.len() + 1] {
+        let IdentityKey::DistinctId(id) = &answer.key else {
+            panic!("{answer:?} was not asked for");
+        };
+        let is_short = !junk.contains(&id.as_str()) && id != "careless" && id.len() < 1_000;
+        assert_eq!(answer.primary_customer_id.is_some(), is_short, "{id:.20}");
+        assert!(answer.persons.contains(&real[id.as_str()]));
+        if !is_short {
+            assert_eq!((answer.persons.len(), answer.distinct_ids.len()), (1, 1));
+        }
+    }
+    let mail = answers.last().unwrap();
+    assert_eq!(mail.distinct_ids, ["ADA@shop.example", "ada@Shop.example"]);
+    assert_eq!(
+        (&mail.emails[..], mail.persons.len()),
+        (&["ada@shop.example".to_owned()][..], 2)
+    );
+
+    // New events of enormous ids: each is asked about, though all together are too much for one query.
+    shop.edit(|project| {
+        for number in 0..20 {
+            let id = format!("{enormous}-{number}");
+            project.capture(Event::new("$pageview", id.as_str(), at(NOW) + HOUR / 2));
+        }
+    });
+    shop.pass(HOUR);
+    shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(known(&shop).await, self::real(&shop));
 }

@@ -26,6 +26,8 @@ impl Naive {
                 distinct_id: event.distinct_id.clone(),
                 stage: *stage,
                 id_properties: event.id_properties.clone(),
+                anon_distinct_id: event.anon_distinct_id.clone(),
+                alias: event.alias.clone(),
             })
             .collect()
     }
@@ -90,7 +92,7 @@ impl Naive {
             if let Some(stage) = stage {
                 *naive.stages.entry((day, stage, name)).or_default() += 1;
             }
-            for fact in facts_of(&winner.distinct_id, &winner.id_properties, &id_properties()) {
+            for fact in facts_of(winner.into(), &id_properties()) {
                 *naive.facts.entry(fact).or_default() += 1;
             }
             naive.rows.insert(uuid, (winner.clone(), stage));

@@ -12,7 +12,7 @@ use domain::identity::IdentityLink;
 use domain::mapping::OrderEvidence;
 use domain::storage::{
     Change, ChangeKind, ConnectionRecord, DayVerdict, EpochRecord, EventDefinition, EventRow,
-    LinkKey, Result, RunRecord, StoreError,
+    LinkKey, PersonChange, Result, RunRecord, StoreError,
 };
 use domain::{ConnectionId, ConnectionName, EventName};
 use uuid::Uuid;
@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) definitions: Vec<EventDefinition>,
     pub(crate) evidence: HashMap<EventName, OrderEvidence>,
     pub(crate) links: Vec<(LinkKey, IdentityLink)>,
+    /// In ascending order; of links that events carry none ever changes.
+    pub(crate) person_changes: Vec<PersonChange>,
     pub(crate) verdicts: Vec<DayVerdict>,
     pub(crate) runs: Vec<RunRecord>,
     pub(crate) keys: Vec<Vec<u8>>,

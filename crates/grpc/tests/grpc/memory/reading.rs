@@ -1,17 +1,18 @@
 //! Events and links, found by looking at every one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use domain::identity::{IdentityKey, IdentityLink};
 use domain::mapping::{Candidate, OrderEvidence};
 use domain::storage::{
     Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
-    EventRow, IdentityReader, LinkKey, PersonChange, Result,
+    EventRow, FactChanges, IdentityReader, LinkKey, PersonChange, Result,
 };
 use domain::{ConnectionId, EventName};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use uuid::Uuid;
 
 use super::{Memory, State};
 
@@ -219,7 +220,63 @@ impl IdentityReader for Memory {
         .await
     }
 
-    async fn person_changes(&self, _: ConnectionId, _: i64, _: usize) -> Result<Vec<PersonChange>> {
-        panic!("no service follows person mappings yet")
+    async fn persons_of_several_customers(
+        &self,
+        _: ConnectionId,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>> {
+        self.ask(|state| {
+            let mut customers: BTreeMap<Uuid, BTreeSet<String>> = BTreeMap::new();
+            let current = || {
+                state
+                    .links
+                    .iter()
+                    .map(|(_, link)| link)
+                    .filter(|link| link.valid_to.is_none())
+            };
+            for link in current() {
+                let IdentityKey::Person(person) = &link.to else {
+                    continue;
+                };
+                let own = current().filter(|it| it.distinct_id == link.distinct_id);
+                customers
+                    .entry(*person)
+                    .or_default()
+                    .extend(own.filter_map(|it| match &it.to {
+                        IdentityKey::CustomerId(customer) => Some(customer.clone()),
+                        _ => None,
+                    }));
+            }
+            let several = customers
+                .into_iter()
+                .filter(|(_, customers)| customers.len() > 1);
+            let later = several.filter(|(person, _)| after.is_none_or(|after| *person > after));
+            later.map(|(person, _)| person).take(limit).collect()
+        })
+        .await
+    }
+
+    async fn person_changes(
+        &self,
+        _: ConnectionId,
+        seq: i64,
+        limit: usize,
+    ) -> Result<Vec<PersonChange>> {
+        self.ask(|state| {
+            let changes = state.person_changes.iter();
+            let later = changes.filter(|change| change.seq > seq);
+            later.take(limit).cloned().collect()
+        })
+        .await
+    }
+
+    async fn fact_changes(&self, _: ConnectionId, seq: i64, _: usize) -> Result<FactChanges> {
+        self.ask(|_| FactChanges {
+            reached: seq,
+            is_last: true,
+            ..FactChanges::default()
+        })
+        .await
     }
 }

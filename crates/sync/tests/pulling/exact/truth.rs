@@ -102,6 +102,10 @@ impl Truth {
                 let evidence = Evidence::EventProperty(CUSTOMER.to_owned());
                 said.push((IdentityKey::CustomerId(id.to_owned()), evidence));
             }
+            let other = event.anon_distinct_id.as_deref();
+            if let Some(id) = other.filter(|id| *id != "undefined") {
+                said.push((IdentityKey::DistinctId(id.to_owned()), Evidence::Identify));
+            }
             for (to, evidence) in said {
                 let at = event.timestamp;
                 let seen = links

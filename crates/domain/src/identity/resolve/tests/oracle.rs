@@ -24,10 +24,10 @@ impl UnionFind {
 }
 
 /// Each of twelve distinct ids: its person, if any, and the customer ids it carries.
-fn any_world(customers: usize) -> impl Strategy<Value = Vec<IdentityLink>> {
+pub(super) fn any_world(customers: usize) -> impl Strategy<Value = Vec<IdentityLink>> {
     let one = (
         prop::option::weighted(0.8, 0_u128..5),
-        prop::collection::btree_set(0_u8..5, 0..=customers),
+        prop::collection::btree_set(0_u8..9, 0..=customers),
         any::<bool>(),
     );
     prop::collection::vec(one, 12).prop_map(|world| {
@@ -64,7 +64,7 @@ fn any_world_without_conflicts() -> impl Strategy<Value = Vec<IdentityLink>> {
     })
 }
 
-fn all_keys(links: &[IdentityLink]) -> Vec<IdentityKey> {
+pub(super) fn all_keys(links: &[IdentityLink]) -> Vec<IdentityKey> {
     let ends = links
         .iter()
         .flat_map(|link| [id(&link.distinct_id), link.to.clone()]);
@@ -141,7 +141,11 @@ proptest! {
                 own.iter().map(|owner| customers_of(&links, owner)).collect();
             let all: BTreeSet<String> = each.iter().flatten().cloned().collect();
             prop_assert_eq!(&answer.customer_ids, &all.iter().cloned().collect::<Vec<_>>());
-            prop_assert_eq!(answer.status == IdentityStatus::Conflict, all.len() > 1);
+            let is_shared =
+                matches!(answer.key, IdentityKey::Email(_)) && all.len() > MOST_CUSTOMERS;
+            let is_conflict = all.len() > 1 && !is_shared;
+            prop_assert_eq!(answer.status == IdentityStatus::Conflict, is_conflict);
+            prop_assert_eq!(answer.status == IdentityStatus::Shared, is_shared);
             let primary = (all.len() == 1 && each.iter().all(|ids| *ids == all))
                 .then(|| all.first().unwrap().clone());
             prop_assert_eq!(&answer.primary_customer_id, &primary);

@@ -1,11 +1,18 @@
 //! IdentityService: who is who.
 
+mod conflicts;
+mod stream;
+
+use std::pin::Pin;
+
 use domain::identity::resolve;
 use domain::storage::LinkKey;
+use futures_util::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::answer::{link, resolved_identities};
 use crate::check::{check_connection, check_keys};
+use crate::deadline::Deadline;
 use crate::errors::ApiError;
 use crate::paging::{check_page_size, fill};
 use crate::proto::v1;
@@ -83,5 +90,24 @@ impl<S: ReadStore + ?Sized + 'static> IdentityService for IdentityServer<S> {
         request: Request<v1::ListIdentityLinksRequest>,
     ) -> Result<Response<v1::ListIdentityLinksResponse>, Status> {
         Ok(Response::new(self.links(request.into_inner()).await?))
+    }
+
+    async fn list_identity_conflicts(
+        &self,
+        request: Request<v1::ListIdentityConflictsRequest>,
+    ) -> Result<Response<v1::ListIdentityConflictsResponse>, Status> {
+        Ok(Response::new(self.conflicts(request.into_inner()).await?))
+    }
+
+    type StreamIdentityChangesStream =
+        Pin<Box<dyn Stream<Item = Result<v1::StreamIdentityChangesResponse, Status>> + Send>>;
+
+    async fn stream_identity_changes(
+        &self,
+        request: Request<v1::StreamIdentityChangesRequest>,
+    ) -> Result<Response<Self::StreamIdentityChangesStream>, Status> {
+        let deadline = request.extensions().get::<Deadline>().copied();
+        let follower = self.follow(request.into_inner(), deadline).await?;
+        Ok(Response::new(Box::pin(follower.into_stream())))
     }
 }
