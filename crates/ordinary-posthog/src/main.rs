@@ -10,6 +10,7 @@ mod exit;
 mod holder;
 mod logging;
 mod metrics;
+mod patience;
 mod posthog_calls;
 mod progress;
 mod server;

@@ -63,6 +63,15 @@ impl StoreSettings {
     /// # Errors
     /// When there is none, or it cannot be used.
     pub(crate) async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
+        let url = self.existing_url()?;
+        Ok(store::open(&url, store::OpenOptions::default()).await?)
+    }
+
+    /// The database to open, that others fill.
+    ///
+    /// # Errors
+    /// When it is a file that is not there.
+    pub(crate) fn existing_url(&self) -> Result<String, Failure> {
         let url = self.url()?;
         // Opening would create it, and an empty store answers every caller that nothing exists.
         if let Ok(DatabaseUrl::Sqlite(path)) = url.parse()
@@ -76,7 +85,7 @@ impl StoreSettings {
                 ),
             ));
         }
-        Ok(store::open(&url, store::OpenOptions::default()).await?)
+        Ok(url)
     }
 }
 

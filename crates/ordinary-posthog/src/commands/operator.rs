@@ -3,10 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::operator::{Metrics, OperatorConfig, Parts, Readiness};
-use domain::storage::{Store, StoreError};
 use posthog::{Http, HttpConfig};
 use prometheus_client::registry::Registry;
 use sync::SystemClock;
@@ -16,10 +14,7 @@ use uuid::Uuid;
 use crate::admin::{self, Part};
 use crate::exit::{Exit, Failure};
 use crate::settings::{AdminSettings, StoreSettings};
-use crate::{posthog_calls, signals};
-
-/// From one attempt to open the store to the next.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
+use crate::{patience, posthog_calls, signals};
 
 /// The arguments of `operator`.
 #[derive(Debug, clap::Args)]
@@ -63,7 +58,8 @@ impl Args {
         let _end = ended.clone().drop_guard();
         let address = admin::start(self.admin.admin_addr, part, registry, ended).await?;
         tracing::info!(%address, identity = config.identity, "Health and metrics are served.");
-        let Some(store) = open(&url, &shutdown).await? else {
+        // A database that is down for a while is no reason to be restarted again and again.
+        let Some(store) = patience::open(&url, None, &shutdown).await? else {
             return Ok(());
         };
         let parts = Parts {
@@ -88,26 +84,4 @@ fn read(file: &Path) -> Result<OperatorConfig, Failure> {
     };
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
     OperatorConfig::from_yaml(&text).map_err(wrong)
-}
-
-/// Opens the store, however long that takes: a database that is down for a while is no reason to be
-/// restarted again and again. Nothing when `shutdown` comes first.
-async fn open(url: &str, shutdown: &CancellationToken) -> Result<Option<Arc<dyn Store>>, Failure> {
-    loop {
-        let opened = tokio::select! {
-            () = shutdown.cancelled() => return Ok(None),
-            opened = store::open(url, store::OpenOptions::default()) => opened,
-        };
-        match opened {
-            Ok(store) => return Ok(Some(store)),
-            Err(error @ StoreError::Unavailable { .. }) => {
-                tracing::warn!(%error, "The store cannot be opened yet; trying again.");
-            }
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(None),
-            () = tokio::time::sleep(TRY_AGAIN) => {}
-        }
-    }
 }

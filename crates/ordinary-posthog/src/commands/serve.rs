@@ -1,10 +1,16 @@
 //! `serve`: gRPC alone, on a store that others fill.
 
+use std::time::Duration;
+
 use prometheus_client::registry::Registry;
 
 use crate::exit::{Exit, Failure};
 use crate::settings::{ListenSettings, StoreSettings};
-use crate::{server, signals};
+use crate::{patience, server, signals};
+
+/// How long a database that does not answer is waited for: one that was installed at the same moment is
+/// up by then.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -18,9 +24,12 @@ pub(crate) struct Args {
 impl Args {
     /// Serves until Ctrl-C.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let store = self.store.open_existing().await?;
+        let url = self.store.existing_url()?;
         let shutdown =
             signals::shutdown_token().map_err(|error| Failure::new(Exit::Configuration, error))?;
+        let Some(store) = patience::open(&url, Some(PATIENCE), &shutdown).await? else {
+            return Ok(());
+        };
         server::start(&self.listen, store, Registry::default(), shutdown)
             .await?
             .ended()

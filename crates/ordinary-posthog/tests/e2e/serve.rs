@@ -137,6 +137,20 @@ async fn a_store_that_is_not_there_is_told_and_not_made() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_does_not_answer_yet_is_waited_for() {
+    let home = Home::new();
+    // Nobody listens there any more.
+    let nowhere = format!("postgres://ordinary@{}/ordinary", free_address());
+    let (program, _) = home.serve_from(&nowhere);
+    let mut waiting = program.start();
+    waiting
+        .until_it_logs("The store cannot be opened yet")
+        .await;
+    waiting.terminate();
+    waiting.ended().await.with_code(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_others_can_reach_is_refused_without_certificates() {
     let (_stub, home) = with_store().await;
     for address in ["0.0.0.0:0", "[::]:0"] {
