@@ -126,7 +126,7 @@ fn keys_of_the_wrong_kind_are_told_apart_and_never_repeated() {
         ),
         (
             "secretvalue",
-            "this does not look like a PostHog personal API key: it begins with phx_",
+            "this does not look like a PostHog personal API key, which is phx_ and then letters and digits: copy it again, whole and alone",
         ),
     ] {
         let result = load_with(&secret(&format!("stringData: {{apiKey: {value}}}")), None);

@@ -31,7 +31,9 @@ pub enum ApiKeyError {
     )]
     OAuthToken,
     /// Some other text.
-    #[error("this does not look like a PostHog personal API key: it begins with phx_")]
+    #[error(
+        "this does not look like a PostHog personal API key, which is phx_ and then letters and digits: copy it again, whole and alone"
+    )]
     Unknown,
 }
 
