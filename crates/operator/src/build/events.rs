@@ -25,10 +25,10 @@ pub(crate) fn events(
         if is_same || !is_news(kind, old.as_ref(), &now) {
             continue;
         }
-        news.extend(event(kind, &now));
+        // One failure may show in several conditions; it is told once.
+        let told = news.iter().any(|told: &Event| told.reason == now.reason);
+        news.extend(event(kind, &now).filter(|_| !told));
     }
-    // One failure may show in several conditions; it is told once.
-    news.dedup_by(|later, first| later.reason == first.reason);
     news
 }
 
@@ -64,4 +64,46 @@ fn event(kind: &str, condition: &Condition) -> Option<Event> {
         },
         note: condition.message.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn status(conditions: &[(&str, ConditionStatus, &str)]) -> PostHogConnectionStatus {
+        let conditions = conditions.iter().map(|(kind, status, reason)| Condition {
+            kind: (*kind).to_owned(),
+            status: *status,
+            observed_generation: Some(1),
+            last_transition_time: Timestamp::UNIX_EPOCH,
+            reason: (*reason).to_owned(),
+            message: "A sentence.".to_owned(),
+        });
+        PostHogConnectionStatus {
+            conditions: conditions.collect(),
+            ..PostHogConnectionStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_failure_that_shows_in_several_conditions_is_told_once_whatever_else_is_news() {
+        let now = status(&[
+            (crd::READY, ConditionStatus::False, reasons::INVALID_API_KEY),
+            (
+                crd::BACKFILL_COMPLETE,
+                ConditionStatus::True,
+                reasons::BACKFILL_DONE,
+            ),
+            (
+                crd::SYNCED,
+                ConditionStatus::False,
+                reasons::INVALID_API_KEY,
+            ),
+        ]);
+        let told: Vec<_> = events(None, &now).iter().map(|news| news.reason).collect();
+        assert_eq!(told, [reasons::INVALID_API_KEY, reasons::BACKFILL_DONE]);
+        assert!(events(Some(&now), &now).is_empty());
+    }
 }
