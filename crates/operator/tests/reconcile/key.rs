@@ -67,6 +67,8 @@ async fn a_missing_secret_is_named_and_found_when_it_comes() {
         condition(&found, crd::STALLED).unwrap().status,
         ConditionStatus::True
     );
+    // Nothing is read before there is a key, however long that has been due.
+    assert_eq!(found.status.unwrap().next_sync_time, None);
     corner.secret("posthog", json!({"wrong": KEY})).await;
     corner
         .not_ready("storefront", reasons::SECRET_KEY_NOT_FOUND)

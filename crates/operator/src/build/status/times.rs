@@ -36,8 +36,12 @@ pub(super) fn next_sync_time(
     if *applied == Applied::Started {
         return Some(after(now));
     }
-    let due = verdict.due.as_ref().map(|due| whole_second(due.at));
-    failures.retry_at.or(due)
+    // Before the key is accepted nothing is read, however long it has been due.
+    let due = verdict
+        .due
+        .as_ref()
+        .filter(|_| verdict.credentials.is_accepted());
+    failures.retry_at.or(due.map(|due| whole_second(due.at)))
 }
 
 /// When the last due run will not have succeeded for two intervals.
