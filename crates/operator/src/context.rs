@@ -12,6 +12,7 @@ use tokio::sync::SetOnce;
 use crate::config::OperatorConfig;
 use crate::controller::Wake;
 use crate::events::Events;
+use crate::first_looks::FirstLooks;
 use crate::jobs::{Jobs, RunJob};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
@@ -49,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) slots: Arc<Slots>,
     /// Jobs whose Secret is known to be there.
     pub(crate) provisioned: Provisioned,
+    /// Connections that were refused for how the operator is installed.
+    pub(crate) first_looks: FirstLooks,
     /// What was written to statuses lately.
     pub(crate) writes: StatusWrites,
     /// How long connections wait that could not be reconciled.

@@ -27,6 +27,7 @@ use crate::departed;
 use crate::disconnect;
 use crate::error::Error;
 use crate::events::Events;
+use crate::first_looks::FirstLooks;
 use crate::identity::Identity;
 use crate::jobs::{self, Jobs, RunJob};
 use crate::measured::{measured, named};
@@ -57,6 +58,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
     let ctx = Arc::new(Context {
         slots,
         provisioned: Provisioned::default(),
+        first_looks: FirstLooks::default(),
         writes: StatusWrites::default(),
         retries: Retries::default(),
         events: Events::new(parts.client.clone(), &parts.config, parts.metrics.clone()),

@@ -13,6 +13,7 @@ mod dereference;
 mod disconnect;
 mod error;
 mod events;
+mod first_looks;
 mod first_sight;
 mod identity;
 mod instant;

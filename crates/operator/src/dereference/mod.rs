@@ -240,11 +240,19 @@ async fn key_and_check(
         Ok(key) => key,
         Err(problem) => return Ok(KeyFound::Missing(problem)),
     };
-    if !when.is_check_due(&key.version) {
+    let uid = &identity.uid;
+    let is_due = when.is_check_due(&key.version)
+        || ctx.first_looks.is_first(uid, connection.status.as_ref());
+    if !is_due {
         return Ok(KeyFound::Unchecked(key));
     }
     match Box::pin(check::check(ctx, connection, asked, &key, now)).await {
-        Some(outcome) => Ok(KeyFound::Checked(Box::new(Checked { key, outcome }))),
+        Some(outcome) => {
+            if let Err(error) = &outcome {
+                ctx.first_looks.looked(uid, error.reason());
+            }
+            Ok(KeyFound::Checked(Box::new(Checked { key, outcome })))
+        }
         // The connection has changed meanwhile, and is about to be reconciled again.
         None => Ok(KeyFound::Unchecked(key)),
     }

@@ -2,6 +2,7 @@
 
 use crd::{BACKFILL_COMPLETE, ConditionStatus, READY, reasons};
 use jiff::Timestamp;
+use operator::OperatorConfig;
 use posthog_stub::{Event, Project};
 use serde_json::json;
 
@@ -73,5 +74,24 @@ async fn a_host_inside_the_cluster_is_refused() {
         assert!(condition(&connection, crd::STALLED).is_some());
     }
     assert!(corner.all_jobs().await.is_empty());
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_an_operator_is_installed_to_allow_is_asked_as_soon_as_it_leads() {
+    let corner = Corner::open().await;
+    // What is tried again later is not what is seen here.
+    corner.clock.stop();
+    let strict = OperatorConfig {
+        allow_insecure_hosts: Vec::new(),
+        ..corner.config.clone()
+    };
+    let operator = corner.operate_by(strict);
+    corner.connect("storefront").await;
+    let connection = corner.not_ready("storefront", reasons::HOST_REFUSED).await;
+    assert!(message(&connection, READY).contains("posthog.allowInsecureHosts"));
+    operator.stop().await;
+    let operator = corner.operate();
+    corner.ready("storefront").await;
     operator.stop().await;
 }

@@ -101,14 +101,14 @@ impl Corner {
             .unwrap()
             .with_layer(&metrics.layer("test".to_owned()))
             .build();
-        let parts = self.parts(client, metrics);
+        let parts = self.parts(self.config.clone(), client, metrics);
         run(parts, measured)
     }
 
     /// Starts an operator with this client.
     pub(crate) fn operate_as(&self, client: kube::Client) -> Running {
         let (measured, metrics) = metrics();
-        run(self.parts(client, metrics), measured)
+        run(self.parts(self.config.clone(), client, metrics), measured)
     }
 
     /// Starts an operator with this client and this way to the store.
@@ -116,7 +116,7 @@ impl Corner {
         let (measured, metrics) = metrics();
         let parts = Parts {
             store,
-            ..self.parts(client, metrics)
+            ..self.parts(self.config.clone(), client, metrics)
         };
         run(parts, measured)
     }
@@ -124,20 +124,15 @@ impl Corner {
     /// Starts an operator that was installed so.
     pub(crate) fn operate_by(&self, config: OperatorConfig) -> Running {
         let (measured, metrics) = metrics();
-        let parts = Parts {
-            config,
-            ..self.parts(self.client.clone(), metrics)
-        };
-        run(parts, measured)
+        run(self.parts(config, self.client.clone(), metrics), measured)
     }
 
-    fn parts(&self, client: kube::Client, metrics: Metrics) -> Parts {
+    fn parts(&self, config: OperatorConfig, client: kube::Client, metrics: Metrics) -> Parts {
         Parts {
-            config: self.config.clone(),
             client,
             store: Arc::clone(&self.store),
             http: Http::new(HttpConfig {
-                allow_insecure_hosts: vec!["127.0.0.1".to_owned()],
+                allow_insecure_hosts: config.allow_insecure_hosts.clone(),
                 connect_timeout: Duration::from_secs(2),
                 ..HttpConfig::default()
             })
@@ -145,6 +140,7 @@ impl Corner {
             clock: self.clock.clone(),
             metrics,
             readiness: Readiness::default(),
+            config,
         }
     }
 }
