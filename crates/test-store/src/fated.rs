@@ -219,6 +219,7 @@ pass_on! {
     }
     IdentityReader {
         read links_of(connection: ConnectionId, keys: &[IdentityKey], limit: usize) -> Vec<IdentityLink>;
+        read links_carried(connection: ConnectionId, distinct_ids: &[String], limit: usize) -> Vec<IdentityLink>;
         read links(connection: ConnectionId, history: bool, after: Option<&LinkKey>, limit: usize) -> Vec<(LinkKey, IdentityLink)>;
         read persons_of_several_customers(connection: ConnectionId, after: Option<Uuid>, limit: usize) -> Vec<Uuid>;
         read person_changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<PersonChange>;

@@ -6,20 +6,21 @@ mod attempt;
 mod known;
 mod walk;
 
-use std::collections::BTreeSet;
-
 use uuid::Uuid;
 
 use self::attempt::attempt;
-use self::known::Known;
+use self::known::{Known, Missing};
 use super::{IdentityKey, IdentityLink};
 use crate::connection::ConnectionId;
 use crate::storage::{IdentityReader, Result};
 
-/// The most calls of the reader for one batch of keys: a distinct id leads to its person, the
-/// person's other ids, their customer ids, the ids that share one, those ids' persons, and the ids
-/// that PostHog was asked to merge with any of them.
-pub const MOST_CALLS: usize = 6;
+/// The most rounds of reading for one batch of keys: a distinct id leads to its person, the person's
+/// other ids, their customer ids, the ids that share one, those ids' persons, and the ids that PostHog
+/// was asked to merge with any of them.
+const MOST_ROUNDS: usize = 6;
+/// The most calls of the reader for one batch of keys. A person's links tell whose its ids are, so in
+/// each round such ids are asked about by themselves, for what they carry alone.
+pub const MOST_CALLS: usize = 2 * MOST_ROUNDS;
 /// The most links that one call may answer.
 pub const MOST_LINKS: usize = 50_000;
 /// The most ids that one call may ask for.
@@ -113,9 +114,9 @@ pub async fn resolve(
 ) -> Result<Vec<IdentityAnswer>> {
     let mut known = Known::default();
     let mut answers: Vec<Option<IdentityAnswer>> = vec![None; keys.len()];
-    for call in 0.. {
-        let mut missing = BTreeSet::new();
-        let is_last = call == MOST_CALLS;
+    for round in 0.. {
+        let mut missing = Missing::default();
+        let is_last = round == MOST_ROUNDS;
         for (key, answer) in keys.iter().zip(&mut answers) {
             if answer.is_none() {
                 let attempt = attempt(key, &known, &mut missing);
@@ -125,9 +126,16 @@ pub async fn resolve(
         if missing.is_empty() || is_last {
             break;
         }
-        let asked: Vec<IdentityKey> = missing.iter().take(MOST_ASKED).cloned().collect();
-        let links = reader.links_of(connection, &asked, MOST_LINKS).await?;
-        known.learn(missing, links);
+        if !missing.keys.is_empty() {
+            let asked: Vec<IdentityKey> = missing.keys.iter().take(MOST_ASKED).cloned().collect();
+            let links = reader.links_of(connection, &asked, MOST_LINKS).await?;
+            known.learn(missing.keys, links);
+        }
+        if !missing.carried.is_empty() {
+            let asked: Vec<String> = missing.carried.iter().take(MOST_ASKED).cloned().collect();
+            let links = reader.links_carried(connection, &asked, MOST_LINKS).await?;
+            known.learn_carried(missing.carried, links);
+        }
     }
     Ok(answers.into_iter().flatten().collect())
 }

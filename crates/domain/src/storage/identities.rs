@@ -112,6 +112,15 @@ pub trait IdentityReader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<IdentityLink>>;
 
+    /// The current links that events of these distinct ids carry, and those by which others name them:
+    /// all that [`IdentityReader::links_of`] answers of them but their persons. At most `limit`, ordered.
+    async fn links_carried(
+        &self,
+        connection: ConnectionId,
+        distinct_ids: &[String],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>>;
+
     /// Links, ended ones too when `history`, strictly after `after`, `limit` at most, each with its place.
     async fn links(
         &self,

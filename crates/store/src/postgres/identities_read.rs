@@ -46,6 +46,26 @@ impl IdentityReader for PostgresStore {
             .collect())
     }
 
+    async fn links_carried(
+        &self,
+        connection: ConnectionId,
+        distinct_ids: &[String],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        let mut tx = self.read().await?;
+        let Some(owner) = Owner::find(&mut tx, connection).await? else {
+            tx.end().await?;
+            return Ok(Vec::new());
+        };
+        let asked = texts(distinct_ids.iter().map(String::as_str));
+        let mut found = owner.carried(&mut tx, &asked, limit).await?;
+        tx.end().await?;
+        found.sort();
+        found.dedup();
+        found.truncate(limit);
+        Ok(found.into_iter().map(|(_, link)| link).collect())
+    }
+
     async fn links(
         &self,
         connection: ConnectionId,
@@ -226,17 +246,7 @@ impl Owner {
             query.push("::text[]) AS i)) AND distinct_id = ANY(");
             query.push_bind(&asked.distinct_ids).push(")");
             found.extend(self.fetch_persons(connection, query, limit).await?);
-            let mut query = self.facts();
-            query.push(" AND f.distinct_id = ANY(");
-            query.push_bind(&asked.distinct_ids).push(")");
-            found.extend(fetch_facts(connection, query, limit).await?);
-            let mut query = self.facts();
-            query
-                .push(" AND ")
-                .push(IS_MERGE)
-                .push(" AND f.value = ANY(");
-            query.push_bind(&asked.distinct_ids).push(")");
-            found.extend(fetch_facts(connection, query, limit).await?);
+            found.extend(self.carried(connection, &asked.distinct_ids, limit).await?);
         }
         if !asked.persons.is_empty() {
             let mut query = self.persons(false);
@@ -253,6 +263,28 @@ impl Owner {
             query.push_bind(&asked.kinds).push("::bigint[]))");
             found.extend(fetch_facts(connection, query, limit).await?);
         }
+        Ok(found)
+    }
+
+    /// The first links, in order, that events of these distinct ids carry, and those by which others
+    /// name them; some may come twice.
+    async fn carried(
+        &self,
+        connection: &mut PgConnection,
+        distinct_ids: &[Cow<'_, str>],
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut query = self.facts();
+        query.push(" AND f.distinct_id = ANY(");
+        query.push_bind(distinct_ids.to_vec()).push(")");
+        let mut found = fetch_facts(connection, query, limit).await?;
+        let mut query = self.facts();
+        query
+            .push(" AND ")
+            .push(IS_MERGE)
+            .push(" AND f.value = ANY(");
+        query.push_bind(distinct_ids.to_vec()).push(")");
+        found.extend(fetch_facts(connection, query, limit).await?);
         Ok(found)
     }
 

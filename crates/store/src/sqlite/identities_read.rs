@@ -40,6 +40,27 @@ impl IdentityReader for SqliteStore {
             .collect())
     }
 
+    async fn links_carried(
+        &self,
+        connection: ConnectionId,
+        distinct_ids: &[String],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        let mut tx = self.read().await?;
+        let Some(epoch) = Owner::find(&mut tx, connection).await? else {
+            return Ok(Vec::new());
+        };
+        let mut found: BTreeSet<Placed> = BTreeSet::new();
+        for distinct_id in distinct_ids {
+            found.extend(epoch.carried(&mut tx, distinct_id, limit).await?);
+        }
+        Ok(found
+            .into_iter()
+            .take(limit)
+            .map(|(_, link)| link)
+            .collect())
+    }
+
     async fn links(
         &self,
         connection: ConnectionId,
@@ -177,11 +198,7 @@ impl Owner {
                 let mut query = self.persons(false);
                 query.push(" AND distinct_id = ").push_bind(distinct_id);
                 let mut found = self.fetch_persons(connection, query, limit).await?;
-                let mut query = self.facts();
-                query.push(" AND f.distinct_id = ").push_bind(distinct_id);
-                found.extend(fetch_facts(connection, query, limit).await?);
-                let kind = kind::DISTINCT_ID;
-                found.extend(self.facts_to(connection, kind, distinct_id, limit).await?);
+                found.extend(self.carried(connection, distinct_id, limit).await?);
                 Ok(found)
             }
             IdentityKey::Person(person_id) => {
@@ -199,6 +216,21 @@ impl Owner {
             }
             IdentityKey::Email(value) => self.facts_to(connection, kind::EMAIL, value, limit).await,
         }
+    }
+
+    /// The first links that events of a distinct id carry, and those by which others name it.
+    async fn carried(
+        &self,
+        connection: &mut SqliteConnection,
+        distinct_id: &str,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let mut query = self.facts();
+        query.push(" AND f.distinct_id = ").push_bind(distinct_id);
+        let mut found = fetch_facts(connection, query, limit).await?;
+        let kind = kind::DISTINCT_ID;
+        found.extend(self.facts_to(connection, kind, distinct_id, limit).await?);
+        Ok(found)
     }
 
     async fn facts_to(

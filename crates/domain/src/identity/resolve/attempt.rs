@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::known::Known;
+use super::known::{Known, Missing};
 use super::walk::Walk;
 use super::{IdentityAnswer, IdentityStatus, MOST_CUSTOMERS};
 use crate::identity::{IdentityKey, IdentityLink};
@@ -16,11 +16,7 @@ pub(super) struct Attempt {
 }
 
 /// The answer for `key` as far as `known` goes; ids whose links it lacks go to `missing`.
-pub(super) fn attempt(
-    key: &IdentityKey,
-    known: &Known,
-    missing: &mut BTreeSet<IdentityKey>,
-) -> Attempt {
+pub(super) fn attempt(key: &IdentityKey, known: &Known, missing: &mut Missing) -> Attempt {
     let mut walk = Walk::new(known, missing);
     let wanted = folded(key);
     let start = match &wanted {

@@ -12,6 +12,23 @@ pub(super) struct Known {
     asked: BTreeSet<IdentityKey>,
     /// Asked for, but perhaps not answered whole.
     partial: BTreeSet<IdentityKey>,
+    /// The link to its person of each distinct id that any answer told; there is one at most.
+    persons: BTreeMap<String, IdentityLink>,
+}
+
+/// What would have to be known too.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    /// All links of these.
+    pub(super) keys: BTreeSet<IdentityKey>,
+    /// Links of these distinct ids but for their persons, which are known.
+    pub(super) carried: BTreeSet<String>,
+}
+
+impl Missing {
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.carried.is_empty()
+    }
 }
 
 /// The links of one id.
@@ -32,11 +49,40 @@ impl Known {
             self.asked.insert(key);
         }
         for link in links.into_iter().filter(|link| link.valid_to.is_none()) {
+            if matches!(link.to, IdentityKey::Person(_)) {
+                self.persons.insert(link.distinct_id.clone(), link.clone());
+            }
             let from = IdentityKey::DistinctId(link.distinct_id.clone());
             for end in [from, link.to.clone()] {
                 if self.asked.contains(&end) {
                     self.links.entry(end).or_default().insert(link.clone());
                 }
+            }
+        }
+    }
+
+    /// As [`Known::learn`], of distinct ids whose persons are known.
+    pub(super) fn learn_carried(&mut self, wanted: BTreeSet<String>, links: Vec<IdentityLink>) {
+        for id in &wanted {
+            if let Some(link) = self.persons.get(id) {
+                self.links
+                    .entry(IdentityKey::DistinctId(id.clone()))
+                    .or_default()
+                    .insert(link.clone());
+            }
+        }
+        let wanted = wanted.into_iter().map(IdentityKey::DistinctId).collect();
+        self.learn(wanted, links);
+    }
+
+    /// Notes that `key` was looked for, and is not known.
+    pub(super) fn note_missing(&self, key: IdentityKey, missing: &mut Missing) {
+        match key {
+            IdentityKey::DistinctId(id) if self.persons.contains_key(&id) => {
+                missing.carried.insert(id);
+            }
+            key => {
+                missing.keys.insert(key);
             }
         }
     }

@@ -9,6 +9,8 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::identity::Evidence;
 use crate::storage::{FactChanges, LinkKey, PersonChange};
@@ -40,6 +42,23 @@ impl IdentityReader for Memory {
             .take(limit)
             .cloned()
             .collect())
+    }
+
+    async fn links_carried(
+        &self,
+        _connection: ConnectionId,
+        distinct_ids: &[String],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let is_asked = |id: &String| distinct_ids.contains(id);
+        let touches = |link: &&IdentityLink| match &link.to {
+            IdentityKey::Person(_) => false,
+            IdentityKey::DistinctId(other) => is_asked(&link.distinct_id) || is_asked(other),
+            _ => is_asked(&link.distinct_id),
+        };
+        let found = self.links.iter().filter(touches);
+        Ok(found.take(limit).cloned().collect())
     }
 
     async fn links(

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::known::Known;
+use super::known::{Known, Missing};
 use super::{AskedMerge, MOST_CUSTOMERS, MOST_IDS, MergeOutcome};
 use crate::identity::{IdentityKey, IdentityLink};
 
 /// A walk, and what came to light on it.
 pub(super) struct Walk<'a> {
     known: &'a Known,
-    missing: &'a mut BTreeSet<IdentityKey>,
+    missing: &'a mut Missing,
     /// Whether there was more than was followed, or than is known yet.
     pub(super) truncated: bool,
     /// Whether all that was looked for is known.
@@ -22,7 +22,7 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk that has not begun.
-    pub(super) fn new(known: &'a Known, missing: &'a mut BTreeSet<IdentityKey>) -> Self {
+    pub(super) fn new(known: &'a Known, missing: &'a mut Missing) -> Self {
         Self {
             known,
             missing,
@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
                 // Should no more be read, the answer is not whole.
                 self.truncated = true;
                 self.is_whole = false;
-                self.missing.insert(key);
+                self.known.note_missing(key, self.missing);
                 Vec::new()
             }
         }

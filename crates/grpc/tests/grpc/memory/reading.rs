@@ -201,6 +201,23 @@ impl IdentityReader for Memory {
         .await
     }
 
+    async fn links_carried(
+        &self,
+        connection: ConnectionId,
+        distinct_ids: &[String],
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        let keys: Vec<IdentityKey> = distinct_ids
+            .iter()
+            .cloned()
+            .map(IdentityKey::DistinctId)
+            .collect();
+        let mut found = self.links_of(connection, &keys, usize::MAX).await?;
+        found.retain(|link| !matches!(link.to, IdentityKey::Person(_)));
+        found.truncate(limit);
+        Ok(found)
+    }
+
     async fn links(
         &self,
         _: ConnectionId,
