@@ -250,6 +250,7 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE connections DROP COLUMN purge_at;
     ALTER TABLE epochs DROP COLUMN namespace, DROP COLUMN name, DROP COLUMN condemned;
     DROP TABLE identity_fact_changes;
+    DROP INDEX identity_facts_merged;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
     UPDATE connections SET desired = (desired::jsonb - 'deletion')::text;
     DELETE FROM ordinary_posthog_migrations WHERE version >= 3;";
