@@ -7,6 +7,7 @@ pub mod clicks;
 pub mod connection;
 pub mod day;
 pub mod elements;
+pub mod erasure;
 pub mod event;
 pub mod funnel;
 pub mod host;

@@ -25,6 +25,8 @@ pub(crate) struct EpochState {
     pub(crate) mapping: Mapping,
     /// The last change sequence number given.
     pub(crate) change_seq: i64,
+    /// How many tombstones of erased persons it has.
+    pub(crate) erasures: i64,
 }
 
 impl EpochState {
@@ -35,6 +37,7 @@ impl EpochState {
         zone: Option<&str>,
         mapping: Option<&str>,
         change_seq: i64,
+        erasures: i64,
     ) -> Result<Self> {
         Ok(Self {
             number,
@@ -42,6 +45,7 @@ impl EpochState {
             zone: zone.map_or(Ok(TimeZone::UTC), time_zone).map_err(corrupt)?,
             mapping: mapping.map_or_else(|| Ok(no_mapping()), from_json)?,
             change_seq,
+            erasures,
         })
     }
 

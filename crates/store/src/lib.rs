@@ -15,6 +15,7 @@ mod postgres;
 mod run_rows;
 mod sqlite;
 mod sync_store;
+mod tombstones;
 mod values;
 
 use std::sync::Arc;

@@ -252,6 +252,9 @@ const BACK_TO_VERSION_2: &str = "
     DROP TABLE identity_fact_changes;
     DROP INDEX identity_facts_merged;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
+    DROP TABLE erased_ids, erased_persons, erased_events, erasure_key;
+    ALTER TABLE epochs DROP COLUMN erasures;
+    ALTER TABLE day_verdicts DROP COLUMN erased;
     UPDATE connections SET desired = (desired::jsonb - 'deletion')::text;
     DELETE FROM ordinary_posthog_migrations WHERE version >= 3;";
 

@@ -49,6 +49,12 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN condemned;
     DROP TABLE identity_fact_changes;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
+    DROP TABLE erased_ids;
+    DROP TABLE erased_persons;
+    DROP TABLE erased_events;
+    DROP TABLE erasure_key;
+    ALTER TABLE epochs DROP COLUMN erasures;
+    ALTER TABLE day_verdicts DROP COLUMN erased;
     UPDATE connections SET desired = json_remove(desired, '$.deletion');
     DELETE FROM _sqlx_migrations WHERE version >= 3;";
 

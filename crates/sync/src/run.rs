@@ -156,6 +156,8 @@ pub(crate) async fn find(session: &Session<'_>) -> Result<Found, SyncError> {
 /// The pass that was asked for, and at most two more over days whose counts differ.
 async fn passes(session: &Session<'_>, mode: SyncMode) -> Result<RunSummary, SyncError> {
     let found = find(session).await?;
+    // An erasure that was interrupted is not left to whoever asked for it.
+    session.ctx.store.finish_erasures(session.id).await?;
     let project = project(session, &found.record).await?;
     mapping::settle(session, &found.epoch, &project).await?;
     let mode = history::mode_due(session.ctx, session.settings, mode).await?;

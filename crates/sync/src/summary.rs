@@ -72,7 +72,7 @@ impl Completeness {
             worst: verdicts
                 .iter()
                 .filter(|v| v.verdict != Verdict::Verified)
-                .max_by_key(|v| v.remote.abs_diff(v.local))
+                .max_by_key(|v| v.remote.abs_diff(v.held()))
                 .map(|v| WorstDay {
                     day: v.day,
                     remote: v.remote,

@@ -10,16 +10,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::check::CheckSummary;
+use domain::erasure::{Erased, ErasedPerson};
 use domain::event::EventName;
 use domain::identity::{IdentityKey, IdentityLink};
 use domain::mapping::{Candidate, OrderEvidence};
 use domain::storage::{
     BudgetKey, BudgetLimits, BudgetStore, Change, CompletenessStore, ConnectionFailure,
     ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount, DayVerdict,
-    DesiredConnection, EpochRecord, EventDefinition, EventFilter, EventKey, EventReader, EventRow,
-    FactChanges, Grant, IdentityReader, IdentityWriter, Lease, LinkKey, NewRun, OpenRun, Page,
-    PageOutcome, PersonChange, PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord,
-    Store, StoreError, SyncStore,
+    DesiredConnection, EpochRecord, ErasureStore, EventDefinition, EventFilter, EventKey,
+    EventReader, EventRow, FactChanges, Grant, IdentityReader, IdentityWriter, Lease, LinkKey,
+    NewRun, OpenRun, Page, PageOutcome, PersonChange, PersonMapping, Purge, ReadRange, Result,
+    RunEnd, RunId, RunRecord, Store, StoreError, SyncStore,
 };
 use domain::sync::{RunTotals, Slice, SyncMode};
 use domain::{ConnectionId, ConnectionName, Mapping};
@@ -224,6 +225,15 @@ pass_on! {
         read persons_of_several_customers(connection: ConnectionId, after: Option<Uuid>, limit: usize) -> Vec<Uuid>;
         read person_changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<PersonChange>;
         read fact_changes(connection: ConnectionId, seq: i64, limit: usize) -> FactChanges;
+    }
+    ErasureStore {
+        read epochs_of(name: &ConnectionName) -> Vec<ConnectionId>;
+        read erasable(connection: ConnectionId, person: &ErasedPerson) -> Erased;
+        write begin_erasure(connection: ConnectionId, person: &ErasedPerson, now: Timestamp) -> Erased;
+        write finish_erasures(connection: ConnectionId) -> u64;
+        read erased_by_utc_day(connection: ConnectionId, from: Date, to: Date) -> Vec<(Date, u64)>;
+        read erased_uuids_of_utc_day(connection: ConnectionId, day: Date) -> Vec<Uuid>;
+        write forget_erased(lease: &Lease, uuids: &[Uuid]) -> u64;
     }
     IdentityWriter {
         write observe_persons(lease: &Lease, mappings: &[PersonMapping], range: &ReadRange, observed_at: Timestamp) -> u64;

@@ -24,7 +24,7 @@ use crate::connection::ConnectionId;
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Verdict {
-    /// PostHog and the store have the same number of events.
+    /// PostHog has as many events as the store holds or erased.
     Verified,
     /// They differ and the day is being read again.
     Pending,
@@ -41,12 +41,22 @@ pub struct DayVerdict {
     pub remote: u64,
     /// Distinct events stored.
     pub local: u64,
+    /// Events that were erased here, as far as PostHog is not known to have deleted them too.
+    #[serde(default)]
+    pub erased: u64,
     /// What follows.
     pub verdict: Verdict,
     /// How often the day was read again for this same `remote`.
     pub repulls: u32,
     /// When it was counted.
     pub counted_at: Timestamp,
+}
+
+impl DayVerdict {
+    /// Events that are not missing here: what PostHog is expected to count.
+    pub fn held(&self) -> u64 {
+        self.local + self.erased
+    }
 }
 
 /// Storage of verdicts.

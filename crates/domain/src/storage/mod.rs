@@ -4,6 +4,7 @@
 mod budget;
 mod completeness;
 mod connections;
+mod erasures;
 mod events;
 mod identities;
 mod purge;
@@ -15,6 +16,7 @@ pub use self::completeness::{CompletenessStore, DayVerdict, Verdict};
 pub use self::connections::{
     ConnectionFailure, ConnectionRecord, ConnectionStore, DesiredConnection, EpochRecord,
 };
+pub use self::erasures::ErasureStore;
 pub use self::events::{
     Change, ChangeKind, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey,
     EventReader, EventRow,
@@ -39,6 +41,7 @@ pub trait Store:
     + EventReader
     + IdentityReader
     + IdentityWriter
+    + ErasureStore
 {
 }
 
@@ -50,6 +53,7 @@ impl<T> Store for T where
         + EventReader
         + IdentityReader
         + IdentityWriter
+        + ErasureStore
         + ?Sized
 {
 }

@@ -100,7 +100,7 @@ pub struct PageOutcome {
     pub stored: u64,
     /// Stored events that a greater row replaced.
     pub updated: u64,
-    /// Rows that lost or were there already.
+    /// Rows that lost or were there already, or are an erased person's.
     pub duplicates: u64,
     /// Of `stored`: stamped before the window.
     pub late: u64,

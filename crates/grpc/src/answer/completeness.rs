@@ -99,6 +99,7 @@ fn recount(found: &DayVerdict) -> v1::DayRecount {
         posthog_events: found.remote,
         stored_events: found.local,
         count_time: Some(timestamp(found.counted_at)),
+        erased_events: found.erased,
     }
 }
 
@@ -115,12 +116,13 @@ pub(super) fn completeness(days: &[DayVerdict]) -> v1::Completeness {
         worst_day: days
             .iter()
             .filter(|day| day.verdict != Verdict::Verified)
-            .max_by_key(|day| day.remote.abs_diff(day.local))
+            .max_by_key(|day| day.remote.abs_diff(day.held()))
             .map(|day| v1::WorstDay {
                 utc_day: Some(date(day.day)),
                 posthog_events: day.remote,
                 stored_events: day.local,
                 verdict: verdict(day.verdict).into(),
+                erased_events: day.erased,
             }),
     }
 }
@@ -138,6 +140,7 @@ mod tests {
             day: day(text),
             remote,
             local: 10,
+            erased: 0,
             verdict,
             repulls: 0,
             counted_at: Timestamp::UNIX_EPOCH,
@@ -198,6 +201,20 @@ mod tests {
                 .recounts(day("2026-03-09"), day("2026-03-01"))
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn days_of_23_and_25_hours_touch_the_utc_days_that_they_lie_on() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        for (local, utc) in [("2026-03-29", [28, 29]), ("2026-10-25", [24, 25])] {
+            let month = &local[..8];
+            let days = (23..=31).map(|it| counted(&format!("{month}{it}"), Verdict::Verified, 10));
+            let verdicts = DayVerdicts::new(days.collect(), berlin.clone());
+            let told = verdicts.recounts(day(local), day(local));
+            let days: Vec<_> = told.iter().map(|it| it.utc_day.unwrap().day).collect();
+            assert_eq!(days, utc, "{local}");
+            assert_eq!(verdicts.of(day(local)), v1::CompletenessVerdict::Verified);
+        }
     }
 
     #[test]

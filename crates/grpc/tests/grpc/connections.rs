@@ -116,6 +116,7 @@ async fn a_connection_tells_its_check_failure_runs_and_proof() {
             day: day.parse().unwrap(),
             remote: 12,
             local: 10,
+            erased: 0,
             verdict,
             repulls: 0,
             counted_at: at(4),

@@ -22,16 +22,18 @@ impl CompletenessStore for PostgresStore {
             let word: &'static str = verdict.verdict.into();
             query(
                 "INSERT INTO day_verdicts
-                    (epoch, day, remote, local, verdict, repulls, counted_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                    (epoch, day, remote, local, erased, verdict, repulls, counted_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                  ON CONFLICT (epoch, day) DO UPDATE SET
-                    remote = excluded.remote, local = excluded.local, verdict = excluded.verdict,
+                    remote = excluded.remote, local = excluded.local,
+                    erased = excluded.erased, verdict = excluded.verdict,
                     repulls = excluded.repulls, counted_at = excluded.counted_at",
             )
             .bind(epoch)
             .bind(day_number(verdict.day))
             .bind(signed(verdict.remote))
             .bind(signed(verdict.local))
+            .bind(signed(verdict.erased))
             .bind(word)
             .bind(i64::from(verdict.repulls))
             .bind(micros(verdict.counted_at))

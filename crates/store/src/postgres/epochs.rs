@@ -47,7 +47,8 @@ pub(super) async fn load(connection: &mut PgConnection, number: i64) -> Result<E
     // A mapping on its way already decides: rows that the re-map has passed must not be assigned
     // by the earlier one.
     let row = query(
-        "SELECT time_zone, rollup, coalesce(pending_mapping, mapping) AS mapping, change_seq
+        "SELECT time_zone, rollup, coalesce(pending_mapping, mapping) AS mapping, change_seq,
+            erasures
          FROM epochs WHERE number = $1",
     )
     .bind(number)
@@ -60,6 +61,7 @@ pub(super) async fn load(connection: &mut PgConnection, number: i64) -> Result<E
         get(&row, "time_zone")?,
         get(&row, "mapping")?,
         get(&row, "change_seq")?,
+        get(&row, "erasures")?,
     )
 }
 

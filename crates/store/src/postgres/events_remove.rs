@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::identity::IdProperty;
 use domain::merge::{Deltas, StoredRow};
 use domain::storage::{Lease, Result};
 use jiff::Timestamp;
@@ -63,12 +64,17 @@ impl PostgresStore {
                 .collect::<Result<Vec<_>>>()?;
             if doomed.is_empty() {
                 // What a tombstone would tell is past retention too.
-                query("DELETE FROM event_deletions WHERE epoch = $1 AND timestamp < $2")
-                    .bind(epoch)
-                    .bind(micros(before))
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(sql)?;
+                for remove in [
+                    "DELETE FROM event_deletions WHERE epoch = $1 AND timestamp < $2",
+                    "DELETE FROM erased_events WHERE epoch = $1 AND timestamp < $2",
+                ] {
+                    query(remove)
+                        .bind(epoch)
+                        .bind(micros(before))
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(sql)?;
+                }
                 // So is what was proven of days that are no longer whole.
                 query("DELETE FROM day_verdicts WHERE epoch = $1 AND day * $3 < $2")
                     .bind(epoch)
@@ -89,7 +95,7 @@ impl PostgresStore {
 }
 
 /// Leaves a tombstone for each row, for followers.
-async fn bury(
+pub(super) async fn bury(
     connection: &mut PgConnection,
     state: &mut EpochState,
     rows: &[StoredRow],
@@ -114,20 +120,31 @@ async fn bury(
 }
 
 /// Removes rows with their effect on counts and identity facts.
-async fn remove(
+pub(super) async fn remove(
     connection: &mut PgConnection,
     state: &mut EpochState,
     doomed: &[StoredRow],
 ) -> Result<()> {
-    let uuids: Vec<Uuid> = doomed.iter().map(|row| row.uuid).collect();
-    remove_rows(connection, state.number, &uuids).await?;
     let names: BTreeSet<&str> = doomed
         .iter()
         .flat_map(|row| row.id_properties.keys().map(String::as_str))
         .collect();
     let properties: Vec<_> = names.into_iter().map(any_kind).collect();
-    let edges = state.edges(doomed.iter().map(|row| row.timestamp));
-    let deltas = Deltas::of_removal(doomed, &edges, &properties);
-    counts::add(connection, state, &deltas).await?;
+    let deltas = take_out(connection, state, doomed, &properties).await?;
     facts::add(connection, state, &deltas.facts).await
+}
+
+/// Removes rows with their effect on counts; what it does to identity facts is answered.
+pub(super) async fn take_out(
+    connection: &mut PgConnection,
+    state: &EpochState,
+    doomed: &[StoredRow],
+    properties: &[IdProperty],
+) -> Result<Deltas> {
+    let uuids: Vec<Uuid> = doomed.iter().map(|row| row.uuid).collect();
+    remove_rows(connection, state.number, &uuids).await?;
+    let edges = state.edges(doomed.iter().map(|row| row.timestamp));
+    let deltas = Deltas::of_removal(doomed, &edges, properties);
+    counts::add(connection, state, &deltas).await?;
+    Ok(deltas)
 }

@@ -18,7 +18,7 @@ use super::copy::{CHUNK, Rows};
 use super::epochs;
 use super::errors::sql;
 use super::statement::query;
-use super::{PostgresStore, counts, event_columns, facts, leases, slices};
+use super::{PostgresStore, counts, event_columns, facts, leases, refusals, slices};
 use crate::columns::properties_of;
 use crate::epoch_state::EpochState;
 
@@ -31,9 +31,14 @@ impl PostgresStore {
             PageOutcome::default()
         } else {
             let mut state = epochs::load(&mut tx, epoch).await?;
-            let events = std::mem::take(&mut page.events);
-            let merged = decide(&mut tx, &state, events, page.late_before).await?;
+            let mut events = std::mem::take(&mut page.events);
+            let mut dropped = 0;
+            if state.erasures > 0 {
+                (events, dropped) = refusals::sift_page(&mut tx, &mut state, events).await?;
+            }
+            let mut merged = decide(&mut tx, &state, events, page.late_before).await?;
             write(&mut tx, &mut state, &merged).await?;
+            merged.outcome.duplicates += dropped;
             merged.outcome
         };
         slices::advance(&mut tx, &place, &page, &outcome).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::storage::{IdentityWriter, Lease, PersonMapping, ReadRange, Result};
+use domain::storage::{ErasureStore, IdentityWriter, Lease, PersonMapping, ReadRange, Result};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
@@ -13,7 +13,7 @@ use super::copy::{CHUNK, Rows};
 use super::errors::sql;
 use super::statement::{query, query_as};
 use super::values::{get, limit, micros, text};
-use super::{PostgresStore, leases};
+use super::{PostgresStore, erasing, leases, refusals};
 use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
 
 #[async_trait]
@@ -27,11 +27,19 @@ impl IdentityWriter for PostgresStore {
     ) -> Result<u64> {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
-        let observed = observed(mappings);
+        let (mappings, erased) = refusals::part_mappings(&mut tx, epoch, mappings).await?;
+        let observed = observed(&mappings);
         let current = current_links(&mut tx, epoch, &observed, range).await?;
         let difference = compare(&observed, &current);
         write(&mut tx, epoch, &difference, micros(observed_at)).await?;
+        if !erased.is_empty() {
+            let ids: Vec<String> = erased.iter().cloned().collect();
+            erasing::bury(&mut tx, epoch, &[], &ids, observed_at).await?;
+        }
         tx.commit().await?;
+        if !erased.is_empty() {
+            self.finish_erasures(lease.connection).await?;
+        }
         Ok(difference.changed)
     }
 

@@ -21,13 +21,14 @@ impl CompletenessStore for SqliteStore {
             let word: &'static str = verdict.verdict.into();
             sqlx::query(
                 "INSERT OR REPLACE INTO day_verdicts
-                    (epoch, day, remote, local, verdict, repulls, counted_at)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (epoch, day, remote, local, erased, verdict, repulls, counted_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(epoch)
             .bind(day_number(verdict.day))
             .bind(signed(verdict.remote))
             .bind(signed(verdict.local))
+            .bind(signed(verdict.erased))
             .bind(word)
             .bind(verdict.repulls)
             .bind(micros(verdict.counted_at))

@@ -46,7 +46,8 @@ impl EpochState {
         // A mapping on its way already decides: rows that the re-map has passed must not be
         // assigned by the earlier one.
         let row = sqlx::query(
-            "SELECT time_zone, rollup, coalesce(pending_mapping, mapping) AS mapping, change_seq
+            "SELECT time_zone, rollup, coalesce(pending_mapping, mapping) AS mapping, change_seq,
+                erasures
              FROM epochs WHERE number = ?",
         )
         .bind(number)
@@ -56,7 +57,8 @@ impl EpochState {
         let zone: Option<&str> = get(&row, "time_zone")?;
         let mapping: Option<&str> = get(&row, "mapping")?;
         let rollup = get(&row, "rollup")?;
-        Self::of_columns(number, rollup, zone, mapping, get(&row, "change_seq")?)
+        let (change_seq, erasures) = (get(&row, "change_seq")?, get(&row, "erasures")?);
+        Self::of_columns(number, rollup, zone, mapping, change_seq, erasures)
     }
 
     /// Writes back the last change sequence number given.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::identity::IdProperty;
 use domain::merge::{Deltas, StoredRow};
 use domain::storage::{Lease, Result};
 use jiff::Timestamp;
@@ -23,8 +24,8 @@ const ROWS: usize = 512;
 
 /// Stored rows with their rowids.
 #[derive(Default)]
-struct Doomed {
-    rows: Vec<StoredRow>,
+pub(super) struct Doomed {
+    pub(super) rows: Vec<StoredRow>,
     rowids: Vec<i64>,
 }
 
@@ -70,12 +71,17 @@ impl SqliteStore {
             doomed.extend(&rows)?;
             if doomed.rows.is_empty() {
                 // What a tombstone would tell is past retention too.
-                sqlx::query("DELETE FROM event_deletions WHERE epoch = ? AND timestamp < ?")
-                    .bind(epoch)
-                    .bind(micros(before))
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(sql)?;
+                for remove in [
+                    "DELETE FROM event_deletions WHERE epoch = ? AND timestamp < ?",
+                    "DELETE FROM erased_events WHERE epoch = ? AND timestamp < ?",
+                ] {
+                    sqlx::query(remove)
+                        .bind(epoch)
+                        .bind(micros(before))
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(sql)?;
+                }
                 // So is what was proven of days that are no longer whole.
                 sqlx::query("DELETE FROM day_verdicts WHERE epoch = ?1 AND day * ?3 < ?2")
                     .bind(epoch)
@@ -96,7 +102,7 @@ impl SqliteStore {
 }
 
 impl Doomed {
-    fn extend(&mut self, rows: &[SqliteRow]) -> Result<()> {
+    pub(super) fn extend(&mut self, rows: &[SqliteRow]) -> Result<()> {
         for row in rows {
             self.rows.push(event_columns::decode_stored(row)?);
             self.rowids.push(event_columns::rowid(row)?);
@@ -105,7 +111,11 @@ impl Doomed {
     }
 }
 
-async fn find(connection: &mut SqliteConnection, epoch: i64, uuids: &[Uuid]) -> Result<Doomed> {
+pub(super) async fn find(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    uuids: &[Uuid],
+) -> Result<Doomed> {
     let mut doomed = Doomed::default();
     for batch in batches(uuids, ROWS) {
         let mut parameters = Parameters::with_capacity(1 + batch.len());
@@ -131,7 +141,7 @@ async fn find(connection: &mut SqliteConnection, epoch: i64, uuids: &[Uuid]) -> 
 }
 
 /// Leaves a tombstone for each row, for followers.
-async fn bury(
+pub(super) async fn bury(
     connection: &mut SqliteConnection,
     state: &mut EpochState,
     rows: &[StoredRow],
@@ -159,11 +169,28 @@ async fn bury(
 }
 
 /// Removes rows with their effect on counts and identity facts.
-async fn remove(
+pub(super) async fn remove(
     connection: &mut SqliteConnection,
     state: &mut EpochState,
     doomed: &Doomed,
 ) -> Result<()> {
+    let names: BTreeSet<&str> = doomed
+        .rows
+        .iter()
+        .flat_map(|row| row.id_properties.keys().map(String::as_str))
+        .collect();
+    let properties: Vec<_> = names.into_iter().map(any_kind).collect();
+    let deltas = take_out(connection, state, doomed, &properties).await?;
+    facts::add(connection, state, &deltas.facts).await
+}
+
+/// Removes rows with their effect on counts; what it does to identity facts is answered.
+pub(super) async fn take_out(
+    connection: &mut SqliteConnection,
+    state: &EpochState,
+    doomed: &Doomed,
+    properties: &[IdProperty],
+) -> Result<Deltas> {
     for batch in batches(&doomed.rowids, ROWS) {
         let mut parameters = Parameters::with_capacity(batch.len());
         for rowid in batch {
@@ -175,14 +202,8 @@ async fn remove(
             .await
             .map_err(sql)?;
     }
-    let names: BTreeSet<&str> = doomed
-        .rows
-        .iter()
-        .flat_map(|row| row.id_properties.keys().map(String::as_str))
-        .collect();
-    let properties: Vec<_> = names.into_iter().map(any_kind).collect();
     let edges = state.edges(doomed.rows.iter().map(|row| row.timestamp));
-    let deltas = Deltas::of_removal(&doomed.rows, &edges, &properties);
+    let deltas = Deltas::of_removal(&doomed.rows, &edges, properties);
     counts::add(connection, state, &deltas).await?;
-    facts::add(connection, state, &deltas.facts).await
+    Ok(deltas)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::epochs::EpochState;
 use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
-use super::{SqliteStore, counts, event_columns, facts, leases, slices};
+use super::{SqliteStore, counts, event_columns, facts, leases, refusals, slices};
 use crate::columns::properties_of;
 
 /// Rows of 30 parameters a statement; more gain nothing.
@@ -29,9 +29,14 @@ impl SqliteStore {
             PageOutcome::default()
         } else {
             let mut state = EpochState::load(&mut tx, epoch).await?;
-            let events = std::mem::take(&mut page.events);
-            let merged = decide(&mut tx, &state, events, page.late_before).await?;
+            let mut events = std::mem::take(&mut page.events);
+            let mut dropped = 0;
+            if state.erasures > 0 {
+                (events, dropped) = refusals::sift_page(&mut tx, &mut state, events).await?;
+            }
+            let mut merged = decide(&mut tx, &state, events, page.late_before).await?;
             write(&mut tx, &mut state, &merged).await?;
+            merged.outcome.duplicates += dropped;
             merged.outcome
         };
         slices::advance(&mut tx, &place, &page, &outcome).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::storage::{IdentityWriter, Lease, PersonMapping, ReadRange, Result};
+use domain::storage::{ErasureStore, IdentityWriter, Lease, PersonMapping, ReadRange, Result};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use super::values::{get, micros};
-use super::{SqliteStore, leases};
+use super::{SqliteStore, erasing, leases, refusals};
 use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
 
 const ROWS: usize = 256;
@@ -27,11 +27,19 @@ impl IdentityWriter for SqliteStore {
     ) -> Result<u64> {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
-        let observed = observed(mappings);
+        let (mappings, erased) = refusals::part_mappings(&mut tx, epoch, mappings).await?;
+        let observed = observed(&mappings);
         let current = current_links(&mut tx, epoch, &observed, range).await?;
         let difference = compare(&observed, &current);
         write(&mut tx, epoch, &difference, micros(observed_at)).await?;
+        if !erased.is_empty() {
+            let ids: Vec<String> = erased.iter().cloned().collect();
+            erasing::bury(&mut tx, epoch, &[], &ids, observed_at).await?;
+        }
         tx.commit().await.map_err(sql)?;
+        if !erased.is_empty() {
+            self.finish_erasures(lease.connection).await?;
+        }
         Ok(difference.changed)
     }
 

@@ -11,6 +11,7 @@ fn verdict(day: Date, remote: u64, verdict: Verdict) -> DayVerdict {
         day,
         remote,
         local: 5,
+        erased: 0,
         verdict,
         repulls: 1,
         counted_at: hours(9),

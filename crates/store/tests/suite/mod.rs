@@ -10,6 +10,7 @@ pub(crate) mod definitions;
     reason = "what is earlier differs from one store to the next"
 )]
 pub(crate) mod earlier;
+pub(crate) mod erasures;
 pub(crate) mod evidence;
 pub(crate) mod fixtures;
 pub(crate) mod following;
@@ -69,6 +70,19 @@ macro_rules! store_suite {
             }
             definitions: {
                 definitions_join_what_is_listed_with_what_is_stored,
+            }
+            erasures: {
+                any_id_of_a_person_erases_all_of_it_and_nobody_else,
+                nothing_of_an_erased_person_comes_back,
+                followers_of_links_begin_anew_without_the_person,
+                an_id_that_comes_to_an_erased_person_is_erased_too,
+                an_id_that_is_not_known_yet_is_refused_once_it_comes,
+                an_erased_event_counts_until_posthog_no_longer_has_it,
+                retention_forgets_erased_events_too,
+                tombstones_go_with_the_connection,
+                every_epoch_of_a_connection_is_erased_from,
+                an_erasure_cut_off_anywhere_goes_on_when_it_is_called_again,
+                a_bare_id_means_one_person_or_is_told_to_mean_several,
             }
             evidence: {
                 an_event_is_in_order_after_an_earlier_stage_or_before_a_later_one,

@@ -10,7 +10,8 @@ use domain::storage::DayVerdict;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use self::rules::{Bounds, Call, Scope};
+use self::removal::Gone;
+use self::rules::{Bounds, Call, Counts, Scope};
 use crate::error::SyncError;
 use crate::progress::Step;
 use crate::session::Session;
@@ -118,25 +119,38 @@ impl Recount<'_> {
             .await?
             .into_iter()
             .collect();
+        let erased: BTreeMap<Date, u64> = store
+            .erased_by_utc_day(session.id, *first, end)
+            .await?
+            .into_iter()
+            .collect();
         let of = |counts: &BTreeMap<Date, u64>, day| counts.get(day).copied().unwrap_or(0);
         let mut judged = Vec::with_capacity(days.len());
         for day in days {
-            let counts = (of(&remote, day), of(&local, day));
+            let counts = Counts {
+                remote: of(&remote, day),
+                stored: of(&local, day),
+                erased: of(&erased, day),
+            };
             let before = earlier.get(day);
             let now = session.ctx.clock.now();
             let (mut verdict, mut call) =
                 rules::judge(*day, counts, before, self.repulled.contains(day), now);
             if call == Call::Removal {
-                let removed = match removal::remove_deleted(session, *day, counts.0).await {
+                let gone = match removal::remove_deleted(session, *day, counts.remote).await {
                     // The other days' verdicts stand; this one stays as it was judged.
                     Err(SyncError::PostHog(error)) => {
                         tracing::warn!(%day, %error, "the day's events could not be compared now");
-                        0
+                        Gone::default()
                     }
-                    removed => removed?,
+                    gone => gone?,
                 };
-                found.removed += removed;
-                let rest = (counts.0, counts.1 - removed.min(counts.1));
+                found.removed += gone.removed;
+                let rest = Counts {
+                    stored: counts.stored.saturating_sub(gone.removed),
+                    erased: counts.erased.saturating_sub(gone.forgotten),
+                    ..counts
+                };
                 (verdict, call) = rules::judge(*day, rest, before, false, now);
                 if call == Call::Removal {
                     call = Call::Nothing;

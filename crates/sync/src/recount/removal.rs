@@ -11,30 +11,45 @@ use crate::session::Session;
 /// Uuids removed by one statement.
 const BATCH: usize = 5000;
 
-/// Removes stored events of `day` that a full read of its uuids does not have; none when that
-/// read does not hold exactly the `remote` events that two recounts agreed on. Returns how many.
+/// What PostHog deleted of one day.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gone {
+    /// Stored events that were removed.
+    pub(crate) removed: u64,
+    /// Events erased here that need not be known any more.
+    pub(crate) forgotten: u64,
+}
+
+/// Removes stored events of `day` that a full read of its uuids does not have, and forgets erased
+/// ones that it does not have; none when that read does not hold exactly the `remote` events that two
+/// recounts agreed on.
 pub(crate) async fn remove_deleted(
     session: &Session<'_>,
     day: Date,
     remote: u64,
-) -> Result<u64, SyncError> {
+) -> Result<Gone, SyncError> {
     let there = read_uuids(session, day).await?;
     if there.len() as u64 != remote {
         tracing::info!(
             %day, counted = remote, read = there.len(),
             "nothing is removed, for the day's uuids are not the number counted"
         );
-        return Ok(0);
+        return Ok(Gone::default());
     }
     let store = &session.ctx.store;
     let mut gone = store.uuids_of_utc_day(session.id, day).await?;
     gone.retain(|uuid| !there.contains(uuid));
-    let mut removed = 0;
+    let mut found = Gone::default();
     for batch in gone.chunks(BATCH) {
-        removed += store.remove_events(session.lease(), batch).await?;
+        found.removed += store.remove_events(session.lease(), batch).await?;
     }
-    tracing::info!(%day, removed, "events that PostHog deleted are removed");
-    Ok(removed)
+    let mut gone = store.erased_uuids_of_utc_day(session.id, day).await?;
+    gone.retain(|uuid| !there.contains(uuid));
+    for batch in gone.chunks(BATCH) {
+        found.forgotten += store.forget_erased(session.lease(), batch).await?;
+    }
+    tracing::info!(%day, found.removed, "events that PostHog deleted are removed");
+    Ok(found)
 }
 
 async fn read_uuids(session: &Session<'_>, day: Date) -> Result<HashSet<Uuid>, SyncError> {

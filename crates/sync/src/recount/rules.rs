@@ -91,7 +91,7 @@ pub(crate) fn days_due(
             let age = now.duration_since(verdict.counted_at);
             match verdict.verdict {
                 // Its second recount, or its re-read, is awaited.
-                Verdict::Pending => age >= REMOVAL_PATIENCE || verdict.local < verdict.remote,
+                Verdict::Pending => age >= REMOVAL_PATIENCE || verdict.held() < verdict.remote,
                 Verdict::Verified | Verdict::Mismatch => {
                     all || (age >= DAILY && is_in_turn(*day, scope.last))
                 }
@@ -123,7 +123,7 @@ pub(crate) fn is_pending(verdict: &DayVerdict) -> bool {
 
 /// Whether a day is to be read again, and may be.
 pub(crate) fn wants_repull(verdict: &DayVerdict) -> bool {
-    is_pending(verdict) && verdict.local < verdict.remote && verdict.repulls < MAX_REPULLS
+    is_pending(verdict) && verdict.held() < verdict.remote && verdict.repulls < MAX_REPULLS
 }
 
 /// What a day's two counts call for.
@@ -137,23 +137,36 @@ pub(crate) enum Call {
     Removal,
 }
 
+/// The counts of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Distinct events that PostHog counted.
+    pub(crate) remote: u64,
+    /// Distinct events stored.
+    pub(crate) stored: u64,
+    /// Events erased here, which PostHog counts as long as it has them. They are held, like those
+    /// stored: that they are not here must not be made good.
+    pub(crate) erased: u64,
+}
+
 /// Judges a day by its counts. `repulled` says that it was read again since `earlier`.
 pub(crate) fn judge(
     day: Date,
-    (remote, local): (u64, u64),
+    counts: Counts,
     earlier: Option<&DayVerdict>,
     repulled: bool,
     now: Timestamp,
 ) -> (DayVerdict, Call) {
+    let (remote, held) = (counts.remote, counts.stored + counts.erased);
     let same = earlier.filter(|v| v.remote == remote && v.verdict != Verdict::Verified);
     let repulls = same.map_or(0, |v| v.repulls + u32::from(repulled));
-    let (verdict, call) = match local.cmp(&remote) {
+    let (verdict, call) = match held.cmp(&remote) {
         std::cmp::Ordering::Equal => (Verdict::Verified, Call::Nothing),
         std::cmp::Ordering::Less if repulls >= MAX_REPULLS => (Verdict::Mismatch, Call::Nothing),
         std::cmp::Ordering::Less => (Verdict::Pending, Call::Repull),
         std::cmp::Ordering::Greater => {
             let agreed = same.is_some_and(|v| {
-                v.local > v.remote && now.duration_since(v.counted_at) >= REMOVAL_PATIENCE
+                v.held() > v.remote && now.duration_since(v.counted_at) >= REMOVAL_PATIENCE
             });
             let call = if agreed { Call::Removal } else { Call::Nothing };
             (Verdict::Pending, call)
@@ -162,7 +175,7 @@ pub(crate) fn judge(
     // The hour between two agreeing counts begins with the first of them.
     let waits = verdict == Verdict::Pending && call == Call::Nothing;
     let counted_at = match same {
-        Some(first) if waits && first.local > first.remote => first.counted_at,
+        Some(first) if waits && first.held() > first.remote => first.counted_at,
         _ => now,
     };
     let repulls = if verdict == Verdict::Verified {
@@ -173,7 +186,8 @@ pub(crate) fn judge(
     let judged = DayVerdict {
         day,
         remote,
-        local,
+        local: counts.stored,
+        erased: counts.erased,
         verdict,
         repulls,
         counted_at,

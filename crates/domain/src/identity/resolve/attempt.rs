@@ -102,3 +102,10 @@ fn folded(key: &IdentityKey) -> IdentityKey {
         other => other.clone(),
     }
 }
+
+impl IdentityKey {
+    /// The key as links spell it.
+    pub(crate) fn folded(&self) -> Self {
+        folded(self)
+    }
+}

@@ -10,9 +10,18 @@ fn seen(remote: u64, local: u64, verdict: Verdict, repulls: u32, when: &str) -> 
         day: date(2026, 3, 1),
         remote,
         local,
+        erased: 0,
         verdict,
         repulls,
         counted_at: at(when),
+    }
+}
+
+fn counts(remote: u64, stored: u64) -> Counts {
+    Counts {
+        remote,
+        stored,
+        erased: 0,
     }
 }
 
@@ -98,24 +107,24 @@ fn a_settled_day_is_due_daily_and_a_pending_one_after_an_hour() {
 #[test]
 fn a_missing_event_is_pulled_again_twice_for_one_count_and_then_is_a_mismatch() {
     let now = at("2026-03-02T12:00:00Z");
-    let (first, call) = judge(DAY, (10, 9), None, false, now);
+    let (first, call) = judge(DAY, counts(10, 9), None, false, now);
     assert_eq!(
         (first.verdict, first.repulls, call),
         (Verdict::Pending, 0, Call::Repull)
     );
-    let (second, call) = judge(DAY, (10, 9), Some(&first), true, now);
+    let (second, call) = judge(DAY, counts(10, 9), Some(&first), true, now);
     assert_eq!(
         (second.verdict, second.repulls, call),
         (Verdict::Pending, 1, Call::Repull)
     );
-    let (third, call) = judge(DAY, (10, 9), Some(&second), true, now);
+    let (third, call) = judge(DAY, counts(10, 9), Some(&second), true, now);
     assert_eq!(
         (third.verdict, third.repulls, call),
         (Verdict::Mismatch, 2, Call::Nothing)
     );
-    let (again, call) = judge(DAY, (10, 9), Some(&third), false, now);
+    let (again, call) = judge(DAY, counts(10, 9), Some(&third), false, now);
     assert_eq!((again.verdict, call), (Verdict::Mismatch, Call::Nothing));
-    let (changed, call) = judge(DAY, (11, 9), Some(&again), false, now);
+    let (changed, call) = judge(DAY, counts(11, 9), Some(&again), false, now);
     assert_eq!(
         (changed.verdict, changed.repulls, call),
         (Verdict::Pending, 0, Call::Repull)
@@ -125,25 +134,54 @@ fn a_missing_event_is_pulled_again_twice_for_one_count_and_then_is_a_mismatch() 
 #[test]
 fn nothing_is_removed_on_one_count_nor_on_two_that_disagree_or_are_too_close() {
     let noon = at("2026-03-02T12:00:00Z");
-    let (first, call) = judge(DAY, (8, 9), None, false, noon);
+    let (first, call) = judge(DAY, counts(8, 9), None, false, noon);
     assert_eq!((first.verdict, call), (Verdict::Pending, Call::Nothing));
     let soon = at("2026-03-02T12:30:00Z");
-    let (second, call) = judge(DAY, (8, 9), Some(&first), false, soon);
+    let (second, call) = judge(DAY, counts(8, 9), Some(&first), false, soon);
     assert_eq!(call, Call::Nothing);
     assert_eq!(
         second.counted_at, noon,
         "the hour begins with the first count"
     );
     let late = at("2026-03-02T13:05:00Z");
-    let (_, call) = judge(DAY, (7, 9), Some(&second), false, late);
+    let (_, call) = judge(DAY, counts(7, 9), Some(&second), false, late);
     assert_eq!(call, Call::Nothing);
-    let (_, call) = judge(DAY, (8, 9), Some(&second), false, late);
+    let (_, call) = judge(DAY, counts(8, 9), Some(&second), false, late);
     assert_eq!(call, Call::Removal);
 }
 
 #[test]
 fn a_count_that_once_said_more_does_not_vouch_for_a_removal() {
-    let (first, _) = judge(DAY, (8, 7), None, false, at("2026-03-02T12:00:00Z"));
-    let (_, call) = judge(DAY, (8, 9), Some(&first), true, at("2026-03-02T14:00:00Z"));
+    let (first, _) = judge(DAY, counts(8, 7), None, false, at("2026-03-02T12:00:00Z"));
+    let (_, call) = judge(
+        DAY,
+        counts(8, 9),
+        Some(&first),
+        true,
+        at("2026-03-02T14:00:00Z"),
+    );
     assert_eq!(call, Call::Nothing);
+}
+
+#[test]
+fn what_was_erased_is_not_missing_and_goes_when_posthog_no_longer_has_it() {
+    let counts = |remote, stored, erased| Counts {
+        remote,
+        stored,
+        erased,
+    };
+    let noon = at("2026-03-02T12:00:00Z");
+    let (kept, call) = judge(DAY, counts(10, 7, 3), None, false, noon);
+    assert_eq!((kept.verdict, call), (Verdict::Verified, Call::Nothing));
+    assert_eq!((kept.local, kept.erased), (7, 3));
+    // Three more are missing than were erased.
+    let (_, call) = judge(DAY, counts(10, 4, 3), None, false, noon);
+    assert_eq!(call, Call::Repull);
+    // PostHog deleted them too: as with any removal, two counts an hour apart must agree.
+    let (first, call) = judge(DAY, counts(7, 7, 3), Some(&kept), false, noon);
+    assert_eq!((first.verdict, call), (Verdict::Pending, Call::Nothing));
+    assert!(!wants_repull(&first));
+    let later = at("2026-03-02T13:05:00Z");
+    let (_, call) = judge(DAY, counts(7, 7, 3), Some(&first), false, later);
+    assert_eq!(call, Call::Removal);
 }

@@ -1,0 +1,61 @@
+//! Persons whose data was erased, and what keeps it from coming back.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use super::{Lease, Result};
+use crate::connection::{ConnectionId, ConnectionName};
+use crate::erasure::{Erased, ErasedPerson};
+
+/// Storage of erasures; [`crate::erasure::erase`] is the way to use it.
+///
+/// A distinct id that was erased is refused from then on: [`super::SyncStore::apply_page`] stores no
+/// event of it, nor one that PostHog gives an erased person, and
+/// [`super::IdentityWriter::observe_persons`] no link. A distinct id that PostHog comes to map to an
+/// erased person is erased as well. Of an erased distinct id only a keyed hash is kept once its rows
+/// are gone, of a person the uuid, and of an event its uuid and times, so that a recount knows that it
+/// is not missing.
+#[async_trait]
+pub trait ErasureStore: Send + Sync {
+    /// Every epoch of a connection in which rows may be, whether it is deleted or not.
+    async fn epochs_of(&self, name: &ConnectionName) -> Result<Vec<ConnectionId>>;
+
+    /// What erasing a person would remove now.
+    async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased>;
+
+    /// From now on nothing of the person comes in, and its links are gone; its events are removed by
+    /// [`ErasureStore::finish_erasures`]. No lease is needed: a run that is going on obeys at its next
+    /// page. Distinct ids that are linked to the persons are erased with them. Doing it again is no
+    /// error, and removes what is there again.
+    async fn begin_erasure(
+        &self,
+        connection: ConnectionId,
+        person: &ErasedPerson,
+        now: Timestamp,
+    ) -> Result<Erased>;
+
+    /// Removes the events of every person whose erasure has begun, in batches, each with a change
+    /// sequence number, and then forgets the distinct ids. Returns how many events there were. Cut
+    /// off, it goes on when it is called again.
+    async fn finish_erasures(&self, connection: ConnectionId) -> Result<u64>;
+
+    /// The UTC days of `[from, to)` that have events which are erased here, with their number, by day.
+    async fn erased_by_utc_day(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Date, u64)>>;
+
+    /// The uuids of the events of one UTC day that are erased here.
+    async fn erased_uuids_of_utc_day(
+        &self,
+        connection: ConnectionId,
+        day: Date,
+    ) -> Result<Vec<Uuid>>;
+
+    /// Forgets erased events that PostHog no longer has either. Returns how many there were.
+    async fn forget_erased(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64>;
+}

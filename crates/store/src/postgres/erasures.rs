@@ -1,0 +1,152 @@
+//! [`ErasureStore`]: what an erasure does to rows is in `erasing`; here are its transactions, and what
+//! recounts ask.
+
+use async_trait::async_trait;
+use domain::erasure::{Erased, ErasedPerson};
+use domain::storage::{ErasureStore, Lease, Result};
+use domain::{ConnectionId, ConnectionName};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+use super::erasing::{OF_IDS, bury, ids_of, lock, remove_batch};
+use super::errors::sql;
+use super::statement::{query, query_scalar};
+use super::values::{DAY, day, day_number, get, text, unsigned};
+use super::{PostgresStore, leases, refusals};
+use crate::failures::not_found;
+
+#[async_trait]
+impl ErasureStore for PostgresStore {
+    async fn epochs_of(&self, name: &ConnectionName) -> Result<Vec<ConnectionId>> {
+        let query = query(
+            "SELECT id FROM epochs WHERE namespace = $1 AND name = $2 AND NOT condemned
+             ORDER BY number",
+        )
+        .bind(text(&name.namespace))
+        .bind(text(&name.name));
+        let ids: Vec<Uuid> = self.fetch_column(query).await?;
+        Ok(ids.into_iter().map(ConnectionId).collect())
+    }
+
+    async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased> {
+        let mut tx = self.read().await?;
+        let epoch: Option<i64> = query_scalar("SELECT number FROM epochs WHERE id = $1")
+            .bind(connection.0)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(sql)?;
+        let Some(epoch) = epoch else {
+            return Err(not_found(format!("connection {connection}")));
+        };
+        let ids = ids_of(&mut tx, epoch, person).await?;
+        let count = async |tx: &mut PgConnection, table: &str| -> Result<u64> {
+            let text = format!("SELECT count(*) FROM {table} WHERE {OF_IDS}");
+            let counted: i64 = query_scalar(AssertSqlSafe(text))
+                .bind(epoch)
+                .bind(&ids)
+                .fetch_one(tx)
+                .await
+                .map_err(sql)?;
+            Ok(unsigned(counted))
+        };
+        let erasable = Erased {
+            persons: person.persons.len() as u64,
+            distinct_ids: ids.len() as u64,
+            events: count(&mut tx, "events").await?,
+            person_links: count(&mut tx, "person_links").await?,
+            fact_links: count(&mut tx, "identity_facts").await?,
+        };
+        tx.end().await?;
+        Ok(erasable)
+    }
+
+    async fn begin_erasure(
+        &self,
+        connection: ConnectionId,
+        person: &ErasedPerson,
+        now: Timestamp,
+    ) -> Result<Erased> {
+        let mut tx = self.write().await?;
+        let epoch = lock(&mut tx, connection).await?;
+        let ids = ids_of(&mut tx, epoch, person).await?;
+        let erased = bury(&mut tx, epoch, &person.persons, &ids, now).await?;
+        tx.commit().await?;
+        Ok(erased)
+    }
+
+    async fn finish_erasures(&self, connection: ConnectionId) -> Result<u64> {
+        let mut removed = 0;
+        // Most epochs have nothing to finish: their rows are not locked to learn that.
+        while self.is_pending(connection).await? {
+            let mut tx = self.write().await?;
+            let epoch = lock(&mut tx, connection).await?;
+            removed += remove_batch(&mut tx, epoch).await?;
+            tx.commit().await?;
+        }
+        Ok(removed)
+    }
+
+    async fn erased_by_utc_day(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Date, u64)>> {
+        // PostgreSQL divides towards zero; a day before 1970 must be rounded down.
+        let query = query(
+            "SELECT (timestamp - ((timestamp % $4) + $4) % $4) / $4 AS day, count(*) AS events
+             FROM erased_events
+             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
+                AND timestamp >= $2 AND timestamp < $3
+             GROUP BY 1 ORDER BY 1",
+        )
+        .bind(connection.0)
+        .bind(day_number(from) * DAY)
+        .bind(day_number(to) * DAY)
+        .bind(DAY);
+        self.fetch(query)
+            .await?
+            .iter()
+            .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
+            .collect()
+    }
+
+    async fn erased_uuids_of_utc_day(
+        &self,
+        connection: ConnectionId,
+        day: Date,
+    ) -> Result<Vec<Uuid>> {
+        let query = query(
+            "SELECT uuid FROM erased_events
+             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
+                AND timestamp >= $2 AND timestamp < $3",
+        )
+        .bind(connection.0)
+        .bind(day_number(day) * DAY)
+        .bind((day_number(day) + 1) * DAY);
+        self.fetch_column(query).await
+    }
+
+    async fn forget_erased(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let forgotten = refusals::forget(&mut tx, epoch, uuids).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+}
+
+impl PostgresStore {
+    async fn is_pending(&self, connection: ConnectionId) -> Result<bool> {
+        let query = query(
+            "SELECT EXISTS (SELECT 1 FROM erased_ids
+                WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
+                    AND distinct_id IS NOT NULL)",
+        )
+        .bind(connection.0);
+        let pending: Vec<bool> = self.fetch_column(query).await?;
+        Ok(pending == [true])
+    }
+}

@@ -1,0 +1,155 @@
+//! [`ErasureStore`]: what an erasure does to rows is in `erasing`; here are its transactions, and what
+//! recounts ask.
+
+use async_trait::async_trait;
+use domain::erasure::{Erased, ErasedPerson};
+use domain::storage::{ErasureStore, Lease, Result};
+use domain::{ConnectionId, ConnectionName};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use super::epochs;
+use super::erasing::{IDS, bury, ids_of, of_ids, remove_batch};
+use super::errors::sql;
+use super::rows::{batches, list_sql};
+use super::values::{DAY, day, day_number, get, unsigned};
+use super::{SqliteStore, leases, refusals};
+
+#[async_trait]
+impl ErasureStore for SqliteStore {
+    async fn epochs_of(&self, name: &ConnectionName) -> Result<Vec<ConnectionId>> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM epochs WHERE namespace = ? AND name = ? AND NOT condemned
+             ORDER BY number",
+        )
+        .bind(&name.namespace)
+        .bind(&name.name)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)?;
+        Ok(ids.into_iter().map(ConnectionId).collect())
+    }
+
+    async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased> {
+        let mut tx = self.read().await?;
+        let epoch = epochs::number(&mut tx, connection).await?;
+        let ids = ids_of(&mut tx, epoch, person).await?;
+        let mut erasable = Erased {
+            persons: person.persons.len() as u64,
+            distinct_ids: ids.len() as u64,
+            ..Erased::default()
+        };
+        for batch in batches(&ids, IDS) {
+            for (table, count) in [
+                ("events", &mut erasable.events),
+                ("person_links", &mut erasable.person_links),
+                ("identity_facts", &mut erasable.fact_links),
+            ] {
+                let before = format!(
+                    "SELECT count(*) AS rows FROM {table} WHERE epoch = ? AND distinct_id IN"
+                );
+                let text = list_sql(&before, batch.len(), "");
+                let row = sqlx::query_with(text, of_ids(epoch, batch)?.into_arguments())
+                    .fetch_one(&mut *tx)
+                    .await
+                    .map_err(sql)?;
+                *count += unsigned(get(&row, "rows")?);
+            }
+        }
+        tx.commit().await.map_err(sql)?;
+        Ok(erasable)
+    }
+
+    async fn begin_erasure(
+        &self,
+        connection: ConnectionId,
+        person: &ErasedPerson,
+        now: Timestamp,
+    ) -> Result<Erased> {
+        let mut tx = self.write().await?;
+        let epoch = epochs::number(&mut tx, connection).await?;
+        let ids = ids_of(&mut tx, epoch, person).await?;
+        let erased = bury(&mut tx, epoch, &person.persons, &ids, now).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(erased)
+    }
+
+    async fn finish_erasures(&self, connection: ConnectionId) -> Result<u64> {
+        let mut removed = 0;
+        // Most epochs have nothing to finish: the file is not locked to learn that.
+        while self.is_pending(connection).await? {
+            let mut tx = self.write().await?;
+            let epoch = epochs::number(&mut tx, connection).await?;
+            removed += remove_batch(&mut tx, epoch).await?;
+            tx.commit().await.map_err(sql)?;
+        }
+        Ok(removed)
+    }
+
+    async fn erased_by_utc_day(
+        &self,
+        connection: ConnectionId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Date, u64)>> {
+        // SQLite divides towards zero; a day before 1970 must be rounded down.
+        sqlx::query(
+            "SELECT (timestamp - ((timestamp % ?4) + ?4) % ?4) / ?4 AS day, count(*) AS events
+             FROM erased_events
+             WHERE epoch = (SELECT number FROM epochs WHERE id = ?1)
+                AND timestamp >= ?2 AND timestamp < ?3
+             GROUP BY 1 ORDER BY 1",
+        )
+        .bind(connection.0)
+        .bind(day_number(from) * DAY)
+        .bind(day_number(to) * DAY)
+        .bind(DAY)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)?
+        .iter()
+        .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
+        .collect()
+    }
+
+    async fn erased_uuids_of_utc_day(
+        &self,
+        connection: ConnectionId,
+        day: Date,
+    ) -> Result<Vec<Uuid>> {
+        sqlx::query_scalar(
+            "SELECT uuid FROM erased_events
+             WHERE epoch = (SELECT number FROM epochs WHERE id = ?)
+                AND timestamp >= ? AND timestamp < ?",
+        )
+        .bind(connection.0)
+        .bind(day_number(day) * DAY)
+        .bind((day_number(day) + 1) * DAY)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(sql)
+    }
+
+    async fn forget_erased(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        let forgotten = refusals::forget(&mut tx, epoch, uuids).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(forgotten)
+    }
+}
+
+impl SqliteStore {
+    async fn is_pending(&self, connection: ConnectionId) -> Result<bool> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM erased_ids
+                WHERE epoch = (SELECT number FROM epochs WHERE id = ?)
+                    AND distinct_id IS NOT NULL)",
+        )
+        .bind(connection.0)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(sql)
+    }
+}

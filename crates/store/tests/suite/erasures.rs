@@ -1,0 +1,344 @@
+//! Erasing a person: what goes, what stays, and that nothing of it comes back.
+
+use domain::connection::ConnectionName;
+use domain::erasure::{Erased, ErasureError, Meant, erase, meant, preview, resume};
+use domain::identity::{IdentityKey, LinkPlace};
+use domain::storage::{PersonMapping, ReadRange};
+use domain::{ConnectionId, Event};
+use jiff::civil::date;
+use uuid::Uuid;
+
+use super::Database;
+use super::fixtures::{GRACE, Site, carrying, cut_off, event, hours, mapping, start};
+use super::oracle::{EARLIEST, Follower, LATEST, Oracle, all_links};
+
+fn shop() -> ConnectionName {
+    ConnectionName::new("acme", "shop")
+}
+
+fn person(number: u128) -> Uuid {
+    Uuid::from_u128(900 + number)
+}
+
+fn distinct(id: &str) -> IdentityKey {
+    IdentityKey::DistinctId(id.to_owned())
+}
+
+/// Ada has two distinct ids and a person, Bob one of each, and somebody has none.
+fn events() -> Vec<Event> {
+    vec![
+        carrying(event(1, "add", "ada-1", hours(1)), &[("customer_id", "7")]),
+        event(2, "add", "ada@shop.example", hours(26)),
+        carrying(
+            event(3, "checkout", "bob", hours(2)),
+            &[("customer_id", "8")],
+        ),
+        event(4, "search", "somebody", hours(3)),
+    ]
+}
+
+fn mappings() -> Vec<PersonMapping> {
+    let of = |distinct_id: &str, number| PersonMapping {
+        distinct_id: distinct_id.to_owned(),
+        person_id: person(number),
+    };
+    vec![of("ada-1", 1), of("ada@shop.example", 1), of("bob", 2)]
+}
+
+async fn observe(site: &Site, mappings: &[PersonMapping]) {
+    site.store
+        .observe_persons(&site.lease, mappings, &ReadRange::Answered, hours(4))
+        .await
+        .unwrap();
+}
+
+async fn filled(database: &dyn Database) -> Site {
+    let mut site = Site::new(database).await;
+    let mapped = mapping(&["add"], &["checkout"]);
+    site.store.remap(&site.lease, &mapped).await.unwrap();
+    site.store(&events()).await;
+    observe(&site, &mappings()).await;
+    site
+}
+
+/// Holds the store against an oracle that never saw the events of these distinct ids.
+async fn assert_without(site: &Site, gone: &[&str]) {
+    let mut oracle = Oracle {
+        mapping: Some(mapping(&["add"], &["checkout"])),
+        ..Oracle::default()
+    };
+    let left = |event: &Event| !gone.contains(&event.distinct_id.as_str());
+    oracle.apply(&events().into_iter().filter(left).collect::<Vec<_>>());
+    let (store, id) = (&*site.store, site.id);
+    assert_eq!(
+        store
+            .daily_event_counts(id, EARLIEST, LATEST, &[])
+            .await
+            .unwrap(),
+        oracle.event_counts()
+    );
+    assert_eq!(
+        store
+            .daily_stage_counts(id, EARLIEST, LATEST)
+            .await
+            .unwrap(),
+        oracle.stage_counts()
+    );
+    for link in all_links(store, id, true).await {
+        assert!(!gone.contains(&link.distinct_id.as_str()), "{link:?}");
+    }
+    let mut follower = Follower::default();
+    follower.catch_up(store, id).await;
+    let uuids: Vec<Uuid> = follower.rows.into_keys().collect();
+    assert_eq!(uuids, oracle.rows.keys().copied().collect::<Vec<_>>());
+}
+
+async fn erased_on_days(site: &Site) -> Vec<u64> {
+    let days = site
+        .store
+        .erased_by_utc_day(site.id, EARLIEST, LATEST)
+        .await;
+    days.unwrap()
+        .into_iter()
+        .map(|(_, events)| events)
+        .collect()
+}
+
+pub(crate) async fn any_id_of_a_person_erases_all_of_it_and_nobody_else(database: &dyn Database) {
+    let everything = Erased {
+        persons: 1,
+        distinct_ids: 2,
+        events: 2,
+        person_links: 2,
+        fact_links: 2,
+    };
+    for key in [
+        distinct("ada-1"),
+        IdentityKey::Person(person(1)),
+        IdentityKey::CustomerId(" 7 ".to_owned()),
+        IdentityKey::Email("ADA@shop.example".to_owned()),
+    ] {
+        let site = filled(database).await;
+        let mut follower = Follower::default();
+        follower.catch_up(&*site.store, site.id).await;
+        let would = preview(&*site.store, &shop(), &key).await.unwrap();
+        assert_eq!(would, everything, "{key:?}");
+        assert_without(&site, &[]).await;
+
+        let erased = erase(&*site.store, &shop(), &key, hours(5)).await.unwrap();
+        assert_eq!(erased, everything, "{key:?}");
+        assert_without(&site, &["ada-1", "ada@shop.example"]).await;
+        assert_eq!(erased_on_days(&site).await, [1, 1]);
+        // Who followed before ends without the person.
+        follower.catch_up(&*site.store, site.id).await;
+        assert_eq!(follower.rows.len(), 2);
+
+        let store = &*site.store;
+        store.release_lease(&site.lease).await.unwrap();
+        store.mark_deleted(&shop(), start()).await.unwrap();
+        store
+            .purge_connection(&shop(), start() + GRACE)
+            .await
+            .unwrap();
+    }
+}
+
+pub(crate) async fn nothing_of_an_erased_person_comes_back(database: &dyn Database) {
+    let mut site = filled(database).await;
+    let ada = ["ada-1", "ada@shop.example"];
+    erase(&*site.store, &shop(), &distinct("ada-1"), hours(5))
+        .await
+        .unwrap();
+    // The same page again, as a refresh, a backfill or a recount would bring it.
+    let outcome = site.store(&events()).await;
+    assert_eq!((outcome.stored, outcome.duplicates), (0, 4));
+    observe(&site, &mappings()).await;
+    assert_without(&site, &ada).await;
+    assert_eq!(erased_on_days(&site).await, [1, 1]);
+
+    // A new event of hers is refused as well, and told to recounts.
+    let late = event(5, "add", "ada-1", hours(60));
+    assert_eq!(site.store(&[late]).await.rows(), 1);
+    assert_without(&site, &ada).await;
+    assert_eq!(erased_on_days(&site).await, [1, 1, 1]);
+    let day = site
+        .store
+        .erased_uuids_of_utc_day(site.id, date(2026, 10, 26));
+    assert_eq!(day.await.unwrap(), [Uuid::from_u128(5)]);
+}
+
+pub(crate) async fn followers_of_links_begin_anew_without_the_person(database: &dyn Database) {
+    let site = filled(database).await;
+    let (store, id) = (&*site.store, site.id);
+    let before = LinkPlace::now(&store.epoch(id).await.unwrap().unwrap());
+    let nobody = IdentityKey::CustomerId("77".to_owned());
+    erase(store, &shop(), &nobody, hours(5)).await.unwrap();
+    assert!(!before.is_lost(&store.epoch(id).await.unwrap().unwrap()));
+    erase(store, &shop(), &distinct("ada-1"), hours(5))
+        .await
+        .unwrap();
+    let epoch = store.epoch(id).await.unwrap().unwrap();
+    assert!(before.is_lost(&epoch));
+    assert!(!LinkPlace::now(&epoch).is_lost(&epoch));
+    // Nothing is told of it from the beginning either.
+    let told = store.fact_changes(id, 0, 100).await.unwrap();
+    let told = format!("{:?}", told.changes);
+    assert!(!told.contains("ada") && told.contains("bob"), "{told}");
+}
+
+pub(crate) async fn an_id_that_comes_to_an_erased_person_is_erased_too(database: &dyn Database) {
+    let mut site = filled(database).await;
+    let key = IdentityKey::Person(person(1));
+    erase(&*site.store, &shop(), &key, hours(5)).await.unwrap();
+    // PostHog says with the event whose it is.
+    let hers = Event {
+        person_id: Some(person(1)),
+        ..event(6, "add", "ada-3", hours(6))
+    };
+    assert_eq!(site.store(&[hers]).await.stored, 0);
+    // And of another id it says so only later.
+    let moved = PersonMapping {
+        distinct_id: "somebody".to_owned(),
+        person_id: person(1),
+    };
+    observe(&site, &[moved]).await;
+    assert_without(&site, &["ada-1", "ada@shop.example", "somebody"]).await;
+    assert_eq!(site.store(&events()).await.stored, 0);
+}
+
+pub(crate) async fn an_id_that_is_not_known_yet_is_refused_once_it_comes(database: &dyn Database) {
+    let mut site = Site::new(database).await;
+    let store = site.store.clone();
+    let erased = erase(&*store, &shop(), &distinct("ada-1"), start()).await;
+    assert_eq!(erased.unwrap().distinct_ids, 1);
+    let nobody = IdentityKey::CustomerId("7".to_owned());
+    let erased = erase(&*store, &shop(), &nobody, start()).await.unwrap();
+    assert_eq!(erased, Erased::default());
+    let outcome = site.store(&events()).await;
+    assert_eq!((outcome.stored, outcome.duplicates), (3, 1));
+    let missing = ConnectionName::new("acme", "nothing");
+    let refused = erase(&*store, &missing, &nobody, start()).await;
+    assert!(matches!(refused, Err(ErasureError::NoConnection(name)) if name == missing));
+}
+
+pub(crate) async fn an_erased_event_counts_until_posthog_no_longer_has_it(database: &dyn Database) {
+    let site = filled(database).await;
+    let key = distinct("bob");
+    erase(&*site.store, &shop(), &key, hours(5)).await.unwrap();
+    assert_eq!(erased_on_days(&site).await, [1]);
+    let gone = [Uuid::from_u128(3), Uuid::from_u128(4)];
+    let forgotten = site.store.forget_erased(&site.lease, &gone).await;
+    assert_eq!(forgotten.unwrap(), 1);
+    assert!(erased_on_days(&site).await.is_empty());
+}
+
+pub(crate) async fn retention_forgets_erased_events_too(database: &dyn Database) {
+    let site = filled(database).await;
+    erase(&*site.store, &shop(), &distinct("ada-1"), hours(5))
+        .await
+        .unwrap();
+    site.store
+        .expire_events(&site.lease, hours(2))
+        .await
+        .unwrap();
+    assert_eq!(erased_on_days(&site).await, [1]);
+}
+
+pub(crate) async fn tombstones_go_with_the_connection(database: &dyn Database) {
+    let site = filled(database).await;
+    let store = site.store.clone();
+    erase(&*store, &shop(), &distinct("ada-1"), hours(5))
+        .await
+        .unwrap();
+    store.mark_deleted(&shop(), start()).await.unwrap();
+    // Deleted and not yet due, it can still be erased from.
+    let late = erase(&*store, &shop(), &distinct("bob"), hours(5))
+        .await
+        .unwrap();
+    assert_eq!(late.events, 1);
+    store
+        .purge_connection(&shop(), start() + GRACE)
+        .await
+        .unwrap();
+    let gone = erase(&*store, &shop(), &distinct("bob"), hours(5)).await;
+    assert!(matches!(gone, Err(ErasureError::NoConnection(_))));
+    let mut again = Site::named(store, "shop").await;
+    assert_eq!(again.store(&events()).await.stored, 4);
+    assert!(erased_on_days(&again).await.is_empty());
+}
+
+pub(crate) async fn every_epoch_of_a_connection_is_erased_from(database: &dyn Database) {
+    let site = filled(database).await;
+    let moved = super::fixtures::desired("acme", "shop", 8);
+    let record = site.store.put_connection(&moved, hours(4)).await.unwrap();
+    assert_ne!(record.target, site.id);
+    let epochs = site.store.epochs_of(&shop()).await.unwrap();
+    assert_eq!(epochs, [site.id, record.target]);
+    erase(&*site.store, &shop(), &distinct("ada-1"), hours(5))
+        .await
+        .unwrap();
+    assert_without(&site, &["ada-1", "ada@shop.example"]).await;
+}
+
+pub(crate) async fn an_erasure_cut_off_anywhere_goes_on_when_it_is_called_again(
+    database: &dyn Database,
+) {
+    for polls in 0..60 {
+        let name = ConnectionName::new("acme", format!("shop-{polls}"));
+        let mut site = Site::named(database.open().await, &name.name).await;
+        let many: Vec<Event> = (0..5000)
+            .map(|uuid| event(uuid, "add", "ada-1", hours(1)))
+            .chain(events().into_iter().map(|it| Event {
+                uuid: Uuid::from_u128(10_000 + it.uuid.as_u128()),
+                ..it
+            }))
+            .collect();
+        if polls % 20 == 0 {
+            site.store(&many).await;
+        } else {
+            site.store(&many[4990..]).await;
+        }
+        observe(&site, &mappings()).await;
+        let key = IdentityKey::CustomerId("7".to_owned());
+        cut_off(erase(&*site.store, &name, &key, hours(5)), polls).await;
+        let store = database.open().await;
+        resume(&*store, &name).await.unwrap();
+        // Killed before it began, it must be asked for again.
+        erase(&*store, &name, &key, hours(5)).await.unwrap();
+        assert_eq!(names_left(&*store, site.id).await, ["bob", "somebody"]);
+        site.store = store;
+        site.store(&many[4990..]).await;
+        assert_eq!(names_left(&*site.store, site.id).await, ["bob", "somebody"]);
+    }
+}
+
+async fn names_left(store: &dyn domain::storage::Store, id: ConnectionId) -> Vec<String> {
+    let mut left: Vec<String> = super::oracle::all_events(store, id)
+        .await
+        .into_iter()
+        .map(|row| row.event.distinct_id)
+        .collect();
+    left.sort();
+    left.dedup();
+    left
+}
+
+pub(crate) async fn a_bare_id_means_one_person_or_is_told_to_mean_several(database: &dyn Database) {
+    let mut site = filled(database).await;
+    let store = site.store.clone();
+    let means = async |text: &str| meant(&*store, &shop(), text).await.unwrap();
+    assert_eq!(means("nobody").await, Meant::Nobody);
+    assert_eq!(means("somebody").await, Meant::One(distinct("somebody")));
+    let customer = IdentityKey::CustomerId("7".to_owned());
+    assert_eq!(means("7").await, Meant::One(customer));
+    let uuid = person(1).to_string();
+    assert_eq!(
+        means(&uuid).await,
+        Meant::One(IdentityKey::Person(person(1)))
+    );
+    // As an e-mail address and as a distinct id it leads to the same person.
+    assert!(matches!(means("ada@shop.example").await, Meant::One(_)));
+    // The customer id of one is the distinct id of another.
+    site.store(&[event(9, "add", "8", hours(3))]).await;
+    assert!(matches!(means("8").await, Meant::Several(keys) if keys.len() == 2));
+}
