@@ -149,3 +149,64 @@ async fn a_remap_that_fails_says_why_and_changes_nothing() {
     assert_eq!(record.failure.unwrap().reason, error.reason());
     assert_eq!(shop.store.epoch(shop.id()).await.unwrap(), before);
 }
+
+/// Names that harm whoever quotes, escapes, splits or cuts them carelessly.
+fn odd_names() -> [String; 7] {
+    [
+        "say \"hi\" to 'all' `of` them".to_owned(),
+        "'); DROP TABLE events; --".to_owned(),
+        "two\nlines,\ttabs and \\n slashes".to_owned(),
+        "\u{1f6d2}\u{200d}\u{1f525} panier {braces} %s $1 ?".to_owned(),
+        " spaces around ".to_owned(),
+        "x".repeat(400),
+        "\u{1f6d2}".repeat(400),
+    ]
+}
+
+#[tokio::test]
+async fn names_of_any_kind_go_through_the_whole_path_unharmed() {
+    let names = odd_names();
+    let mut project = Project::new(PROJECT, "Shop");
+    for (name, count) in names.iter().zip(1_i64..) {
+        for minute in 0..count {
+            let stamp = at(NOW) - SignedDuration::from_mins(60 * count + minute);
+            project.capture(Event::new(name, "a", stamp));
+        }
+    }
+    let mut shop = Shop::open(project).await;
+    // So few rows a page that names are asked for one by one.
+    shop.page_rows = Some(2);
+    shop.settings.mapping = spec(PostHogStage::AddedToCart, &names[2]);
+    let summary = shop.run(SyncMode::Backfill).await.unwrap();
+    assert_eq!(
+        (summary.completeness.pending, summary.completeness.mismatch),
+        (0, 0)
+    );
+    assert_eq!(stage_count(&shop, PostHogStage::AddedToCart).await, 3);
+    let (store, id) = (&shop.store, shop.id());
+    let defined = store.event_definitions(id, None, 100).await.unwrap();
+    for (name, count) in names.iter().zip(1_u64..) {
+        let name = EventName::from(name.as_str());
+        assert!(defined.iter().any(|it| it.name == name), "{name}");
+        let counts = store
+            .daily_event_counts(
+                id,
+                date(2026, 1, 1),
+                date(2026, 12, 31),
+                std::slice::from_ref(&name),
+            )
+            .await
+            .unwrap();
+        let counted: u64 = counts.iter().map(|it| it.events).sum();
+        assert_eq!(counted, count, "{name}");
+    }
+    for (name, count) in names.iter().zip(1_u64..) {
+        shop.settings.mapping = spec(PostHogStage::AddedToCart, name);
+        shop.run(SyncMode::Refresh).await.unwrap();
+        assert_eq!(
+            stage_count(&shop, PostHogStage::AddedToCart).await,
+            count,
+            "{name}"
+        );
+    }
+}
