@@ -4,6 +4,7 @@ import pytest
 
 API = {
     "ordinary.posthog.v1.ConnectionService": {"GetConnection", "ListConnections"},
+    "ordinary.posthog.v1.ErasureService": {"ErasePerson"},
     "ordinary.posthog.v1.EventService": {
         "ListMappedEvents",
         "ListEvents",

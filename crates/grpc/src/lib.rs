@@ -6,6 +6,7 @@ mod answer;
 mod check;
 mod connections;
 mod deadline;
+mod erasures;
 mod errors;
 mod events;
 mod exposure;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use domain::ConnectionName;
-use domain::storage::{CompletenessStore, ConnectionStore, EventReader, IdentityReader, SyncStore};
+use domain::storage::{
+    CompletenessStore, ConnectionStore, ErasureStore, EventReader, IdentityReader, SyncStore,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
@@ -13,14 +15,21 @@ use crate::errors::ApiError;
 use crate::settings::Settings;
 use crate::token::{Scope, TokenKeys};
 
-/// What the services ask of a store. They only read; of [`SyncStore`] they use the list of runs.
+/// What the services ask of a store. They only read, but for erasures; of [`SyncStore`] they use the
+/// list of runs.
 pub trait ReadStore:
-    ConnectionStore + EventReader + IdentityReader + CompletenessStore + SyncStore
+    ConnectionStore + EventReader + IdentityReader + CompletenessStore + SyncStore + ErasureStore
 {
 }
 
 impl<T> ReadStore for T where
-    T: ConnectionStore + EventReader + IdentityReader + CompletenessStore + SyncStore + ?Sized
+    T: ConnectionStore
+        + EventReader
+        + IdentityReader
+        + CompletenessStore
+        + SyncStore
+        + ErasureStore
+        + ?Sized
 {
 }
 

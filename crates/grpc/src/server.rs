@@ -14,6 +14,7 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::connections::ConnectionServer;
 use crate::deadline::DeadlineLayer;
+use crate::erasures::ErasureServer;
 use crate::events::EventServer;
 use crate::exposure::{MutualTls, check_exposure};
 use crate::health::Health;
@@ -22,6 +23,7 @@ use crate::measured::MeasureLayer;
 use crate::metrics::GrpcMetrics;
 use crate::proto::DESCRIPTORS;
 use crate::proto::v1::connection_service_server::ConnectionServiceServer;
+use crate::proto::v1::erasure_service_server::ErasureServiceServer;
 use crate::proto::v1::event_service_server::EventServiceServer;
 use crate::proto::v1::identity_service_server::IdentityServiceServer;
 use crate::reads::{ReadStore, Reads};
@@ -99,6 +101,7 @@ pub async fn serve<S: ReadStore + ?Sized + 'static>(
         reporter,
         services: vec![
             ConnectionServiceServer::<ConnectionServer<S>>::NAME,
+            ErasureServiceServer::<ErasureServer<S>>::NAME,
             EventServiceServer::<EventServer<S>>::NAME,
             IdentityServiceServer::<IdentityServer<S>>::NAME,
         ],
@@ -181,6 +184,11 @@ fn routes<S: ReadStore + ?Sized + 'static>(
     )
     .add_service(
         EventServiceServer::new(EventServer::new(reads.clone()))
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_ANSWER),
+    )
+    .add_service(
+        ErasureServiceServer::new(ErasureServer::new(reads.clone()))
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_ANSWER),
     )

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, crds, demo, operator, probe, purge, release_finalizers, serve, sync, up,
+    check, crds, demo, erase, operator, probe, purge, release_finalizers, serve, sync, up,
 };
 use crate::settings::LogSettings;
 use crate::{logging, terminal};
@@ -30,6 +30,8 @@ enum Command {
     Crds(crds::Args),
     /// Show the whole product on a made-up shop: needs no PostHog, no key and no file.
     Demo(demo::Args),
+    /// Remove everything that is stored of one person, for good.
+    Erase(erase::Args),
     /// Ask a running gRPC server for its health and its first connection.
     Probe(probe::Args),
     /// Serve gRPC alone, on an existing store.
@@ -53,6 +55,7 @@ impl Cli {
             Command::Check(args) => args.run().await,
             Command::Crds(args) => args.run(),
             Command::Demo(args) => args.run().await,
+            Command::Erase(args) => args.run().await,
             Command::Operator(args) => Box::pin(args.run()).await,
             Command::Probe(args) => args.run().await,
             Command::Purge(args) => args.run().await,

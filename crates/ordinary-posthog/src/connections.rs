@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use documents::{Documents, LoadedConnection, Loader, Refused};
-use domain::Plan;
 use domain::storage::Store;
+use domain::{ConnectionName, Plan};
 use jiff::{SignedDuration, Timestamp};
 use posthog::{Client, ClientConfig, Gate, Http, HttpConfig, LocalGate};
 use sync::{
@@ -127,4 +127,17 @@ pub(crate) async fn check(
         other,
     });
     Ok(sync::check::check(&client, probe, Timestamp::now()).await?)
+}
+
+/// The connection that an argument names.
+///
+/// # Errors
+/// How to write it.
+pub(crate) fn parse_name(given: &str) -> Result<ConnectionName, String> {
+    match given.split_once('/') {
+        Some((namespace, name)) if crd::is_dns_label(namespace) && crd::is_dns_subdomain(name) => {
+            Ok(ConnectionName::new(namespace, name))
+        }
+        _ => Err("write a namespace and a name, such as acme/storefront".to_owned()),
+    }
 }

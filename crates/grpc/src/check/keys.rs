@@ -21,15 +21,16 @@ pub(crate) fn check_keys(keys: &[v1::IdentityKey]) -> Result<Vec<IdentityKey>, A
     }
     keys.iter()
         .enumerate()
-        .map(|(index, key)| check_key(index, key))
+        .map(|(index, key)| check_key(&format!("keys[{index}]"), key))
         .collect()
 }
 
-fn check_key(index: usize, key: &v1::IdentityKey) -> Result<IdentityKey, ApiError> {
+/// One key of a request; `path` is where it stands.
+pub(crate) fn check_key(path: &str, key: &v1::IdentityKey) -> Result<IdentityKey, ApiError> {
     let text = |kind: &str, value: &str| {
         if value.trim().is_empty() {
             Err(ApiError::field(
-                format!("keys[{index}].{kind}"),
+                format!("{path}.{kind}"),
                 "is empty: write the id, or leave the key out",
             ))
         } else {
@@ -41,7 +42,7 @@ fn check_key(index: usize, key: &v1::IdentityKey) -> Result<IdentityKey, ApiErro
         Some(Key::PersonId(value)) => Uuid::parse_str(value).map(IdentityKey::Person).map_err(
             |_| {
                 ApiError::field(
-                    format!("keys[{index}].person_id"),
+                    format!("{path}.person_id"),
                     format!(
                         "is {:?}, which is no uuid: write the person's uuid as PostHog shows it",
                         shortened(value)
@@ -53,7 +54,7 @@ fn check_key(index: usize, key: &v1::IdentityKey) -> Result<IdentityKey, ApiErro
         Some(Key::AnonymousId(value)) => text("anonymous_id", value).map(IdentityKey::AnonymousId),
         Some(Key::Email(value)) => text("email", value).map(IdentityKey::Email),
         None => Err(ApiError::field(
-            format!("keys[{index}]"),
+            path,
             "names no id: set one of distinct_id, person_id, customer_id, anonymous_id and email",
         )),
     }

@@ -8,5 +8,5 @@ mod names;
 
 pub(crate) use self::days::{DayRange, check_days};
 pub(crate) use self::filter::{check_event_names, check_instants, check_order, check_stages};
-pub(crate) use self::keys::check_keys;
+pub(crate) use self::keys::{check_key, check_keys};
 pub(crate) use self::names::{check_connection, check_namespace};

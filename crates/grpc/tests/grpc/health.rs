@@ -12,9 +12,10 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::shop::{self, Server};
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "",
     "ordinary.posthog.v1.ConnectionService",
+    "ordinary.posthog.v1.ErasureService",
     "ordinary.posthog.v1.EventService",
     "ordinary.posthog.v1.IdentityService",
 ];

@@ -7,6 +7,7 @@
 mod connections;
 mod counts;
 mod deadlines;
+mod erasures;
 mod funnel;
 mod health;
 mod identities;

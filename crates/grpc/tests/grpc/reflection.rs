@@ -5,9 +5,10 @@ use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::shop::{self, Server};
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "grpc.health.v1.Health",
     "ordinary.posthog.v1.ConnectionService",
+    "ordinary.posthog.v1.ErasureService",
     "ordinary.posthog.v1.EventService",
     "ordinary.posthog.v1.IdentityService",
 ];

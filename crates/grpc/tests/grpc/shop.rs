@@ -13,6 +13,7 @@ use domain::{
 };
 use grpc::proto::v1;
 use grpc::proto::v1::connection_service_client::ConnectionServiceClient;
+use grpc::proto::v1::erasure_service_client::ErasureServiceClient;
 use grpc::proto::v1::event_service_client::EventServiceClient;
 use grpc::proto::v1::identity_service_client::IdentityServiceClient;
 use grpc::{GrpcMetrics, MutualTls, ServeConfig, ServeError, Settings};
@@ -200,6 +201,10 @@ impl Server {
 
     pub(crate) fn connections(&self) -> ConnectionServiceClient<Channel> {
         ConnectionServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn erasures(&self) -> ErasureServiceClient<Channel> {
+        ErasureServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn events(&self) -> EventServiceClient<Channel> {

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod crds;
 pub(crate) mod demo;
+pub(crate) mod erase;
 pub(crate) mod operator;
 pub(crate) mod probe;
 pub(crate) mod purge;

@@ -6,6 +6,7 @@ use domain::storage::Purge;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::connections::parse_name;
 use crate::exit::{Exit, Failure};
 use crate::settings::StoreSettings;
 use crate::{signals, terminal};
@@ -59,14 +60,5 @@ fn refusal(name: &ConnectionName, refused: Purge) -> String {
         Purge::Alive | Purge::Done { .. } => {
             format!("{name}: nothing was removed, for the connection lives: delete it first")
         }
-    }
-}
-
-fn parse_name(given: &str) -> Result<ConnectionName, String> {
-    match given.split_once('/') {
-        Some((namespace, name)) if crd::is_dns_label(namespace) && crd::is_dns_subdomain(name) => {
-            Ok(ConnectionName::new(namespace, name))
-        }
-        _ => Err("write a namespace and a name, such as acme/storefront".to_owned()),
     }
 }

@@ -10,6 +10,7 @@ mod admin;
 mod answers;
 mod check;
 mod demo;
+mod erase;
 mod interruption;
 mod job;
 mod kills;

@@ -32,7 +32,7 @@ async fn help_lists_every_command_and_variable() {
     let home = Home::new();
     let help = home.program(&["--help"]).run().await;
     help.with_code(0)
-        .says(&["up", "check", "demo", "probe", "serve", "sync"]);
+        .says(&["up", "check", "demo", "erase", "probe", "serve", "sync"]);
     home.program(&["--version"])
         .run()
         .await

@@ -1,6 +1,7 @@
 //! A store in memory that keeps the readers' promises naively, and can be told to fail or dawdle.
 
 mod connections;
+mod erasures;
 mod reading;
 mod runs;
 
