@@ -9,6 +9,7 @@ mod copy;
 mod elements;
 mod figures;
 mod grown;
+mod identity;
 mod memory;
 mod operator;
 mod program;
@@ -34,6 +35,9 @@ struct Args {
     /// The events of the shop that is pulled.
     #[arg(long, default_value_t = 1_000_000)]
     events: usize,
+    /// The distinct ids of the identity graph.
+    #[arg(long, default_value_t = 1_000_000)]
+    ids: usize,
     /// How often the compared ways take turns.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -49,6 +53,8 @@ enum Part {
     Sqlite,
     /// The peak memory of `sync` at 100,000 events and at twice the shop's.
     Memory,
+    /// A million person mappings taken in, read again, and resolved; builds no program.
+    Identity,
     /// Daily counts at the shop's size and at ten times that; pages of mapped events beside pgbench.
     Reads,
     /// Elements chains beside the regular expressions of PostHog's own reader; builds no program.
@@ -63,6 +69,10 @@ async fn main() -> Outcome<()> {
     // An error says that there is a provider already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
+    if args.parts == [Part::Identity] {
+        figures::machine();
+        return Box::pin(identity::identity(args.ids)).await;
+    }
     if args.parts == [Part::Elements] {
         figures::machine();
         return elements::elements(args.rounds);
@@ -80,6 +90,9 @@ async fn main() -> Outcome<()> {
     }
     if wanted(Part::Memory) {
         memory::peaks(&program, &[100_000, 2 * args.events]).await?;
+    }
+    if wanted(Part::Identity) {
+        Box::pin(identity::identity(args.ids)).await?;
     }
     if wanted(Part::Reads) {
         reads::reads(&program, args.events, args.rounds).await?;
