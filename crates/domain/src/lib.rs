@@ -4,6 +4,7 @@
 pub mod api_key;
 pub mod check;
 pub mod clicks;
+pub mod cohorts;
 pub mod connection;
 pub mod day;
 pub mod elements;
