@@ -4,8 +4,8 @@
 //! cargo run -p posthog-stub --example serve -- FOLDER EVENTS DAYS
 //! ```
 //!
-//! Writes `events.jsonl`, `person_distinct_ids.jsonl` and `person_overrides.jsonl` into the folder,
-//! prints one line of JSON that says where it listens, and serves until its standard input ends. For
+//! Writes `events.jsonl`, `person_distinct_ids.jsonl`, `person_overrides.jsonl` and `cohort_people.jsonl`
+//! into the folder, prints one line of JSON that says where it listens, and serves until its standard input ends. For
 //! each line there it writes every query that it was asked so far into `queries.jsonl`, and says how many.
 
 use std::error::Error;
@@ -50,11 +50,17 @@ async fn main() -> Outcome<()> {
         .property_types
         .insert("price".to_owned(), PropertyType::Numeric);
     add_odd_events(&mut project, now)?;
+    for cohort in 1..=3 {
+        if let Some(cohort) = project.cohort_mut(cohort) {
+            cohort.recalculate(cohort.people.clone(), now);
+        }
+    }
     write_tables(&project, folder)?;
     let mut about = json!({
         "project": project.id,
         "timezone": project.timezone_name(),
         "numeric": ["price"],
+        "cohorts": computed_cohorts(&project),
         "key": KEY,
     });
     let key = Key::new(KEY).scopes(SCOPES);
@@ -145,7 +151,32 @@ fn write_tables(project: &Project, folder: &Path) -> Outcome<()> {
     let ids = folder.join("person_distinct_ids.jsonl");
     write_links(project.distinct_ids().iter(), &ids)?;
     let overrides = folder.join("person_overrides.jsonl");
-    write_links(project.overrides().iter(), &overrides)
+    write_links(project.overrides().iter(), &overrides)?;
+    write_members(project, &folder.join("cohort_people.jsonl"))
+}
+
+/// The dynamic cohorts, each with the number of its last computation.
+fn computed_cohorts(project: &Project) -> Vec<(u64, u64)> {
+    let cohorts = project.cohorts().values();
+    cohorts
+        .filter_map(|cohort| Some((cohort.id, cohort.version?)))
+        .collect()
+}
+
+fn write_members(project: &Project, path: &Path) -> Outcome<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    for cohort in project.cohorts().values() {
+        for person in &cohort.people {
+            let row = json!({
+                "cohort_id": cohort.id,
+                "person_id": person,
+                "version": cohort.version.unwrap_or_default(),
+                "is_static": cohort.is_static,
+            });
+            writeln!(out, "{row}")?;
+        }
+    }
+    Ok(out.flush()?)
 }
 
 fn write_links<'a>(

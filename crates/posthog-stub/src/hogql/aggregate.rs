@@ -25,6 +25,7 @@ pub(crate) enum Aggregate {
     ArgMax,
     Collect,
     CollectUnique,
+    BitXor,
 }
 
 /// An aggregate by its HogQL name: the function, its least and greatest number of arguments, and
@@ -54,6 +55,7 @@ fn exact(name: &str) -> Option<(Aggregate, usize, usize)> {
         "argMax" => (Aggregate::ArgMax, 2, 2),
         "groupArray" | "array_agg" => (Aggregate::Collect, 1, 1),
         "groupUniqArray" => (Aggregate::CollectUnique, 1, 1),
+        "groupBitXor" => (Aggregate::BitXor, 1, 1),
         _ => return None,
     })
 }
@@ -71,7 +73,8 @@ pub(crate) struct Spec {
 pub(crate) fn kind(aggregate: Aggregate, args: &[Type]) -> Type {
     let first = args.first().cloned().unwrap_or(Type::of(Kind::Nothing));
     match aggregate {
-        Aggregate::Count | Aggregate::Unique => Type::of(Kind::UInt64),
+        // HogQL's hashes, the only whole numbers that anybody combines bit by bit, are UInt64.
+        Aggregate::Count | Aggregate::Unique | Aggregate::BitXor => Type::of(Kind::UInt64),
         Aggregate::Average => Type::of(Kind::Float64).or_null(first.nullable),
         Aggregate::Sum => {
             let kind = match first.kind {
@@ -103,6 +106,7 @@ pub(crate) enum State {
     Keyed(Option<(Value, Value)>),
     Sum(i128, f64, u64),
     List(Vec<Value>),
+    Bits(u64),
 }
 
 impl Spec {
@@ -114,6 +118,7 @@ impl Spec {
             Aggregate::ArgMin | Aggregate::ArgMax => State::Keyed(None),
             Aggregate::Sum | Aggregate::Average => State::Sum(0, 0.0, 0),
             Aggregate::Collect => State::List(Vec::new()),
+            Aggregate::BitXor => State::Bits(0),
         }
     }
 
@@ -179,6 +184,16 @@ impl Spec {
                 }
             }
             State::List(list) => list.push(first),
+            State::Bits(bits) => {
+                let number = first.as_int().and_then(|number| u64::try_from(number).ok());
+                *bits ^= number.ok_or_else(|| {
+                    let detail = format!(
+                        "Illegal type {} of argument for aggregate function groupBitXor",
+                        Type::of_value(&first)
+                    );
+                    QueryError::clickhouse("illegal_type_of_argument", detail)
+                })?;
+            }
         }
         Ok(())
     }
@@ -218,6 +233,7 @@ impl Spec {
                 }
             }
             State::List(list) => Value::Array(list.into()),
+            State::Bits(bits) => Value::UInt(bits),
         }
     }
 }

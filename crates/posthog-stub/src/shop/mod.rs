@@ -170,7 +170,14 @@ impl Shop {
             .map(|link| link.person_id)
             .collect();
         let mut list = [
-            Cohort::new(1, "Buyers of the last 30 days").people(buyers.iter().copied()),
+            Cohort::new(1, "Buyers of the last 30 days")
+                .filters(
+                    json!({"properties": {"type": "OR", "values": [{"type": "AND", "values": [{
+                        "type": "behavioral", "value": "performed_event", "event_type": "events",
+                        "key": "checkout_completed", "time_value": 30, "time_interval": "day",
+                    }]}]}}),
+                )
+                .people(buyers.iter().copied()),
             Cohort::new(2, "Spring mailing (uploaded)")
                 .fixed()
                 .people(named),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 /// A cohort and its members.
@@ -26,6 +27,12 @@ pub struct Cohort {
     pub last_calculation: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it is being computed at the moment.
+    pub is_calculating: bool,
+    /// How often in a row it could not be computed.
+    pub errors_calculating: u32,
+    /// Its definition, as the list tells it.
+    pub filters: Json,
 }
 
 impl Cohort {
@@ -42,6 +49,9 @@ impl Cohort {
             people: BTreeSet::new(),
             last_calculation: None,
             created_at: Timestamp::UNIX_EPOCH,
+            is_calculating: false,
+            errors_calculating: 0,
+            filters: json!({"properties": {"type": "OR", "values": []}}),
         }
     }
 
@@ -58,6 +68,22 @@ impl Cohort {
     pub fn people(mut self, people: impl IntoIterator<Item = Uuid>) -> Self {
         self.people.extend(people);
         self
+    }
+
+    /// Sets the definition.
+    #[must_use]
+    pub fn filters(mut self, filters: Json) -> Self {
+        self.filters = filters;
+        self
+    }
+
+    /// Computes a dynamic cohort anew, or replaces what was uploaded of a static one.
+    pub fn recalculate(&mut self, people: impl IntoIterator<Item = Uuid>, at: Timestamp) {
+        self.people = people.into_iter().collect();
+        self.last_calculation = Some(at);
+        if !self.is_static {
+            self.version = Some(self.version.unwrap_or_default() + 1);
+        }
     }
 
     /// Whether the table of this kind of cohort holds its rows.

@@ -89,4 +89,30 @@ async fn cohorts_are_listed_without_the_deleted() {
     assert_eq!(names(&answer), ["Uploaded", "Buyers"]);
     assert_eq!(answer["results"][0]["is_static"], true);
     assert_eq!(answer["results"][1]["count"], 2);
+    assert_eq!(answer["results"][1]["version"], 1);
+}
+
+#[tokio::test]
+async fn a_cohort_tells_of_each_computation() {
+    let stub = started().await;
+    stub.edit(|world| {
+        let mut fresh = Cohort::new(1, "Buyers").filters(json!({"properties": {"type": "AND"}}));
+        (fresh.version, fresh.is_calculating) = (None, true);
+        world.project_mut(1).unwrap().add_cohort(fresh);
+    });
+    let first = body(get(&stub, "/api/projects/1/cohorts/").await).await["results"][0].clone();
+    assert_eq!(first["count"], json!(null));
+    assert_eq!(first["is_calculating"], true);
+    assert_eq!(first["filters"], json!({"properties": {"type": "AND"}}));
+    let computed_at = at("2026-01-02T00:00:00Z");
+    stub.edit(|world| {
+        let project = world.project_mut(1).unwrap();
+        let people: Vec<_> = project.persons().keys().copied().collect();
+        let cohort = project.cohort_mut(1).unwrap();
+        cohort.recalculate(people, computed_at);
+        cohort.is_calculating = false;
+    });
+    let then = body(get(&stub, "/api/projects/1/cohorts/").await).await["results"][0].clone();
+    assert_eq!((&then["count"], &then["version"]), (&json!(2), &json!(1)));
+    assert_eq!(then["last_calculation"], json!(computed_at.to_string()));
 }

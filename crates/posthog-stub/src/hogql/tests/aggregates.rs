@@ -169,3 +169,22 @@ fn types_are_named_as_clickhouse_names_them() {
         ]
     );
 }
+
+#[test]
+fn an_exclusive_or_of_hashes_does_not_hang_on_their_order() {
+    let project = small();
+    let hash = |name: &str| ch_cityhash102::cityhash64(name.as_bytes());
+    let text = "select groupBitXor(cityHash64(event)) from (select event from events group by event) limit 1";
+    assert_eq!(
+        rows(&project, text, Json::Null),
+        json!([[hash("order") ^ hash("$pageview")]])
+    );
+    let nothing = "select groupBitXor(cityHash64(event)) from events where event = 'x' limit 1";
+    assert_eq!(rows(&project, nothing, Json::Null), json!([[0]]));
+    let (code, _) = refusal(
+        &project,
+        "select groupBitXor(event) from events limit 1",
+        Json::Null,
+    );
+    assert_eq!(code, "illegal_type_of_argument");
+}
