@@ -1,5 +1,6 @@
 //! The client of one PostHog project.
 
+mod cohorts;
 mod connect;
 mod counts;
 mod definitions;
@@ -8,6 +9,7 @@ mod persons;
 
 use std::sync::Arc;
 
+pub use self::cohorts::MemberPage;
 use domain::event::{Event, EventName};
 use domain::identity::IdProperty;
 use domain::storage::PersonMapping;
@@ -115,6 +117,11 @@ impl Client {
     pub fn with_page_rows(mut self, rows: usize) -> Self {
         self.page_rows = rows.clamp(2, MAX_ROWS);
         self
+    }
+
+    /// The most rows of one answer to a query that can be read on from.
+    pub fn page_rows(&self) -> usize {
+        self.page_rows
     }
 
     /// The host that is asked.

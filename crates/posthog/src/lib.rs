@@ -18,7 +18,9 @@ mod request;
 mod retry;
 mod transport;
 
-pub use client::{Cell, Client, ClientConfig, EventPage, KeyInfo, MAX_ROWS, MappingPage, UuidPage};
+pub use client::{
+    Cell, Client, ClientConfig, EventPage, KeyInfo, MAX_ROWS, MappingPage, MemberPage, UuidPage,
+};
 pub use error::{Error, ThrottleKind};
 pub use gate::{Gate, GatePass, LocalGate};
 pub use http::{Http, HttpConfig};

@@ -6,6 +6,7 @@
 //! move; uuids compared as text, because native UUID order differs from it; and no space missing
 //! after `<`, where HogQL would begin a tag.
 
+mod cohorts;
 mod events;
 mod identifier;
 
@@ -17,6 +18,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+pub(crate) use self::cohorts::{bucket_digests, bucket_members, cohort_digests, cohort_members};
 pub(crate) use self::events::page;
 pub(crate) use self::identifier::IdColumns;
 use crate::client::MAX_ROWS;
@@ -40,6 +42,10 @@ pub(crate) enum QueryName {
     PersonOverrides,
     PersonMappings,
     Page,
+    CohortDigests,
+    BucketDigests,
+    CohortMembers,
+    BucketMembers,
 }
 
 /// One query as it is sent.
@@ -353,6 +359,7 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
         }
     }
     queries.extend(example_pages(window));
+    queries.extend(cohorts::examples());
     queries
         .into_iter()
         .map(|query| (query.name().to_owned(), query.text, query.values))

@@ -1,4 +1,4 @@
-//! What can be asked of PostHog: three REST reads and a query.
+//! What can be asked of PostHog: four REST reads and a query.
 
 use bytes::Bytes;
 use domain::ProjectId;
@@ -8,6 +8,8 @@ use crate::queries::Query;
 
 /// Definitions in one answer.
 pub(crate) const DEFINITIONS_A_PAGE: usize = 500;
+/// Cohorts in one answer. Each comes with its definition, which may be long.
+pub(crate) const COHORTS_A_PAGE: usize = 200;
 
 /// What a request is about; it decides what a "not found" means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,18 @@ impl Request {
             ),
             body: None,
             name: "event definitions",
+            subject: Subject::Project(project),
+        }
+    }
+
+    /// A page of cohorts.
+    pub(crate) fn cohorts(project: ProjectId, offset: usize) -> Self {
+        Self {
+            path: format!(
+                "/api/projects/{project}/cohorts/?limit={COHORTS_A_PAGE}&offset={offset}"
+            ),
+            body: None,
+            name: "cohorts",
             subject: Subject::Project(project),
         }
     }

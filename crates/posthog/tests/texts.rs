@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use domain::cohorts::{CohortBucket, CohortId, CohortKind};
 use domain::event::EventName;
 use domain::sync::{Arrivals, SliceCursor, SliceEvents, SlicePart};
 use posthog::queries::all_texts;
@@ -85,6 +86,17 @@ async fn the_list_has_every_text_that_the_client_sends_and_no_other() -> TestRes
     client.recount(today, today.tomorrow()?).await?;
     let uuids = client.uuids_of_day(today, None).await?;
     client.uuids_of_day(today, uuids.next).await?;
+    for kind in CohortKind::ALL {
+        let (cohorts, bucket) = ([CohortId(1)], CohortBucket::of(Uuid::nil()));
+        client.cohort_digests(kind, &cohorts).await?;
+        client.bucket_digests(kind, CohortId(1)).await?;
+        client.cohort_members(kind, &cohorts).await?;
+        for after in [None, Some(Uuid::nil())] {
+            client
+                .bucket_members(kind, CohortId(1), &[bucket], after)
+                .await?;
+        }
+    }
     let late = Arrivals {
         from: at(-86_400),
         since: at(-3600),
