@@ -5,6 +5,10 @@ from datetime import datetime, timedelta
 from clickhouse import ClickHouse
 
 
+# The made-up shop's static cohort, which the examples of the texts name too; a dynamic one is 1.
+UPLOADED = 2
+
+
 class Bindings:
     """Chosen from what the tables hold. A placeholder that nothing here knows is an error: it must be thought about."""
 
@@ -21,6 +25,17 @@ class Bindings:
         self.ids = [id for (id,) in ask(f"SELECT DISTINCT distinct_id {ids} ORDER BY cityHash64(distinct_id) LIMIT 300")]
         self.ids += [id for (id,) in ask(f"SELECT DISTINCT distinct_id {ids} AND distinct_id LIKE 'odd%'")]
         self.ids += [f"{self.ids[0]}-gone", "nobody"]
+        self.members = {}
+        for cohort, version in clickhouse.project.cohorts:
+            self.members[cohort] = f"cohortpeople WHERE cohort_id = {cohort} AND version = {version} AND sign = 1"
+        self.members[UPLOADED] = f"person_static_cohort WHERE cohort_id = {UPLOADED}"
+        for cohort, source in self.members.items():
+            persons = ask(f"SELECT DISTINCT toString(person_id) AS person FROM {source} AND team_id = {team} ORDER BY person")
+            self.members[cohort] = [person for (person,) in persons]
+
+    def buckets(self, cohort: int) -> list[str]:
+        """Every second bucket that has a member of the cohort."""
+        return sorted({bucket(person) for person in self.members[cohort]})[::2]
 
     def of(self, name: str, example: dict) -> dict:
         """Values for the text of this name that has these placeholders."""
@@ -64,6 +79,17 @@ class Bindings:
                 return self.uuid
             case "distinct_ids":
                 return self.ids
+            case "cohort" | "cohorts":
+                return example[placeholder]
+            case "buckets":
+                return self.buckets(example["cohort"])
+            case "first":
+                return f"00000000-0000-0000-{self.buckets(example['cohort'])[0]}0-000000000000"
+            case "last":
+                return f"ffffffff-ffff-ffff-{self.buckets(example['cohort'])[-1]}f-ffffffffffff"
+            case "after" if name == "bucket_members":
+                within = [person for person in self.members[example["cohort"]] if bucket(person) in self.buckets(example["cohort"])]
+                return within[len(within) // 2 - 1]
             case "events":
                 return ["product viewed", "$pageview", "not sent ever"]
             case "event" if name == "page":
@@ -71,6 +97,11 @@ class Bindings:
             case "event" | "pattern" | "autocapture" | "hash_from" | "hash_to":
                 return example[placeholder]
         raise AssertionError(f"{name} has a new placeholder {{{placeholder}}}: say here what to bind it to")
+
+
+def bucket(person: str) -> str:
+    """The bucket of a person's id."""
+    return person[19:22]
 
 
 def instant(at: datetime) -> str:

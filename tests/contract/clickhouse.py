@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chdb.session import Session
-from printer import LAZY, Printer, Project, constant
+from printer import COHORTS, LAZY, Printer, Project, constant
 from tree import bound, parse
 
-# Columns, sort key and engine as PostHog/posthog has them in posthog/models/event/sql.py and posthog/models/person/sql.py,
+# Columns, sort key and engine as PostHog/posthog has them in posthog/models/{event,person,cohort}/sql.py,
 # without those that no text reads, replication and Kafka's.
 EVENTS = """
 CREATE TABLE events (
@@ -39,6 +39,26 @@ CREATE TABLE {table} (
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY (team_id, distinct_id)
 SETTINGS index_granularity = 512
+"""
+COMPUTED = """
+CREATE TABLE cohortpeople (
+    person_id UUID,
+    cohort_id Int64,
+    team_id Int64,
+    sign Int8,
+    version UInt64
+) ENGINE = CollapsingMergeTree(sign)
+ORDER BY (team_id, cohort_id, person_id, version)
+"""
+UPLOADED = """
+CREATE TABLE person_static_cohort (
+    id UUID,
+    person_id UUID,
+    cohort_id Int64,
+    team_id Int64,
+    _timestamp DateTime
+) ENGINE = ReplacingMergeTree(_timestamp)
+ORDER BY (team_id, cohort_id, person_id, id)
 """
 EVENTS_FILE = (
     "uuid UUID, event String, properties String, timestamp Int64, distinct_id String, elements_chain String, "
@@ -85,6 +105,7 @@ class ClickHouse:
         )
         for name, table in (("person_distinct_ids", "person_distinct_id2"), ("person_overrides", "person_distinct_id_overrides")):
             self.persons(tables / f"{name}.jsonl", table)
+        self.cohorts(tables / "cohort_people.jsonl")
 
     def persons(self, file: Path, table: str):
         """The links of a file, each also as an older version that leads elsewhere, beside ids that are deleted."""
@@ -97,6 +118,33 @@ class ClickHouse:
             f"UNION ALL SELECT {team}, concat(distinct_id, '-gone'), person_id, 1, version + 1 FROM {source} "
             f"UNION ALL SELECT {team}, concat(distinct_id, '-gone'), person_id, 0, version FROM {source} "
             f"UNION ALL SELECT {OTHER_TEAM}, distinct_id, generateUUIDv4(distinct_id), 0, version + 9 FROM {source} {ONE_PART}"
+        )
+
+    def cohorts(self, file: Path):
+        """The members of a file. Of a computed cohort also every second one as a member of the computation before, whose
+        rows are taken back, beside a member that is no more; of an uploaded one every third one twice, as two uploads leave
+        it. Another team has them all, and more of them."""
+        self.run(COMPUTED)
+        self.run(UPLOADED)
+        members = f"file('{file}', 'JSONEachRow', 'cohort_id Int64, person_id UUID, version UInt64, is_static Bool')"
+        team = self.project.team
+        computed, uploaded = f"FROM {members} WHERE NOT is_static", f"FROM {members} WHERE is_static"
+        before = f"{computed} AND version > 1 AND cityHash64(person_id) % 2 = 0"
+        self.run(
+            "INSERT INTO cohortpeople (person_id, cohort_id, team_id, sign, version) "
+            f"SELECT person_id, cohort_id, {team}, 1, version {computed} "
+            f"UNION ALL SELECT person_id, cohort_id, {team}, 1, version - 1 {before} "
+            f"UNION ALL SELECT person_id, cohort_id, {team}, -1, version - 1 {before} "
+            f"UNION ALL SELECT generateUUIDv4(person_id), cohort_id, {team}, 1, version - 1 {before} "
+            f"UNION ALL SELECT generateUUIDv4(person_id), cohort_id, {OTHER_TEAM}, 1, version {computed} {ONE_PART}"
+        )
+        self.run(
+            "INSERT INTO person_static_cohort (id, person_id, cohort_id, team_id, _timestamp) "
+            f"SELECT generateUUIDv4(1), person_id, cohort_id, {team}, now() {uploaded} "
+            f"UNION ALL SELECT generateUUIDv4(2), person_id, cohort_id, {team}, now() {uploaded} "
+            "AND cityHash64(person_id) % 3 = 0 "
+            f"UNION ALL SELECT generateUUIDv4(3), generateUUIDv4(4), cohort_id, {OTHER_TEAM}, now() {uploaded} "
+            f"{ONE_PART}"
         )
 
     def run(self, sql: str):
@@ -130,13 +178,16 @@ class ClickHouse:
 
     def needed(self, printer: Printer, tree: dict, rows: list[list]) -> int:
         """Bytes of the columns that the text names, over the rows that its conditions match: in its order and up to its
-        limit, unless it groups or filters them further; of distinct ids all versions, up to the last that was answered.
+        limit, unless it groups or filters them further; of distinct ids all versions, up to the last that was answered; of
+        cohorts the members that it has now.
         What else is read (the rest of the granules that hold those rows, the team's column, the overrides) is not needed."""
         (read,) = printer.reads
         sizes = ", ".join(f"{read.table}.`{column}`" for column in sorted(read.columns))
         if read.table in LAZY:
             source, last = f"{LAZY[read.table]} AS {read.table}", constant(rows[-1][0] if rows else "")
             cut = f"AND {read.table}.team_id = {self.project.team} AND {read.table}.distinct_id <= {last}"
+        elif read.table in COHORTS:
+            source, cut = printer.source(read.table), ""
         else:
             whole = read.grouped or tree["select_from"]["table"]["node"] == "SelectQuery"
             source = read.table

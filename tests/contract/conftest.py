@@ -32,7 +32,7 @@ def stand_in(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def clickhouse(stand_in, tmp_path_factory) -> ClickHouse:
     """A ClickHouse with the stand-in's rows in PostHog's tables."""
-    project = Project(stand_in.project, stand_in.timezone, frozenset(stand_in.numeric))
+    project = Project(stand_in.project, stand_in.timezone, frozenset(stand_in.numeric), tuple(map(tuple, stand_in.cohorts)))
     return ClickHouse(tmp_path_factory.mktemp("clickhouse"), stand_in.folder, project)
 
 

@@ -21,6 +21,8 @@ RANGES = {"<", "<=", ">", ">="}
 INSTANTS = {"timestamp", "created_at"}
 # HogQL table -> ClickHouse table of its rows, one for each version of a distinct id.
 LAZY = {"person_distinct_ids": "person_distinct_id2", "person_distinct_id_overrides": "person_distinct_id_overrides"}
+# HogQL table -> ClickHouse table of the members of dynamic cohorts (each computation's rows) and of static ones.
+COHORTS = {"cohort_people": "cohortpeople", "static_cohort_people": "person_static_cohort"}
 # A select without LIMIT gets 100, one with a greater LIMIT is cut to this.
 MOST_ROWS = 50_000
 # The settings of PostHog's own that can change rows or what is read.
@@ -35,6 +37,8 @@ class Project:
     timezone: str
     # Names of properties that PostHog has typed as numbers.
     numeric: frozenset[str] = frozenset()
+    # The dynamic cohorts that were computed: each one's number and that of its last computation.
+    cohorts: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -84,11 +88,13 @@ class Printer:
             printed_from = f"({self.select(source['table'])})"
         else:
             (table,) = source["table"]["chain"]
-            printed_from = "events" if table == "events" else self.lazy(table, table)
+            printed_from = self.source(table)
         scope = Select(table, aliases)
         columns = [self.column(column, scope) for column in tree["select"]]
         scope.bare_instants = True
-        conditions = [] if table != "events" else [f"equals(events.team_id, {self.project.team})"]
+        # What is a table of its own has the team's filter; of the others it is within their source.
+        own = table in ("events", "static_cohort_people")
+        conditions = [f"equals({table}.team_id, {self.project.team})"] if own else []
         if where := tree.get("where"):
             exprs = where["exprs"] if where["node"] == "And" else [where]
             conditions += [self.expr(expr, scope) for expr in exprs]
@@ -108,6 +114,26 @@ class Printer:
         parts += [f"GROUP BY {', '.join(group)}"] if group else []
         parts += [f"ORDER BY {', '.join(order)}"] if order else []
         return " ".join(parts)
+
+    def source(self, table: str) -> str:
+        """What a select from a table of HogQL is from."""
+        if table == "events":
+            return table
+        if table in LAZY:
+            return self.lazy(table, table)
+        if table == "cohort_people":
+            return self.computed(table)
+        return f"{COHORTS[table]} AS {table}"
+
+    def computed(self, table: str) -> str:
+        """The rows of the last computation of each dynamic cohort."""
+        raw = COHORTS[table]
+        versions = ", ".join(f"tuple({cohort}, {version})" for cohort, version in self.project.cohorts)
+        return (
+            f"(SELECT DISTINCT {raw}.person_id AS person_id, {raw}.cohort_id AS cohort_id FROM {raw} "
+            f"WHERE and(equals({raw}.team_id, {self.project.team}), "
+            f"in(tuple({raw}.cohort_id, {raw}.version), [{versions}]))) AS {table}"
+        )
 
     def lazy(self, table: str, alias: str) -> str:
         """The newest row of each distinct id, deleted ones left out."""

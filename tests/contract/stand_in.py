@@ -36,6 +36,7 @@ class StandIn:
     project: int
     timezone: str
     numeric: list[str]
+    cohorts: list[list[int]]
     key: str
     process: subprocess.Popen
 
