@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::ConnectionName;
 use domain::storage::{
-    CompletenessStore, ConnectionStore, ErasureStore, EventReader, IdentityReader, SyncStore,
+    CohortReader, CompletenessStore, ConnectionStore, ErasureStore, EventReader, IdentityReader,
+    SyncStore,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,13 @@ use crate::token::{Scope, TokenKeys};
 /// What the services ask of a store. They only read, but for erasures; of [`SyncStore`] they use the
 /// list of runs.
 pub trait ReadStore:
-    ConnectionStore + EventReader + IdentityReader + CompletenessStore + SyncStore + ErasureStore
+    ConnectionStore
+    + EventReader
+    + IdentityReader
+    + CompletenessStore
+    + SyncStore
+    + ErasureStore
+    + CohortReader
 {
 }
 
@@ -29,6 +36,7 @@ impl<T> ReadStore for T where
         + CompletenessStore
         + SyncStore
         + ErasureStore
+        + CohortReader
         + ?Sized
 {
 }

@@ -256,6 +256,10 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN erasures;
     ALTER TABLE day_verdicts DROP COLUMN erased;
     UPDATE connections SET desired = (desired::jsonb - 'deletion')::text;
+    DROP TABLE cohorts;
+    DROP TABLE cohort_members;
+    DROP TABLE cohort_buckets;
+    DROP TABLE cohort_histories;
     DELETE FROM ordinary_posthog_migrations WHERE version >= 3;";
 
 #[tokio::test]

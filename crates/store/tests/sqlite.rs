@@ -56,6 +56,10 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN erasures;
     ALTER TABLE day_verdicts DROP COLUMN erased;
     UPDATE connections SET desired = json_remove(desired, '$.deletion');
+    DROP TABLE cohorts;
+    DROP TABLE cohort_members;
+    DROP TABLE cohort_buckets;
+    DROP TABLE cohort_histories;
     DELETE FROM _sqlx_migrations WHERE version >= 3;";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

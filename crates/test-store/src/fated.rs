@@ -1,6 +1,7 @@
 //! A store as one process sees it that comes to a stand at one of its writes, and then perhaps dies
 //! there: before the write, in the middle of it, or before it learns of the outcome.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,17 +11,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::check::CheckSummary;
+use domain::cohorts::{Cohort, CohortBucket, CohortDigest, CohortId};
 use domain::erasure::{Erased, ErasedPerson};
 use domain::event::EventName;
 use domain::identity::{IdentityKey, IdentityLink};
 use domain::mapping::{Candidate, OrderEvidence};
 use domain::storage::{
-    BudgetKey, BudgetLimits, BudgetStore, Change, CompletenessStore, ConnectionFailure,
-    ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount, DayVerdict,
-    DesiredConnection, EpochRecord, ErasureStore, EventDefinition, EventFilter, EventKey,
-    EventReader, EventRow, FactChanges, Grant, IdentityReader, IdentityWriter, Lease, LinkKey,
-    NewRun, OpenRun, Page, PageOutcome, PersonChange, PersonMapping, Purge, ReadRange, Result,
-    RunEnd, RunId, RunRecord, Store, StoreError, SyncStore,
+    BudgetKey, BudgetLimits, BudgetStore, Change, CohortChange, CohortHistory, CohortMember,
+    CohortPart, CohortRead, CohortReader, CohortRecord, CohortWriter, CompletenessStore,
+    ConnectionFailure, ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount,
+    DayVerdict, DesiredConnection, EpochRecord, ErasureStore, EventDefinition, EventFilter,
+    EventKey, EventReader, EventRow, FactChanges, Grant, IdentityReader, IdentityWriter, Lease,
+    LinkKey, MembersMoved, Membership, NewRun, OpenRun, Page, PageOutcome, PersonChange,
+    PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord, Store, StoreError,
+    SyncStore,
 };
 use domain::sync::{RunTotals, Slice, SyncMode};
 use domain::{ConnectionId, ConnectionName, Mapping};
@@ -238,5 +242,20 @@ pass_on! {
     IdentityWriter {
         write observe_persons(lease: &Lease, mappings: &[PersonMapping], range: &ReadRange, observed_at: Timestamp) -> u64;
         write persons_read(lease: &Lease, at: Timestamp) -> ();
+    }
+    CohortReader {
+        read cohorts(connection: ConnectionId, with_deleted: bool, after: Option<CohortId>, limit: usize) -> Vec<CohortRecord>;
+        read cohort(connection: ConnectionId, id: CohortId) -> Option<CohortRecord>;
+        read bucket_digests(connection: ConnectionId, cohort: CohortId) -> BTreeMap<CohortBucket, CohortDigest>;
+        read cohort_members(connection: ConnectionId, cohort: CohortId, after: Option<Uuid>, limit: usize) -> Vec<CohortMember>;
+        read memberships(connection: ConnectionId, cohorts: &[CohortId], persons: &[Uuid]) -> Vec<Membership>;
+        read cohort_changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<CohortChange>;
+        read cohort_history(connection: ConnectionId) -> CohortHistory;
+    }
+    CohortWriter {
+        write put_cohorts(lease: &Lease, listed: &[Cohort], observed_at: Timestamp) -> Vec<CohortRecord>;
+        write put_members(lease: &Lease, part: &CohortPart, observed_at: Timestamp) -> MembersMoved;
+        write cohorts_read(lease: &Lease, read: &[(CohortId, CohortRead)]) -> ();
+        write expire_cohort_changes(lease: &Lease, before: Timestamp) -> u64;
     }
 }

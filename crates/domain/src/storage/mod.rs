@@ -2,6 +2,7 @@
 //! and PostgreSQL and proven by one test suite.
 
 mod budget;
+mod cohorts;
 mod completeness;
 mod connections;
 mod erasures;
@@ -12,6 +13,10 @@ mod runs;
 mod throttles;
 
 pub use self::budget::{BudgetKey, BudgetLimits, BudgetStore, Grant};
+pub use self::cohorts::{
+    CohortChange, CohortHistory, CohortMember, CohortMove, CohortPart, CohortRead, CohortReader,
+    CohortRecord, CohortWriter, MembersMoved, Membership,
+};
 pub use self::completeness::{CompletenessStore, DayVerdict, Verdict};
 pub use self::connections::{
     ConnectionFailure, ConnectionRecord, ConnectionStore, DesiredConnection, EpochRecord,
@@ -42,6 +47,8 @@ pub trait Store:
     + IdentityReader
     + IdentityWriter
     + ErasureStore
+    + CohortReader
+    + CohortWriter
 {
 }
 
@@ -54,6 +61,8 @@ impl<T> Store for T where
         + IdentityReader
         + IdentityWriter
         + ErasureStore
+        + CohortReader
+        + CohortWriter
         + ?Sized
 {
 }

@@ -13,7 +13,7 @@ use super::errors::sql;
 use super::statement::{query, query_scalar};
 use super::values::{get, instant_or_none, limit as rows, micros, text};
 
-/// Events removed in one transaction: short transactions leave room for others.
+/// Rows of one table removed in one transaction: short transactions leave room for others.
 const BATCH: i64 = 20_000;
 
 impl PostgresStore {
@@ -123,37 +123,53 @@ impl PostgresStore {
     }
 
     async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
-        let mut removed = 0;
-        loop {
-            let mut tx = self.write().await?;
-            let events = query(
+        self.remove_many(
+            epoch,
+            "DELETE FROM cohort_members WHERE epoch = $1 AND entered_seq IN (
+                SELECT entered_seq FROM cohort_members WHERE epoch = $1 LIMIT $2)",
+        )
+        .await?;
+        let events = self
+            .remove_many(
+                epoch,
                 "DELETE FROM events WHERE epoch = $1 AND uuid IN (
                     SELECT uuid FROM events WHERE epoch = $1 LIMIT $2)",
             )
+            .await?;
+        let mut tx = self.write().await?;
+        // The epoch's row before all others, as whoever writes takes it.
+        query("SELECT 1 FROM epochs WHERE number = $1 FOR UPDATE")
             .bind(epoch)
-            .bind(BATCH)
             .execute(&mut *tx)
             .await
-            .map_err(sql)?
-            .rows_affected();
-            if events == 0 {
-                // The epoch's row before all others, as whoever writes takes it.
-                query("SELECT 1 FROM epochs WHERE number = $1 FOR UPDATE")
-                    .bind(epoch)
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(sql)?;
-                remove_rest(&mut tx, epoch).await?;
-                tx.commit().await?;
+            .map_err(sql)?;
+        remove_rest(&mut tx, epoch).await?;
+        tx.commit().await?;
+        Ok(events)
+    }
+
+    /// Removes the epoch's rows of a table that may have millions. Returns how many there were.
+    async fn remove_many(&self, epoch: i64, remove: &'static str) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let rows = query(remove)
+                .bind(epoch)
+                .bind(BATCH)
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?
+                .rows_affected();
+            tx.commit().await?;
+            removed += rows;
+            if rows == 0 {
                 return Ok(removed);
             }
-            tx.commit().await?;
-            removed += events;
         }
     }
 }
 
-/// Everything but events, and with it the epoch.
+/// Everything that is left, and with it the epoch.
 async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
     for remove in [
         "DELETE FROM event_deletions WHERE epoch = $1",
@@ -167,6 +183,9 @@ async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
         "DELETE FROM erased_ids WHERE epoch = $1",
         "DELETE FROM erased_persons WHERE epoch = $1",
         "DELETE FROM erased_events WHERE epoch = $1",
+        "DELETE FROM cohort_buckets WHERE epoch = $1",
+        "DELETE FROM cohort_histories WHERE epoch = $1",
+        "DELETE FROM cohorts WHERE epoch = $1",
         "DELETE FROM leases WHERE epoch = $1",
         "DELETE FROM runs WHERE epoch = $1",
         "DELETE FROM epochs WHERE number = $1",

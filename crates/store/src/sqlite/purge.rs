@@ -12,7 +12,7 @@ use super::SqliteStore;
 use super::errors::sql;
 use super::values::{get, instant_or_none, limit as rows, micros};
 
-/// Events removed in one transaction: others wait that long for the file.
+/// Rows of one table removed in one transaction: others wait that long for the file.
 const BATCH: i64 = 20_000;
 
 impl SqliteStore {
@@ -116,31 +116,47 @@ impl SqliteStore {
     }
 
     async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
+        self.remove_many(
+            epoch,
+            "DELETE FROM cohort_members WHERE epoch = ?1 AND entered_seq IN (
+                SELECT entered_seq FROM cohort_members WHERE epoch = ?1 LIMIT ?2)",
+        )
+        .await?;
+        let events = self
+            .remove_many(
+                epoch,
+                "DELETE FROM events WHERE rowid IN (
+                    SELECT rowid FROM events WHERE epoch = ?1 LIMIT ?2)",
+            )
+            .await?;
+        let mut tx = self.write().await?;
+        remove_rest(&mut tx, epoch).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(events)
+    }
+
+    /// Removes the epoch's rows of a table that may have millions. Returns how many there were.
+    async fn remove_many(&self, epoch: i64, remove: &'static str) -> Result<u64> {
         let mut removed = 0;
         loop {
             let mut tx = self.write().await?;
-            let events = sqlx::query(
-                "DELETE FROM events WHERE rowid IN (
-                    SELECT rowid FROM events WHERE epoch = ? LIMIT ?)",
-            )
-            .bind(epoch)
-            .bind(BATCH)
-            .execute(&mut *tx)
-            .await
-            .map_err(sql)?
-            .rows_affected();
-            if events == 0 {
-                remove_rest(&mut tx, epoch).await?;
-                tx.commit().await.map_err(sql)?;
+            let rows = sqlx::query(remove)
+                .bind(epoch)
+                .bind(BATCH)
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?
+                .rows_affected();
+            tx.commit().await.map_err(sql)?;
+            removed += rows;
+            if rows == 0 {
                 return Ok(removed);
             }
-            tx.commit().await.map_err(sql)?;
-            removed += events;
         }
     }
 }
 
-/// Everything but events, and with it the epoch.
+/// Everything that is left, and with it the epoch.
 async fn remove_rest(connection: &mut SqliteConnection, epoch: i64) -> Result<()> {
     for remove in [
         "DELETE FROM event_deletions WHERE epoch = ?",
@@ -154,6 +170,9 @@ async fn remove_rest(connection: &mut SqliteConnection, epoch: i64) -> Result<()
         "DELETE FROM erased_ids WHERE epoch = ?",
         "DELETE FROM erased_persons WHERE epoch = ?",
         "DELETE FROM erased_events WHERE epoch = ?",
+        "DELETE FROM cohort_buckets WHERE epoch = ?",
+        "DELETE FROM cohort_histories WHERE epoch = ?",
+        "DELETE FROM cohorts WHERE epoch = ?",
         "DELETE FROM leases WHERE epoch = ?",
         "DELETE FROM runs WHERE epoch = ?",
         "DELETE FROM epochs WHERE number = ?",

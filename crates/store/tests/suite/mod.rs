@@ -2,6 +2,7 @@
 //! [`Database`] and writing one line: `suite::store_suite!(expression that makes a new one)`.
 
 pub(crate) mod budget;
+pub(crate) mod cohorts;
 pub(crate) mod completeness;
 pub(crate) mod connections;
 pub(crate) mod definitions;
@@ -24,6 +25,7 @@ pub(crate) mod purges;
 pub(crate) mod remap;
 pub(crate) mod removal;
 pub(crate) mod runs;
+pub(crate) mod snapshots;
 pub(crate) mod texts;
 pub(crate) mod zones;
 
@@ -52,6 +54,15 @@ macro_rules! store_suite {
                 a_project_throttled_for_long_is_asked_less_by_every_process,
                 projects_have_budgets_of_their_own,
                 two_handles_share_one_budget,
+            }
+            cohorts: {
+                cohorts_are_as_posthog_last_listed_them,
+                a_part_that_is_stored_already_changes_nothing,
+                a_part_moves_only_who_is_in_its_buckets,
+                memberships_of_many_persons_and_cohorts_are_found_at_once,
+                what_is_past_retention_is_forgotten_with_both_its_changes,
+                a_lost_holder_changes_no_cohort,
+                a_purge_takes_cohorts_along,
             }
             completeness: {
                 a_later_verdict_replaces_the_earlier_one_of_its_day,
@@ -163,6 +174,9 @@ macro_rules! store_suite {
                 a_complete_backfill_is_noted_in_its_epoch,
                 totals_can_be_added_outside_pages,
                 progress_is_the_share_of_rows,
+            }
+            snapshots: {
+                any_snapshots_end_in_their_members_and_a_history_that_replays_to_them,
             }
             texts: {
                 a_nul_is_stored_as_the_replacement_character,

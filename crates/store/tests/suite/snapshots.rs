@@ -1,0 +1,246 @@
+//! Cohorts against a naive oracle: any snapshots, in any parts, with crashes, repetitions and vanishing
+//! cohorts between them, end in exactly their members and a history that replays to them.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::cohorts::{CohortBucket, CohortId};
+use domain::storage::{CohortPart, MembersMoved, Store, StoreError};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use uuid::Uuid;
+
+use super::Database;
+use super::cohorts::{Follower, assert_members, cohort, person};
+use super::fixtures::{Site, cut_off, hours};
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// PostHog lists these.
+    List(BTreeSet<i64>),
+    /// A part is stored; or the process dies while it is, after so many steps.
+    Part {
+        cohort: i64,
+        members: BTreeSet<usize>,
+        /// Those that are read; all without any.
+        buckets: BTreeSet<usize>,
+        dies_after: Option<usize>,
+    },
+    Expire(i64),
+    Reopen,
+    Follow,
+}
+
+/// Persons as PostHog's, and others whose ids share a bucket.
+fn pool() -> Vec<Uuid> {
+    let random = (0..6).map(person);
+    random.chain((1..6).map(Uuid::from_u128)).collect()
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let numbers = || prop::collection::btree_set(0_usize..11, 0..8);
+    let part = (
+        0_i64..4,
+        numbers(),
+        numbers(),
+        prop::option::weighted(0.3, 0_usize..60),
+    )
+        .prop_map(|(cohort, members, buckets, dies_after)| Step::Part {
+            cohort,
+            members,
+            buckets,
+            dies_after,
+        });
+    prop_oneof![
+        3 => prop::collection::btree_set(0_i64..4, 0..4).prop_map(Step::List),
+        12 => part,
+        1 => (0_i64..30).prop_map(Step::Expire),
+        1 => Just(Step::Reopen),
+        2 => Just(Step::Follow),
+    ]
+}
+
+#[derive(Default)]
+struct Oracle {
+    members: BTreeMap<CohortId, BTreeSet<Uuid>>,
+}
+
+impl Oracle {
+    /// The cohort's members once the part is stored.
+    fn with(&self, part: &CohortPart) -> BTreeSet<Uuid> {
+        let is_read = |person: &Uuid| {
+            let buckets = part.buckets.as_ref();
+            buckets.is_none_or(|buckets| buckets.contains(&CohortBucket::of(*person)))
+        };
+        let kept = self.members[&part.cohort]
+            .iter()
+            .filter(|person| !is_read(person));
+        kept.chain(&part.members).copied().collect()
+    }
+
+    async fn assert_kept(&self, store: &dyn Store, site: &Site) {
+        for (cohort, members) in &self.members {
+            assert_members(store, site.id, *cohort, members).await;
+        }
+    }
+
+    fn known(&self) -> BTreeMap<CohortId, BTreeSet<Uuid>> {
+        let mut known = self.members.clone();
+        known.retain(|_, members| !members.is_empty());
+        known
+    }
+}
+
+fn part_of(cohort: i64, members: &BTreeSet<usize>, buckets: &BTreeSet<usize>) -> CohortPart {
+    let pool = pool();
+    let bucket = |at: &usize| CohortBucket::of(pool[*at]);
+    let buckets: Option<BTreeSet<CohortBucket>> =
+        (!buckets.is_empty()).then(|| buckets.iter().map(bucket).collect());
+    let is_read = |person: &Uuid| {
+        let buckets = buckets.as_ref();
+        buckets.is_none_or(|buckets| buckets.contains(&CohortBucket::of(*person)))
+    };
+    let members = members.iter().map(|at| pool[*at]).filter(is_read).collect();
+    CohortPart {
+        cohort: CohortId(cohort),
+        buckets,
+        members,
+    }
+}
+
+async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
+    let mut site = Site::named(database.open().await, name).await;
+    let mut oracle = Oracle::default();
+    let mut listed = Vec::new();
+    let mut follower = Follower::default();
+    for (hour, step) in (1..).zip(steps) {
+        match step {
+            Step::List(ids) => {
+                listed = ids.iter().map(|id| cohort(*id, 0)).collect();
+                site.store
+                    .put_cohorts(&site.lease, &listed, hours(hour))
+                    .await
+                    .unwrap();
+                for id in ids {
+                    oracle.members.entry(CohortId(*id)).or_default();
+                }
+            }
+            Step::Part {
+                cohort,
+                members,
+                buckets,
+                dies_after,
+            } => {
+                let part = part_of(*cohort, members, buckets);
+                if !oracle.members.contains_key(&part.cohort) {
+                    let refused = site
+                        .store
+                        .put_members(&site.lease, &part, hours(hour))
+                        .await;
+                    assert!(matches!(refused, Err(StoreError::NotFound { .. })));
+                    continue;
+                }
+                let after = oracle.with(&part);
+                let before = &oracle.members[&part.cohort];
+                let expected = MembersMoved {
+                    entered: after.difference(before).count() as u64,
+                    left: before.difference(&after).count() as u64,
+                };
+                if let Some(polls) = dies_after {
+                    cut_off(
+                        site.store.put_members(&site.lease, &part, hours(hour)),
+                        *polls,
+                    )
+                    .await;
+                    site.store = database.open().await;
+                    // Waits for a transaction whose end nobody heard of.
+                    site.store
+                        .put_cohorts(&site.lease, &listed, hours(hour))
+                        .await
+                        .unwrap();
+                    let record = site
+                        .store
+                        .cohort(site.id, part.cohort)
+                        .await
+                        .unwrap()
+                        .unwrap();
+                    let digests = site
+                        .store
+                        .bucket_digests(site.id, part.cohort)
+                        .await
+                        .unwrap();
+                    let is_stored = digests == domain::cohorts::digests_of(&after);
+                    let kept = if is_stored { &after } else { before };
+                    assert_eq!(record.members, kept.len() as u64);
+                    assert_members(&*site.store, site.id, part.cohort, kept).await;
+                    if is_stored {
+                        oracle.members.insert(part.cohort, after);
+                    }
+                    continue;
+                }
+                let moved = site
+                    .store
+                    .put_members(&site.lease, &part, hours(hour))
+                    .await
+                    .unwrap();
+                assert_eq!(moved, expected);
+                let history = site.store.cohort_history(site.id).await.unwrap();
+                let again = site
+                    .store
+                    .put_members(&site.lease, &part, hours(hour))
+                    .await
+                    .unwrap();
+                assert_eq!(again, MembersMoved::default());
+                assert_eq!(site.store.cohort_history(site.id).await.unwrap(), history);
+                oracle.members.insert(part.cohort, after);
+            }
+            Step::Expire(hour) => {
+                // A follower that is not behind misses nothing.
+                follower.catch_up(&*site.store, site.id).await;
+                let before = hours(*hour);
+                site.store
+                    .expire_cohort_changes(&site.lease, before)
+                    .await
+                    .unwrap();
+                let kept = site.store.cohorts(site.id, true, None, 9).await.unwrap();
+                let kept: BTreeSet<CohortId> = kept.iter().map(|it| it.cohort.id).collect();
+                oracle
+                    .members
+                    .retain(|id, members| kept.contains(id) || !members.is_empty());
+            }
+            Step::Reopen => site.store = database.open().await,
+            Step::Follow => {
+                follower.catch_up(&*site.store, site.id).await;
+                assert_eq!(follower.known(), oracle.known());
+            }
+        }
+    }
+    oracle.assert_kept(&*site.store, &site).await;
+    follower.catch_up(&*site.store, site.id).await;
+    assert_eq!(follower.known(), oracle.known());
+    let mut late = Follower::default();
+    late.catch_up(&*site.store, site.id).await;
+    assert_eq!(late.known(), oracle.known());
+}
+
+pub(crate) async fn any_snapshots_end_in_their_members_and_a_history_that_replays_to_them(
+    database: &dyn Database,
+) {
+    let runtime = tokio::runtime::Handle::current();
+    let steps = prop::collection::vec(any_step(), 1..16);
+    let mut runner = TestRunner::new(Config {
+        cases: 48,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let case = Cell::new(0);
+    tokio::task::block_in_place(|| {
+        runner
+            .run(&steps, |steps| {
+                case.set(case.get() + 1);
+                runtime.block_on(play(database, &format!("shop-{}", case.get()), &steps));
+                Ok(())
+            })
+            .unwrap();
+    });
+}
