@@ -23,6 +23,7 @@ pub(crate) fn settings(valid: &ValidConnection, plan: PlanStanding) -> Settings 
             interval: signed(valid.refresh.interval),
             lookback: signed(valid.refresh.lookback),
         },
+        cohorts: valid.cohorts,
         desired: valid.clone().into_desired(plan),
     }
 }
@@ -37,6 +38,7 @@ pub(crate) fn fingerprint(spec: &PostHogConnectionSpec, valid: &ValidConnection)
         spec.time_zone,
         spec.backfill.days,
         spec.retention_days,
+        spec.cohorts,
     ]);
     let hash = Sha256::digest(what.to_string().as_bytes());
     hash.iter()

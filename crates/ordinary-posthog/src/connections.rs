@@ -69,6 +69,7 @@ fn one(loaded: LoadedConnection, default_plan: Plan) -> Scheduled {
                 interval: signed(valid.refresh.interval),
                 lookback: signed(valid.refresh.lookback),
             },
+            cohorts: valid.cohorts,
             desired: valid.into_desired(plan),
         },
         key: loaded.key,

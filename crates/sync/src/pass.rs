@@ -1,4 +1,4 @@
-//! One pass: reads a window whole, follows persons, recounts what is due, and ends as a recorded
+//! One pass: reads a window whole, follows persons and cohorts, recounts what is due, and ends as a recorded
 //! run that the next attempt goes on with when this one is stopped.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::recount::{Recount, Recounted};
 use crate::session::Session;
 use crate::summary::RunSummary;
-use crate::{definitions, history, persons, plan, read};
+use crate::{cohorts, definitions, history, persons, plan, read};
 
 /// What a pass did.
 pub(crate) struct Passed {
@@ -26,7 +26,7 @@ pub(crate) struct Passed {
     pub(crate) is_behind: bool,
 }
 
-/// Reads one window whole, follows persons, recounts what is due, or every day where `all` asks for
+/// Reads one window whole, follows persons and cohorts, recounts what is due, or every day where `all` asks for
 /// that, and ends the run.
 pub(crate) async fn pass(
     session: &Session<'_>,
@@ -48,6 +48,7 @@ pub(crate) async fn pass(
     read::read_slices(session, opened.open).await?;
 
     follow(session, project, &planned).await?;
+    let cohorts = cohorts::follow(session, project).await?;
     let recount = Recount {
         covered_from: history::covered_from(session, Some(&planned)).await?,
         read_to: planned.window.to,
@@ -68,7 +69,7 @@ pub(crate) async fn pass(
     let completeness = recount.completeness(session).await?;
     let name = session.settings.desired.name.to_string();
     Ok(Passed {
-        summary: RunSummary::of(name, &ended, opened.resumed, completeness),
+        summary: RunSummary::of(name, &ended, opened.resumed, completeness, cohorts),
         repull: counted.repull,
         is_behind,
     })
@@ -163,6 +164,9 @@ async fn expire(session: &Session<'_>) -> Result<(), SyncError> {
     let kept_from = plan::kept_from(session);
     let store = &session.ctx.store;
     let expired = store.expire_events(session.lease(), kept_from).await?;
+    store
+        .expire_cohort_changes(session.lease(), kept_from)
+        .await?;
     if expired > 0 {
         tracing::info!(expired, before = %kept_from, "Events past their retention were removed.");
     }

@@ -24,6 +24,8 @@ pub enum Step {
     Persons,
     /// Reading the names of the project's events.
     Definitions,
+    /// Reading cohorts and who is in them.
+    Cohorts,
     /// Comparing PostHog's daily counts with the stored ones.
     Recounting,
     /// Removing what is older than the retention.

@@ -6,10 +6,11 @@ use domain::storage::ConnectionRecord;
 use crate::error::SyncError;
 use crate::session::Session;
 
-/// The project, and whether its event definitions may be read.
+/// The project, and what else of it may be read.
 pub(crate) struct Project {
     pub(crate) summary: ProjectSummary,
     pub(crate) definitions_readable: bool,
+    pub(crate) cohorts_readable: bool,
 }
 
 /// Takes the project from the last successful check of this epoch, else asks PostHog.
@@ -25,11 +26,13 @@ pub(crate) async fn project(
         return Ok(Project {
             summary: check.project.clone(),
             definitions_readable: !missing.contains(&OptionalScope::EventDefinitionRead),
+            cohorts_readable: !missing.contains(&OptionalScope::CohortRead),
         });
     }
     let client = &session.ctx.client;
     Ok(Project {
         summary: session.asker.ask(|| client.project()).await?,
         definitions_readable: true,
+        cohorts_readable: true,
     })
 }

@@ -1,6 +1,7 @@
 //! What a run needs to know of a connection, and whether a mapping still says what was asked.
 
 use domain::ConnectionId;
+use domain::cohorts::CohortSelection;
 use domain::mapping::{CheckoutSource, Mapping, MappingSpec, StageSource};
 use domain::stage::PostHogStage;
 use domain::storage::DesiredConnection;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub time_zone: Option<String>,
     /// How often, and how far back.
     pub refresh: RefreshPolicy,
+    /// Which cohorts are kept.
+    pub cohorts: CohortSelection,
 }
 
 /// `spec.refresh`.

@@ -32,6 +32,42 @@ pub struct RunSummary {
     pub totals: RunTotals,
     /// What recounts say of the connection's days.
     pub completeness: Completeness,
+    /// What became of its cohorts.
+    pub cohorts: CohortSummary,
+}
+
+/// What a run did about cohorts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CohortSummary {
+    /// Cohorts that PostHog lists.
+    pub listed: u64,
+    /// Cohorts that may have changed and were compared with PostHog's.
+    pub compared: u64,
+    /// Of those: cohorts that were the same.
+    pub unchanged: u64,
+    /// Persons who came into a cohort.
+    pub entered: u64,
+    /// Persons who left one, or whose cohort was deleted.
+    pub left: u64,
+    /// Cohorts that changed in PostHog while they were read: the next run reads them again.
+    pub unsettled: u64,
+    /// Why cohorts are not, or not all, as PostHog has them; one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl CohortSummary {
+    /// Adds what a further pass did.
+    fn absorb(&mut self, pass: &Self) {
+        self.listed = self.listed.max(pass.listed);
+        self.compared += pass.compared;
+        self.unchanged += pass.unchanged;
+        self.entered += pass.entered;
+        self.left += pass.left;
+        self.unsettled = pass.unsettled;
+        self.problem.clone_from(&pass.problem);
+    }
 }
 
 /// How many days recounts have proven, and the worst of the others.
@@ -89,6 +125,7 @@ impl RunSummary {
         record: &RunRecord,
         resumed: bool,
         completeness: Completeness,
+        cohorts: CohortSummary,
     ) -> Self {
         Self {
             connection,
@@ -101,6 +138,7 @@ impl RunSummary {
             repull_passes: 0,
             totals: record.totals,
             completeness,
+            cohorts,
         }
     }
 
@@ -110,6 +148,7 @@ impl RunSummary {
         self.repull_passes += 1;
         self.totals = sum(self.totals, pass.totals);
         self.completeness = pass.completeness.clone();
+        self.cohorts.absorb(&pass.cohorts);
     }
 }
 

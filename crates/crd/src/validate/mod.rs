@@ -55,7 +55,7 @@ pub struct ValidConnection {
     /// Whether autocaptured clicks are read.
     pub autocapture: bool,
     /// Which cohorts are read.
-    pub cohorts: CohortSelection,
+    pub cohorts: domain::cohorts::CohortSelection,
     /// The properties that carry identities, customers' first, in the order written.
     pub id_properties: Vec<IdProperty>,
     /// The zone whose days are counted; the project's when absent.
@@ -189,7 +189,10 @@ pub fn validate(
         },
         refresh,
         autocapture: spec.autocapture.enabled,
-        cohorts: spec.cohorts.include,
+        cohorts: match spec.cohorts.include {
+            CohortSelection::All => domain::cohorts::CohortSelection::All,
+            CohortSelection::None => domain::cohorts::CohortSelection::None,
+        },
         id_properties,
         time_zone,
         retention_days,

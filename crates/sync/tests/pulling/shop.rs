@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::cohorts::CohortSelection;
 use domain::mapping::MappingSpec;
 use domain::plan::{Plan, PlanStanding};
 use domain::storage::{BudgetLimits, Deletion, DesiredConnection, EventFilter, EventKey, Store};
@@ -227,6 +228,7 @@ pub(crate) fn settings(host: &str) -> Settings {
         mapping: MappingPolicy::Spec(MappingSpec::default()),
         time_zone: None,
         refresh: RefreshPolicy::default(),
+        cohorts: CohortSelection::All,
     }
 }
 

@@ -104,6 +104,7 @@ impl Node {
                 interval: valid.refresh.interval.try_into().unwrap(),
                 lookback: valid.refresh.lookback.try_into().unwrap(),
             },
+            cohorts: valid.cohorts,
             desired: valid.into_desired(plan),
         };
         let desired = &settings.desired;

@@ -1,0 +1,100 @@
+//! Keeps cohorts: PostHog's list each run, members only of cohorts that may have changed, and of
+//! those only the parts that did.
+//!
+//! ```text
+//! list ─▶ due? ─▶ digest of the whole ─▶ same: noted as read
+//!                        │ differs
+//!                        ├─ small: all members, several cohorts at once
+//!                        └─ large: digests of buckets ─▶ members of those that differ
+//! ```
+//!
+//! What is stored always has the digest that PostHog itself gave of it. Members that do not come to
+//! that digest are of a cohort that changed meanwhile: they are not stored, and it is compared anew.
+
+mod due;
+mod parts;
+mod read;
+
+use domain::check::OptionalScope;
+use domain::cohorts::{Cohort, CohortKind, CohortSelection};
+use domain::storage::CohortRecord;
+
+use self::read::Reader;
+use crate::error::SyncError;
+use crate::progress::Step;
+use crate::project::Project;
+use crate::session::Session;
+use crate::summary::CohortSummary;
+
+/// How often a cohort that changes while it is read is compared in one run.
+const MOST_ROUNDS: usize = 3;
+
+/// Brings all cohorts up to date. What PostHog refuses is told in the summary and costs the run
+/// nothing: events go on without cohorts.
+pub(crate) async fn follow(
+    session: &Session<'_>,
+    project: &Project,
+) -> Result<CohortSummary, SyncError> {
+    session.begin(Step::Cohorts)?;
+    let mut reader = Reader::new(session);
+    match reader.bring_up_to_date(project).await {
+        Err(SyncError::PostHog(error)) => {
+            tracing::warn!(%error, "Not all cohorts could be read: events go on without.");
+            reader.summary.problem = Some(error.to_string());
+        }
+        done => done?,
+    }
+    Ok(reader.summary)
+}
+
+impl Reader<'_> {
+    async fn bring_up_to_date(&mut self, project: &Project) -> Result<(), SyncError> {
+        let Some(listed) = self.list(project).await? else {
+            return Ok(());
+        };
+        let store = &self.session.ctx.store;
+        let now = self.session.ctx.clock.now();
+        let stored = store
+            .put_cohorts(self.session.lease(), &listed, now)
+            .await?;
+        self.summary.listed = listed.len() as u64;
+        for gone in stored.iter().filter(|it| it.deleted_at.is_some()) {
+            self.empty(gone).await?;
+        }
+        for kind in CohortKind::ALL {
+            let mut due: Vec<&CohortRecord> = stored
+                .iter()
+                .filter(|it| it.cohort.kind == kind && due::is_due(it, now))
+                .collect();
+            self.summary.compared += due.len() as u64;
+            for _ in 0..MOST_ROUNDS {
+                if due.is_empty() {
+                    break;
+                }
+                due = self.compare(kind, due).await?;
+            }
+            self.summary.unsettled += due.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// The cohorts that are wanted as PostHog lists them; none when they may not be listed.
+    async fn list(&mut self, project: &Project) -> Result<Option<Vec<Cohort>>, SyncError> {
+        if self.session.settings.cohorts == CohortSelection::None {
+            return Ok(Some(Vec::new()));
+        }
+        if !project.cohorts_readable {
+            let scope = OptionalScope::CohortRead;
+            let problem = format!(
+                "the API key lacks the scope {}: without it, {}",
+                scope.as_str(),
+                scope.loss()
+            );
+            tracing::info!(problem, "Cohorts are not read.");
+            self.summary.problem = Some(problem);
+            return Ok(None);
+        }
+        let client = &self.session.ctx.client;
+        Ok(Some(self.session.asker.ask(|| client.cohorts()).await?))
+    }
+}
