@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use domain::cohorts::CohortId;
 use domain::storage::StoreError;
 use domain::{ConnectionName, Plan};
 use tonic::{Code, Status};
@@ -54,6 +55,14 @@ pub enum ApiError {
     ConnectionNotFound {
         /// Its name.
         name: ConnectionName,
+    },
+    /// The connection has no such cohort.
+    #[error("{} has no cohort {cohort}: ListCohorts names those it has.", .name.resource_name())]
+    CohortNotFound {
+        /// The connection.
+        name: ConnectionName,
+        /// The cohort's number.
+        cohort: CohortId,
     },
     /// The workspace is on a plan without PostHog.
     #[error(
@@ -131,7 +140,7 @@ impl ApiError {
             | Self::PlanTooLow { .. }
             | Self::PlanUnknown { .. }
             | Self::NotSynced { .. } => Code::FailedPrecondition,
-            Self::ConnectionNotFound { .. } => Code::NotFound,
+            Self::ConnectionNotFound { .. } | Self::CohortNotFound { .. } => Code::NotFound,
             Self::DeadlineExceeded { .. } => Code::DeadlineExceeded,
             Self::Draining { .. } | Self::StoreUnavailable { .. } => Code::Unavailable,
             Self::Internal { .. } => Code::Internal,
@@ -160,6 +169,10 @@ impl ApiError {
             Self::ConnectionNotFound { name } | Self::NotSynced { name } => {
                 vec![("connection", name.resource_name())]
             }
+            Self::CohortNotFound { name, cohort } => vec![
+                ("connection", name.resource_name()),
+                ("cohort", cohort.to_string()),
+            ],
             Self::PlanTooLow { name, plan } => vec![
                 ("connection", name.resource_name()),
                 ("plan", plan.to_string()),

@@ -4,6 +4,7 @@
 mod access;
 mod answer;
 mod check;
+mod cohorts;
 mod connections;
 mod deadline;
 mod erasures;

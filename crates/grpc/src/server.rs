@@ -12,6 +12,7 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use crate::cohorts::CohortServer;
 use crate::connections::ConnectionServer;
 use crate::deadline::DeadlineLayer;
 use crate::erasures::ErasureServer;
@@ -22,6 +23,7 @@ use crate::identities::IdentityServer;
 use crate::measured::MeasureLayer;
 use crate::metrics::GrpcMetrics;
 use crate::proto::DESCRIPTORS;
+use crate::proto::v1::cohort_service_server::CohortServiceServer;
 use crate::proto::v1::connection_service_server::ConnectionServiceServer;
 use crate::proto::v1::erasure_service_server::ErasureServiceServer;
 use crate::proto::v1::event_service_server::EventServiceServer;
@@ -104,6 +106,7 @@ pub async fn serve<S: ReadStore + ?Sized + 'static>(
             ErasureServiceServer::<ErasureServer<S>>::NAME,
             EventServiceServer::<EventServer<S>>::NAME,
             IdentityServiceServer::<IdentityServer<S>>::NAME,
+            CohortServiceServer::<CohortServer<S>>::NAME,
         ],
         store: Arc::clone(&config.store),
         interval: config.settings.health_interval,
@@ -193,7 +196,12 @@ fn routes<S: ReadStore + ?Sized + 'static>(
             .max_encoding_message_size(MAX_ANSWER),
     )
     .add_service(
-        IdentityServiceServer::new(IdentityServer::new(reads))
+        IdentityServiceServer::new(IdentityServer::new(reads.clone()))
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_ANSWER),
+    )
+    .add_service(
+        CohortServiceServer::new(CohortServer::new(reads))
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_ANSWER),
     )

@@ -1,5 +1,6 @@
 //! Turns the domain's types back into the API's messages.
 
+mod cohort;
 mod completeness;
 mod connection;
 mod definition;
@@ -11,6 +12,9 @@ mod run;
 mod stage;
 mod time;
 
+pub(crate) use self::cohort::{
+    Membership, cohort, cohort_change, cohort_member, cohort_membership,
+};
 pub(crate) use self::completeness::DayVerdicts;
 pub(crate) use self::connection::{ConnectionView, connection};
 pub(crate) use self::definition::{KnownNames, definition};

@@ -12,12 +12,13 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::shop::{self, Server};
 
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "",
     "ordinary.posthog.v1.ConnectionService",
     "ordinary.posthog.v1.ErasureService",
     "ordinary.posthog.v1.EventService",
     "ordinary.posthog.v1.IdentityService",
+    "ordinary.posthog.v1.CohortService",
 ];
 
 async fn watch(channel: &Channel, service: &str) -> Streaming<HealthCheckResponse> {

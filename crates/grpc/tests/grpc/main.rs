@@ -4,6 +4,7 @@
 // clippy.toml allows these in tests, but does not take their helpers for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cohorts;
 mod connections;
 mod counts;
 mod deadlines;

@@ -5,8 +5,9 @@ use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::shop::{self, Server};
 
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "grpc.health.v1.Health",
+    "ordinary.posthog.v1.CohortService",
     "ordinary.posthog.v1.ConnectionService",
     "ordinary.posthog.v1.ErasureService",
     "ordinary.posthog.v1.EventService",

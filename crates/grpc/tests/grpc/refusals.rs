@@ -51,7 +51,7 @@ async fn every_read(server: &Server) -> Vec<Status> {
     };
     let resolve = v1::ResolveIdentitiesRequest {
         parent: parent.clone(),
-        keys,
+        keys: keys.clone(),
     };
     let links = v1::ListIdentityLinksRequest {
         parent: parent.clone(),
@@ -62,10 +62,34 @@ async fn every_read(server: &Server) -> Vec<Status> {
         ..Default::default()
     };
     let changes = v1::StreamIdentityChangesRequest {
+        parent: parent.clone(),
+        ..Default::default()
+    };
+    let mut cohorts = server.cohorts();
+    let listed = v1::ListCohortsRequest {
+        parent: parent.clone(),
+        ..Default::default()
+    };
+    let members = v1::ListCohortMembersRequest {
+        parent: format!("{parent}/cohorts/1"),
+        ..Default::default()
+    };
+    let membership = v1::CheckCohortMembershipRequest {
+        name: format!("{parent}/cohorts/1"),
+        keys,
+    };
+    let moves = v1::StreamCohortChangesRequest {
         parent,
         ..Default::default()
     };
     vec![
+        cohorts.list_cohorts(listed).await.unwrap_err(),
+        cohorts.list_cohort_members(members).await.unwrap_err(),
+        cohorts
+            .check_cohort_membership(membership)
+            .await
+            .unwrap_err(),
+        cohorts.stream_cohort_changes(moves).await.unwrap_err(),
         server.list(shop_events()).await.unwrap_err(),
         events.list_mapped_events(mapped).await.unwrap_err(),
         events.stream_events(stream).await.unwrap_err(),

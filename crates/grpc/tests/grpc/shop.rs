@@ -12,6 +12,7 @@ use domain::{
     ProjectId,
 };
 use grpc::proto::v1;
+use grpc::proto::v1::cohort_service_client::CohortServiceClient;
 use grpc::proto::v1::connection_service_client::ConnectionServiceClient;
 use grpc::proto::v1::erasure_service_client::ErasureServiceClient;
 use grpc::proto::v1::event_service_client::EventServiceClient;
@@ -213,6 +214,10 @@ impl Server {
 
     pub(crate) fn identities(&self) -> IdentityServiceClient<Channel> {
         IdentityServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn cohorts(&self) -> CohortServiceClient<Channel> {
+        CohortServiceClient::new(self.channel.clone())
     }
 
     /// One page of ListEvents.
