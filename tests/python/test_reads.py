@@ -10,6 +10,7 @@ import pytest
 CONNECTIONS = "ordinary.posthog.v1.ConnectionService"
 EVENTS = "ordinary.posthog.v1.EventService"
 IDENTITIES = "ordinary.posthog.v1.IdentityService"
+COHORTS = "ordinary.posthog.v1.CohortService"
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +217,63 @@ def test_an_id_that_nobody_has_is_unknown(demo, connection):
     request = {"parent": connection["name"], "keys": [{"distinctId": "nobody has this id"}]}
     (identity,) = demo.call(f"{IDENTITIES}/ResolveIdentities", request)["identities"]
     assert identity["status"] == "STATUS_UNKNOWN"
+
+
+@pytest.fixture(scope="module")
+def cohorts(demo, connection) -> dict[str, list[dict]]:
+    """Each cohort's members, by the cohort's name."""
+    listed = [cohort for page in demo.pages(f"{COHORTS}/ListCohorts", {"parent": connection["name"]}) for cohort in page["cohorts"]]
+    members = {}
+    for cohort in listed:
+        pages = demo.pages(f"{COHORTS}/ListCohortMembers", {"parent": cohort["name"], "pageSize": 500})
+        members[cohort["name"]] = [member for page in pages for member in page.get("cohortMembers", [])]
+        assert len(members[cohort["name"]]) == int(cohort["memberCount"]) == int(cohort["posthogCount"])
+    return members
+
+
+def test_cohorts_of_both_kinds_are_listed_with_as_many_members_as_posthog_says(demo, connection, cohorts):
+    page = demo.call(f"{COHORTS}/ListCohorts", {"parent": connection["name"]})
+    assert {cohort["kind"] for cohort in page["cohorts"]} == {"KIND_DYNAMIC", "KIND_STATIC"}
+    assert all(cohort["displayName"] and cohort["syncTime"] for cohort in page["cohorts"])
+    for members in cohorts.values():
+        assert len({member["personId"] for member in members}) == len(members) > 0
+
+
+def test_a_members_ids_are_those_that_its_person_is_resolved_to(demo, connection, cohorts):
+    members = next(iter(cohorts.values()))[:50]
+    keys = [{"personId": member["personId"]} for member in members]
+    answer = demo.call(f"{IDENTITIES}/ResolveIdentities", {"parent": connection["name"], "keys": keys})
+    for member, identity in zip(members, answer["identities"], strict=True):
+        for ids in ("customerIds", "distinctIds", "primaryCustomerId"):
+            assert member.get(ids) == identity.get(ids)
+    assert any(member.get("customerIds") for member in members), "buyers are customers"
+
+
+def test_whoever_is_listed_is_a_member_and_nobody_else(demo, cohorts):
+    first, *others = cohorts
+    mine = {member["personId"] for member in cohorts[first]}
+    strangers = {member["personId"] for name in others for member in cohorts[name]} - mine
+    asked = [*sorted(mine)[:400], *sorted(strangers)[:400]]
+    keys = [{"personId": person} for person in asked]
+    answer = demo.call(f"{COHORTS}/CheckCohortMembership", {"name": first, "keys": keys})
+    for person, membership in zip(asked, answer["memberships"], strict=True):
+        assert membership["key"] == {"personId": person}
+        # Somebody who is another person too, may be a member as that one.
+        assert set(membership.get("personIds", [])) <= mine
+        assert membership.get("member", False) == bool(membership.get("personIds")) >= (person in mine)
+
+
+def test_a_follower_of_changes_has_every_cohorts_members(demo, connection, cohorts):
+    followed = {name: set() for name in cohorts}
+    for answer in demo.stream(f"{COHORTS}/StreamCohortChanges", {"parent": connection["name"]}, timeout=120):
+        for change in answer.get("changes", []):
+            if change["kind"] == "KIND_ENTERED":
+                followed[change["cohort"]].add(change["personId"])
+            else:
+                followed[change["cohort"]].remove(change["personId"])
+        if answer.get("caughtUp"):
+            break
+    assert followed == {name: {member["personId"] for member in members} for name, members in cohorts.items()}
 
 
 def reason_in(error: grpc.RpcError) -> bytes:

@@ -13,6 +13,7 @@ API = {
         "GetFunnel",
         "ListEventDefinitions",
     },
+    "ordinary.posthog.v1.CohortService": {"ListCohorts", "ListCohortMembers", "CheckCohortMembership", "StreamCohortChanges"},
     "ordinary.posthog.v1.IdentityService": {
         "ResolveIdentities",
         "ListIdentityLinks",

@@ -44,7 +44,8 @@ async fn the_demo_reports_the_shop_and_the_calls_to_try() {
             "checkout started",
             "order completed",
         ])
-        .says(&["Top custom events", "Customers", "distinct id"]);
+        .says(&["Top custom events", "Customers", "distinct id"])
+        .says(&["Cohorts", "Buyers of the last 30 days", "known customers"]);
 
     let calls: Vec<&str> = ended
         .stdout

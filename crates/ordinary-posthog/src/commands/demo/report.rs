@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use domain::ConnectionName;
+use grpc::proto::v1::cohort_service_client::CohortServiceClient;
 use grpc::proto::v1::connection_service_client::ConnectionServiceClient;
 use grpc::proto::v1::event_service_client::EventServiceClient;
 use grpc::proto::v1::identity_key::Key;
@@ -13,8 +14,8 @@ use grpc::proto::v1::identity_link::Evidence;
 use grpc::proto::v1::identity_service_client::IdentityServiceClient;
 use grpc::proto::v1::{
     Connection, Date, FunnelCount, GetConnectionRequest, GetFunnelRequest, GetFunnelResponse,
-    IdentityKey, IdentityLink, ListDailyEventCountsRequest, ListIdentityLinksRequest,
-    ResolveIdentitiesRequest,
+    IdentityKey, IdentityLink, ListCohortMembersRequest, ListCohortsRequest,
+    ListDailyEventCountsRequest, ListIdentityLinksRequest, ResolveIdentitiesRequest, cohort,
 };
 use indicatif::HumanCount;
 use jiff::civil;
@@ -28,6 +29,8 @@ use crate::exit::{Exit, Failure};
 const TOP: usize = 12;
 /// How many customers are shown.
 const CUSTOMERS: usize = 4;
+/// How many members of each cohort are looked at.
+const MEMBERS: i32 = 100;
 
 /// Asks the server at `address` about the demo's connection.
 ///
@@ -75,6 +78,7 @@ impl Asked {
         write_funnel(&mut text, &self.funnel(start, end).await?);
         write_top(&mut text, &self.counts(start, end).await?);
         self.write_customers(&mut text).await?;
+        self.write_cohorts(&mut text).await?;
         write_calls(&mut text, address, &self.parent, (start, end));
         Ok(text)
     }
@@ -154,6 +158,42 @@ impl Asked {
                 &format!(
                     "  {customer:<16} {persons} person(s), {ids} distinct id(s): {}\n",
                     shorten(&identity.distinct_ids)
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// The cohorts, and how many of the first members of each are customers.
+    async fn write_cohorts(&self, text: &mut String) -> Answer<()> {
+        let mut client = CohortServiceClient::new(self.channel.clone());
+        let request = ListCohortsRequest {
+            parent: self.parent.clone(),
+            ..Default::default()
+        };
+        let cohorts = client.list_cohorts(request).await?.into_inner().cohorts;
+        put(text, "\nCohorts\n");
+        for cohort in cohorts {
+            let request = ListCohortMembersRequest {
+                parent: cohort.name.clone(),
+                page_size: MEMBERS,
+                ..Default::default()
+            };
+            let members = client.list_cohort_members(request).await?.into_inner();
+            let members = members.cohort_members;
+            let customers = members.iter().filter(|it| !it.customer_ids.is_empty());
+            let kind = match cohort.kind() {
+                cohort::Kind::Static => "static",
+                _ => "dynamic",
+            };
+            put(
+                text,
+                &format!(
+                    "  {:<28}{:>9} member(s), {kind}; {} of the first {} are known customers\n",
+                    cohort.display_name,
+                    HumanCount(u64::try_from(cohort.member_count).unwrap_or_default()).to_string(),
+                    customers.count(),
+                    members.len(),
                 ),
             );
         }
@@ -290,6 +330,10 @@ fn write_calls(
         ),
         (
             "IdentityService/ListIdentityLinks",
+            Some(r#""page_size": 5"#.to_owned()),
+        ),
+        (
+            "CohortService/ListCohorts",
             Some(r#""page_size": 5"#.to_owned()),
         ),
     ] {
