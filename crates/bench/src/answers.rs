@@ -7,6 +7,7 @@ use domain::Event;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
@@ -113,8 +114,13 @@ pub(crate) fn answer(shop: &Shop, question: &Question) -> Outcome<Bytes> {
         "product_page_urls" => vec!["url", "row_count"],
         _ => vec!["distinct_id", "person_id"],
     };
-    let mut out = begin(&columns)?;
-    serde_json::to_writer(&mut out, &rows)?;
+    answered(&columns, &rows)
+}
+
+/// The answer of these rows.
+pub(crate) fn answered(columns: &[&str], rows: &[impl Serialize]) -> Outcome<Bytes> {
+    let mut out = begin(columns)?;
+    serde_json::to_writer(&mut out, rows)?;
     Ok(end(out))
 }
 

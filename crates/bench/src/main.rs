@@ -5,6 +5,7 @@
 mod answers;
 mod backfill;
 mod bare;
+mod cohorts;
 mod copy;
 mod elements;
 mod figures;
@@ -41,6 +42,9 @@ struct Args {
     /// How often the compared ways take turns.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// The members of the cohort that is pulled.
+    #[arg(long, default_value_t = 1_000_000)]
+    members: usize,
     #[command(flatten)]
     scale: operator::Scale,
 }
@@ -59,6 +63,8 @@ enum Part {
     Reads,
     /// Elements chains beside the regular expressions of PostHog's own reader; builds no program.
     Elements,
+    /// A large cohort: its first sync, one without changes, one with few.
+    Cohorts,
     /// Connections applied at once beside a bare loop of the same writes; idle connections; a restart.
     Operator,
 }
@@ -87,6 +93,9 @@ async fn main() -> Outcome<()> {
     }
     if wanted(Part::Sqlite) {
         backfill::sqlite(&program, args.events, args.rounds).await?;
+    }
+    if wanted(Part::Cohorts) {
+        cohorts::cohorts(&program, args.members).await?;
     }
     if wanted(Part::Memory) {
         memory::peaks(&program, &[100_000, 2 * args.events]).await?;

@@ -29,6 +29,16 @@ pub(crate) struct Synced {
     pub(crate) summary: Summary,
 }
 
+/// What one run of `sync` was seen to do, and what it said of itself.
+pub(crate) struct Ran {
+    /// From its start to its end as a process.
+    pub(crate) time: Duration,
+    /// The most memory that it held at once, in bytes.
+    pub(crate) peak: u64,
+    /// Its summary, as JSON.
+    pub(crate) said: String,
+}
+
 /// The parts of its summary that are looked at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,37 +85,11 @@ impl Program {
         database: &str,
         folder: &Path,
     ) -> Outcome<Synced> {
-        let documents = folder.join("connection.yaml");
-        std::fs::write(&documents, connection(&stand_in.url()))?;
-        let begun = Instant::now();
-        let mut child = self
-            .command(folder)
-            .args([
-                "sync",
-                "--mode",
-                "backfill",
-                "--allow-insecure-host",
-                "127.0.0.1",
-            ])
-            .args(["--database-url", database, "--file"])
-            .arg(&documents)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let status = format!("/proc/{}/status", child.id().unwrap_or(0));
-        let mut peak = 0;
-        while child.try_wait()?.is_none() {
-            peak = peak.max(peak_of(&status));
-            tokio::time::sleep(EVERY).await;
-        }
-        let time = begun.elapsed();
-        let ended = child.wait_with_output().await?;
-        let said = String::from_utf8(ended.stdout)?;
-        let summary: Summary = serde_json::from_str(&said).map_err(|error| {
-            format!(
-                "`sync` ended with {} and said {said:?}: {error}",
-                ended.status
-            )
-        })?;
+        let Ran { time, peak, said } = self
+            .run(&stand_in.url(), database, folder, "backfill")
+            .await?;
+        let summary: Summary = serde_json::from_str(&said)
+            .map_err(|error| format!("`sync` said {said:?}: {error}"))?;
         let (stored, expected) = (summary.events_stored, stand_in.shop().events() as u64);
         let Completeness { pending, mismatch } = summary.completeness;
         if (stored, pending, mismatch) != (expected, 0, 0) {
@@ -120,6 +104,39 @@ impl Program {
             peak,
             summary,
         })
+    }
+
+    /// One run of `sync` of the connection to what listens at this URL.
+    pub(crate) async fn run(
+        &self,
+        url: &str,
+        database: &str,
+        folder: &Path,
+        mode: &str,
+    ) -> Outcome<Ran> {
+        let documents = folder.join("connection.yaml");
+        std::fs::write(&documents, connection(url))?;
+        let begun = Instant::now();
+        let mut child = self
+            .command(folder)
+            .args(["sync", "--mode", mode, "--allow-insecure-host", "127.0.0.1"])
+            .args(["--database-url", database, "--file"])
+            .arg(&documents)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let status = format!("/proc/{}/status", child.id().unwrap_or(0));
+        let mut peak = 0;
+        while child.try_wait()?.is_none() {
+            peak = peak.max(peak_of(&status));
+            tokio::time::sleep(EVERY).await;
+        }
+        let time = begun.elapsed();
+        let ended = child.wait_with_output().await?;
+        let said = String::from_utf8(ended.stdout)?;
+        if !ended.status.success() {
+            return Err(format!("`sync` ended with {} and said {said:?}", ended.status).into());
+        }
+        Ok(Ran { time, peak, said })
     }
 
     /// A gRPC server on a database, and its URL; it ends when dropped.

@@ -48,11 +48,12 @@ impl StandIn {
             answers: Mutex::default(),
         });
         let project = r#"{"id":1,"name":"Bench","timezone":"UTC","event_retention_months":null}"#;
-        let definitions = r#"{"count":0,"next":null,"previous":null,"results":[]}"#;
+        let nothing = r#"{"count":0,"next":null,"previous":null,"results":[]}"#;
         let json = |text: &'static str| get(move || async move { reply(Body::from(text)) });
         let routes = Router::new()
             .route("/api/projects/1/", json(project))
-            .route("/api/projects/1/event_definitions/", json(definitions))
+            .route("/api/projects/1/event_definitions/", json(nothing))
+            .route("/api/projects/1/cohorts/", json(nothing))
             .route("/api/projects/1/query/", post(query))
             .with_state(Arc::clone(&shelf));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
