@@ -159,18 +159,18 @@ pub struct Autocapture {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cohorts {
-    /// Which are read.
+    /// Which are kept.
     #[serde(default)]
     pub include: CohortSelection,
 }
 
-/// Which cohorts are read.
+/// Which cohorts are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum CohortSelection {
-    /// Every one.
+    /// Every one that PostHog lists.
     #[default]
     All,
-    /// None.
+    /// None: those that are stored are removed.
     None,
 }
 

@@ -54,7 +54,7 @@ pub struct ValidConnection {
     pub refresh: ValidRefresh,
     /// Whether autocaptured clicks are read.
     pub autocapture: bool,
-    /// Which cohorts are read.
+    /// Which cohorts are kept.
     pub cohorts: domain::cohorts::CohortSelection,
     /// The properties that carry identities, customers' first, in the order written.
     pub id_properties: Vec<IdProperty>,
