@@ -238,6 +238,7 @@ fn write_row(out: &mut Vec<u8>, event: &Event, columns: &[(String, String)]) -> 
             "utm_campaign" => event.utm_campaign.as_deref(),
             "device_type" => event.device_type.as_deref(),
             "elements_chain" => Some(event.elements_chain.as_deref().unwrap_or("")),
+            "event_type" => event.event_type.as_deref(),
             "anon_distinct_id" => event.anon_distinct_id.as_deref(),
             "product_id" => event.product_id.as_deref(),
             "sku" => event.sku.as_deref(),

@@ -38,7 +38,7 @@ impl Bare {
             .pragma("wal_autocheckpoint", "4000")
             .connect()
             .await?;
-        let values = vec!["?"; 30].join(",");
+        let values = vec!["?"; 31].join(",");
         Ok(Self {
             connection,
             text: format!("INSERT INTO events VALUES ({values})"),
@@ -93,6 +93,7 @@ impl Bare {
                     .bind(&event.quantity)
                     .bind(&event.cart_id)
                     .bind(json)
+                    .bind(&event.event_type)
                     .execute(&mut *tx)
                     .await?;
             }

@@ -137,6 +137,7 @@ fn event(random: &mut StdRng, start: Timestamp) -> Event {
         device_type: text("Desktop"),
         elements_chain: (name == "$autocapture")
             .then(|| "button.buy:nth-child=\"2\"text=\"Add to cart\";".repeat(5)),
+        event_type: (name == "$autocapture").then(|| "click".to_owned()),
         anon_distinct_id: (name == "$identify").then(|| distinct_id.clone()),
         alias: None,
         product_id: product.then(|| "8412345678".to_owned()),

@@ -2,6 +2,7 @@
 //! and the one place where a spec becomes domain types or a list of problems.
 
 mod annotations;
+mod autocapture;
 mod conditions;
 mod generate;
 mod identity;
@@ -17,6 +18,7 @@ mod validate;
 pub use self::annotations::{
     API_KEY_ENV_ANNOTATION, API_KEY_FILE_ANNOTATION, REFRESH_REQUESTED_ANNOTATION,
 };
+pub use self::autocapture::Autocapture;
 pub use self::conditions::{
     BACKFILL_COMPLETE, CREDENTIALS_VALID, Condition, ConditionStatus, PLAN_ELIGIBLE, READY,
     RECONCILING, STALLED, SYNCED, set_condition,
@@ -30,8 +32,8 @@ pub use self::quoted::{looks_like_key, quoted};
 pub use self::refresh::Refresh;
 pub use self::schema::DURATION_PATTERN;
 pub use self::spec::{
-    ApiKeySecretRef, Autocapture, Backfill, BackfillVia, CohortSelection, Cohorts,
-    DEFAULT_SECRET_KEY, DeletionPolicy, PostHogConnection, PostHogConnectionSpec,
+    ApiKeySecretRef, Backfill, BackfillVia, CohortSelection, Cohorts, DEFAULT_SECRET_KEY,
+    DeletionPolicy, PostHogConnection, PostHogConnectionSpec,
 };
 pub use self::status::{
     BackfillStatus, CompletenessStatus, EvidenceStatus, FailureStatus, KeyStatus,

@@ -4,6 +4,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::autocapture::Autocapture;
 use crate::identity::Identity;
 use crate::mapping::Mapping;
 use crate::refresh::{Refresh, grace_rule};
@@ -68,7 +69,7 @@ pub struct PostHogConnectionSpec {
     #[serde(default)]
     pub refresh: Refresh,
 
-    /// Clicks that PostHog captured by itself.
+    /// Clicks that PostHog captured by itself, and the clickmaps made of them.
     #[serde(default)]
     pub autocapture: Autocapture,
 
@@ -146,15 +147,6 @@ pub enum BackfillVia {
     FileExport,
 }
 
-/// Clicks that PostHog captured by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Autocapture {
-    /// Whether they are read.
-    #[serde(default = "yes")]
-    pub enabled: bool,
-}
-
 /// PostHog's cohorts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -193,12 +185,6 @@ impl Default for Backfill {
     }
 }
 
-impl Default for Autocapture {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
 fn default_secret_key() -> String {
     DEFAULT_SECRET_KEY.to_owned()
 }
@@ -213,8 +199,4 @@ fn default_retention() -> i64 {
 
 fn default_grace() -> String {
     "168h".to_owned()
-}
-
-fn yes() -> bool {
-    true
 }

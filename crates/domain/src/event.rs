@@ -101,6 +101,9 @@ pub struct Event {
     pub device_type: Option<String>,
     /// The autocaptured element and its ancestors; only for [`AUTOCAPTURE_EVENTS`].
     pub elements_chain: Option<String>,
+    /// `$event_type`, what was done to the element: `click`, `submit` or `change`; only for
+    /// [`AUTOCAPTURE_EVENTS`].
+    pub event_type: Option<String>,
     /// `$anon_distinct_id` of an `$identify`.
     pub anon_distinct_id: Option<String>,
     /// `alias` of a `$create_alias` or `$merge_dangerously`.

@@ -3,6 +3,7 @@
 
 pub mod api_key;
 pub mod check;
+pub mod clickmap;
 pub mod clicks;
 pub mod cohorts;
 pub mod connection;

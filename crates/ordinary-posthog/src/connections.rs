@@ -98,6 +98,7 @@ pub(crate) fn client(connection: &Scheduled, http: &Http, gate: Arc<dyn Gate>) -
         key: connection.key.clone(),
         http: http.clone(),
         gate,
+        reads_elements: desired.clickmaps.rules().is_some(),
         id_properties: desired.id_properties.clone(),
     })
 }

@@ -40,6 +40,8 @@ pub struct ClientConfig {
     pub http: Http,
     /// The shared budget.
     pub gate: Arc<dyn Gate>,
+    /// Whether autocapture's events are read with what was clicked.
+    pub reads_elements: bool,
     /// The properties whose values are read as identities, in the order of [`Event::id_properties`].
     pub id_properties: Vec<IdProperty>,
 }

@@ -10,7 +10,12 @@ use crate::answer::Row;
 
 /// Reads one row. A row that lacks what an event must have (uuid, event, distinct id, timestamps
 /// within jiff's range) is an error, which fails its whole page: nothing is lost in silence.
-pub(crate) fn read(row: &mut Row<'_>, id_properties: &[String]) -> Result<Event, String> {
+/// Without `elements` the row has not the columns that tell what was clicked.
+pub(crate) fn read(
+    row: &mut Row<'_>,
+    id_properties: &[String],
+    elements: bool,
+) -> Result<Event, String> {
     let uuid = row.uuid()?;
     let event = EventName::new(row.text()?);
     let distinct_id = row.text()?;
@@ -45,7 +50,8 @@ pub(crate) fn read(row: &mut Row<'_>, id_properties: &[String]) -> Result<Event,
         utm_content: row.optional_text()?,
         utm_term: row.optional_text()?,
         device_type: row.optional_text()?,
-        elements_chain: row.optional_text()?,
+        elements_chain: if elements { row.optional_text()? } else { None },
+        event_type: if elements { row.optional_text()? } else { None },
         anon_distinct_id: row.optional_text()?,
         alias: row.optional_text()?,
         product_id: row.optional_text()?,
@@ -59,6 +65,7 @@ pub(crate) fn read(row: &mut Row<'_>, id_properties: &[String]) -> Result<Event,
     // Whatever else a sender gave elements to: no clickmap shows it.
     if !event.event.is_autocapture() {
         event.elements_chain = None;
+        event.event_type = None;
     }
     for property in id_properties {
         if let Some(value) = row.optional_text()? {

@@ -408,7 +408,9 @@ fn example_pages(window: Window) -> Vec<Query> {
                     ..whole.clone()
                 };
                 for after in [None, Some(cursor)] {
-                    pages.push(page(&slice, after, &id_columns, MAX_ROWS));
+                    for elements in [true, false] {
+                        pages.push(page(&slice, after, &id_columns, elements, MAX_ROWS));
+                    }
                 }
             }
         }

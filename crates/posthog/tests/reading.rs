@@ -172,9 +172,11 @@ async fn every_kept_column_arrives_as_it_was_sent() -> TestResult {
             .property("currency", "EUR")
             .property("customer_id", 42_i64)
             .property("weird `id`", "odd")
+            .property("$event_type", "kept for clicks alone")
             .elements_chain("a.kept:for-clicks-alone=\"1\""),
         event("$autocapture", "shopper", 5)
             .uuid(click)
+            .property("$event_type", "submit")
             .elements_chain("a.buy:href=\"/cart\"nth-child=\"1\""),
     ];
     let stub = start("Asia/Kolkata", events).await?;
@@ -208,10 +210,32 @@ async fn every_kept_column_arrives_as_it_was_sent() -> TestResult {
         .collect();
     assert_eq!(ids, [("customer_id", "42"), ("weird `id`", "odd")]);
     assert!(event.person_id.is_some() && event.elements_chain.is_none());
+    assert_eq!(event.event_type, None);
+    assert_eq!(click.event_type.as_deref(), Some("submit"));
     assert_eq!(
         click.elements_chain.as_deref(),
         Some("a.buy:href=\"/cart\"nth-child=\"1\"")
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_clicked_is_not_asked_for_where_nobody_wants_to_know() -> TestResult {
+    let click = event("$autocapture", "shopper", 5)
+        .property("$event_type", "click")
+        .elements_chain("a.buy:href=\"/cart\"nth-child=\"1\"");
+    let stub = start("UTC", vec![click]).await?;
+    let client = client_without_elements(&stub)?;
+    let read = read_all(&client, &slice(day(), SliceEvents::All)).await?;
+    let [click] = read.as_slice() else {
+        return Err(format!("{} events", read.len()).into());
+    };
+    assert_eq!(click.event.as_str(), "$autocapture");
+    assert_eq!((&click.elements_chain, &click.event_type), (&None, &None));
+    let asked = stub.requests();
+    let mut texts = asked.iter().filter_map(|request| request.query.as_ref());
+    assert!(texts.clone().count() > 0);
+    assert!(texts.all(|text| !text.contains("elements_chain")));
     Ok(())
 }
 

@@ -75,6 +75,7 @@ async fn the_list_has_every_text_that_the_client_sends_and_no_other() -> TestRes
     let stub = start("Europe/Berlin", events.concat()).await?;
     // Answers of two rows have to be read on from.
     let client = client(&stub)?.with_page_rows(2);
+    let bare = client_without_elements(&stub)?.with_page_rows(2);
     let (from, to) = (day().from, day().to);
     client.latest_event(noon()).await?;
     client.known_events(from, to).await?;
@@ -116,8 +117,10 @@ async fn the_list_has_every_text_that_the_client_sends_and_no_other() -> TestRes
             for part in [None, Some(SlicePart { index: 0, of: 2 })] {
                 let mut slice = slice(day(), events.clone());
                 (slice.arrived_since, slice.part) = (arrived_since, part);
-                read_once(&client, &slice, None).await?;
-                read_once(&client, &slice, Some(after)).await?;
+                for client in [&client, &bare] {
+                    read_once(client, &slice, None).await?;
+                    read_once(client, &slice, Some(after)).await?;
+                }
             }
         }
     }

@@ -35,6 +35,7 @@ pub(crate) struct EpochRow {
     id_properties: String,
     backfilled_at: Option<i64>,
     persons_read_at: Option<i64>,
+    clickmap_rules: Option<String>,
 }
 
 /// A connection's columns and those of the epoch that serves it; none that is read is of both.
@@ -99,6 +100,7 @@ impl EpochRow {
             id_properties: from_json(&self.id_properties)?,
             backfilled_at: instant_or_none(self.backfilled_at)?,
             persons_read_at: instant_or_none(self.persons_read_at)?,
+            clickmap_rules: self.clickmap_rules.as_deref().map(from_json).transpose()?,
         })
     }
 }

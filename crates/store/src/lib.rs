@@ -1,6 +1,7 @@
 //! Where everything pulled from PostHog is kept: [`open`] gives the `domain::storage::Store`
 //! that a database URL names. SQLite and PostgreSQL are behind it, one file a statement group.
 
+mod clickmap_rows;
 mod cohort_rows;
 mod columns;
 mod connection_rows;

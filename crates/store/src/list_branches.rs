@@ -8,10 +8,12 @@ use domain::storage::EventFilter;
 /// of all events.
 const MAX_BRANCHES: usize = 32;
 
-/// A part of the events in which one index has them in the order asked for.
+/// A part of the events in which one index has them in the order asked for; those of a session are so
+/// few that they are put in order.
 #[derive(Clone, Copy)]
 pub(crate) enum Branch<'a> {
     DistinctId(&'a str),
+    Session(&'a str),
     Stage(i16),
     Name(&'a str),
     All,
@@ -19,8 +21,14 @@ pub(crate) enum Branch<'a> {
 
 /// The branches whose union is what `filter` passes, as far as its ids, stages and names go.
 pub(crate) fn branches(filter: &EventFilter) -> Vec<Branch<'_>> {
-    if let Some(distinct_id) = &filter.distinct_id {
-        return vec![Branch::DistinctId(distinct_id)];
+    if !filter.distinct_ids.is_empty() {
+        let mut ids: Vec<&str> = filter.distinct_ids.iter().map(String::as_str).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        return ids.into_iter().map(Branch::DistinctId).collect();
+    }
+    if let Some(session_id) = &filter.session_id {
+        return vec![Branch::Session(session_id)];
     }
     if !filter.stages.is_empty() {
         let mut stages: Vec<i16> = filter.stages.iter().map(|stage| stage.number()).collect();

@@ -244,6 +244,15 @@ async fn the_first_schema_is_brought_up_to_date_with_its_rows() {
 
 /// A store as version 2 of the schema left it.
 const BACK_TO_VERSION_2: &str = "
+    DROP INDEX events_by_session;
+    DROP TABLE clickmap_days_due;
+    DROP TABLE clickmap_pages;
+    DROP TABLE clickmap_elements;
+    DROP TABLE clickmap_labels;
+    ALTER TABLE events DROP COLUMN event_type;
+    ALTER TABLE epochs DROP COLUMN clickmap;
+    ALTER TABLE epochs DROP COLUMN clickmap_rules;
+    ALTER TABLE epochs DROP COLUMN clickmap_time_zone;
     DROP INDEX connections_by_purge;
     DROP INDEX epochs_by_connection;
     DROP INDEX epochs_condemned;

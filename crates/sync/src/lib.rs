@@ -4,6 +4,7 @@
 mod ask;
 pub mod backoff;
 pub mod check;
+mod clickmaps;
 mod clock;
 mod cohorts;
 mod context;

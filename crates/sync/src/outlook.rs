@@ -31,13 +31,13 @@ pub struct Outlook {
     pub mode: SyncMode,
     /// Whether a run was begun and neither completed nor given up.
     pub is_unfinished: bool,
-    /// Whether stored rows are assigned and counted as the settings ask.
+    /// Whether stored rows are assigned and counted, and clickmaps made, as the settings ask.
     pub is_in_force: bool,
 }
 
 impl Outlook {
-    /// When the next run is due: at once when one is unfinished or other days, stages or a time zone
-    /// are wanted than those in force, else at the tick after the last one's window ended. `owner`
+    /// When the next run is due: at once when one is unfinished or other days, stages, clickmaps or a time
+    /// zone are wanted than those in force, else at the tick after the last one's window ended. `owner`
     /// decides where within the interval the ticks lie.
     pub fn due(&self, owner: Uuid, settings: &Settings, now: Timestamp) -> Timestamp {
         if self.is_unfinished || self.mode == SyncMode::Backfill || !self.is_in_force {
@@ -143,5 +143,6 @@ fn in_force(epoch: &EpochRecord, settings: &Settings) -> bool {
         .mapping
         .as_ref()
         .is_some_and(|mapping| settings.mapping.accepts(mapping));
-    zone && mapping
+    let clickmaps = epoch.clickmap_rules.as_ref() == settings.desired.clickmaps.rules();
+    zone && mapping && clickmaps
 }

@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::recount::{Recount, Recounted};
 use crate::session::Session;
 use crate::summary::RunSummary;
-use crate::{cohorts, definitions, history, persons, plan, read};
+use crate::{clickmaps, cohorts, definitions, history, persons, plan, read};
 
 /// What a pass did.
 pub(crate) struct Passed {
@@ -64,6 +64,7 @@ pub(crate) async fn pass(
         recount.run(session).await?
     };
     expire(session).await?;
+    clickmaps::make(session).await?;
     session.charge(run, counted.removed).await?;
     let ended = end(session, run).await?;
     let completeness = recount.completeness(session).await?;

@@ -30,6 +30,8 @@ pub enum Step {
     Recounting,
     /// Removing what is older than the retention.
     Expiring,
+    /// Making the clickmaps of the days on which clicks came, went or changed.
+    Clickmaps,
 }
 
 /// How far the reading of events has come.

@@ -1,10 +1,12 @@
-//! Assigns what is stored by another mapping, or counts it by the days of another time zone, without
-//! pulling events again: what a changed spec asks for between two runs.
+//! Assigns what is stored by another mapping, counts it by the days of another time zone or makes
+//! clickmaps by other rules, without pulling events again: what a changed spec asks for between two
+//! runs.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use tracing::Instrument;
 
+use crate::clickmaps;
 use crate::context::Context;
 use crate::error::SyncError;
 use crate::mapping;
@@ -31,9 +33,9 @@ pub struct RemapSummary {
     pub ended_at: Timestamp,
 }
 
-/// Puts the connection's wanted mapping and time zone in force on its stored rows. PostHog is asked
-/// only which events the project has, and only where the mapping in force does not say what the
-/// spec says. Interrupted, it goes on at the next call, or at the next run.
+/// Puts the connection's wanted mapping, time zone and clickmaps in force on its stored rows. PostHog
+/// is asked only which events the project has, and only where the mapping in force does not say what
+/// the spec says. Interrupted, it goes on at the next call, or at the next run.
 ///
 /// A failure is recorded with the connection, as [`crate::run`] does it.
 ///
@@ -63,6 +65,7 @@ async fn settle(session: &Session<'_>) -> Result<RemapSummary, SyncError> {
     let found = find(session).await?;
     let project = project(session, &found.record).await?;
     let events_moved = mapping::settle(session, &found.epoch, &project).await?;
+    clickmaps::make(session).await?;
     let epoch = find(session).await?.epoch;
     Ok(RemapSummary {
         connection: session.settings.desired.name.to_string(),

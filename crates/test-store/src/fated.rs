@@ -11,18 +11,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::check::CheckSummary;
+use domain::clickmap::ClickmapPolicy;
 use domain::cohorts::{Cohort, CohortBucket, CohortDigest, CohortId};
 use domain::erasure::{Erased, ErasedPerson};
 use domain::event::EventName;
 use domain::identity::{IdentityKey, IdentityLink};
 use domain::mapping::{Candidate, OrderEvidence};
 use domain::storage::{
-    BudgetKey, BudgetLimits, BudgetStore, Change, CohortChange, CohortHistory, CohortMember,
-    CohortPart, CohortRead, CohortReader, CohortRecord, CohortWriter, CompletenessStore,
-    ConnectionFailure, ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount,
-    DayVerdict, DesiredConnection, EpochRecord, ErasureStore, EventDefinition, EventFilter,
+    BudgetKey, BudgetLimits, BudgetStore, Change, ClickedElementRow, ClickedPage, ClickmapReader,
+    ClickmapSpan, ClickmapWriter, CohortChange, CohortHistory, CohortMember, CohortPart,
+    CohortRead, CohortReader, CohortRecord, CohortWriter, CompletenessStore, ConnectionFailure,
+    ConnectionRecord, ConnectionStore, DailyEventCount, DailyStageCount, DayVerdict,
+    DesiredConnection, ElementPlace, EpochRecord, ErasureStore, EventDefinition, EventFilter,
     EventKey, EventReader, EventRow, FactChanges, Grant, IdentityReader, IdentityWriter, Lease,
-    LinkKey, MembersMoved, Membership, NewRun, OpenRun, Page, PageOutcome, PersonChange,
+    LinkKey, MembersMoved, Membership, NewRun, OpenRun, Page, PageOutcome, PagePlace, PersonChange,
     PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord, Store, StoreError,
     SyncStore,
 };
@@ -257,5 +259,12 @@ pass_on! {
         write put_members(lease: &Lease, part: &CohortPart, observed_at: Timestamp) -> MembersMoved;
         write cohorts_read(lease: &Lease, read: &[(CohortId, CohortRead)]) -> ();
         write expire_cohort_changes(lease: &Lease, before: Timestamp) -> u64;
+    }
+    ClickmapWriter {
+        write make_clickmaps(lease: &Lease, policy: &ClickmapPolicy) -> u64;
+    }
+    ClickmapReader {
+        read clicked_pages(connection: ConnectionId, span: &ClickmapSpan, after: Option<&PagePlace>, limit: usize) -> Vec<ClickedPage>;
+        read clicked_elements(connection: ConnectionId, page: &str, span: &ClickmapSpan, after: Option<ElementPlace>, limit: usize) -> (ClickedPage, Vec<ClickedElementRow>);
     }
 }

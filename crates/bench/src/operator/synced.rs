@@ -32,6 +32,7 @@ pub(super) async fn record(
     let lease = store.acquire_lease(id, "bench", LEASE).await?;
     store.set_time_zone(&lease, "UTC").await?;
     store.remap(&lease, &mapping).await?;
+    store.make_clickmaps(&lease, &desired.clickmaps).await?;
     let days = SignedDuration::from_hours(24 * i64::from(desired.backfill_days));
     let run = NewRun {
         mode: SyncMode::Backfill,

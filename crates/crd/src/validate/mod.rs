@@ -1,6 +1,7 @@
 //! From a spec as written to domain types, once; or every problem at once, each with its field and
 //! the fix. The operator and the file reader ask here, so both refuse the same in the same words.
 
+mod autocapture;
 mod duration;
 mod identity;
 mod mapping;
@@ -10,6 +11,7 @@ mod tests;
 
 use std::time::Duration;
 
+use domain::clickmap::ClickmapPolicy;
 use domain::identity::IdProperty;
 use domain::mapping::MappingSpec;
 use domain::plan::PlanStanding;
@@ -52,8 +54,8 @@ pub struct ValidConnection {
     pub backfill: ValidBackfill,
     /// How new events are read.
     pub refresh: ValidRefresh,
-    /// Whether autocaptured clicks are read.
-    pub autocapture: bool,
+    /// Whether clickmaps are made, and how.
+    pub clickmaps: ClickmapPolicy,
     /// Which cohorts are kept.
     pub cohorts: domain::cohorts::CohortSelection,
     /// The properties that carry identities, customers' first, in the order written.
@@ -107,6 +109,7 @@ impl ValidConnection {
             retention_days: self.retention_days,
             id_properties: self.id_properties,
             deletion: self.deletion.into(),
+            clickmaps: self.clickmaps,
         }
     }
 }
@@ -143,6 +146,7 @@ pub fn validate(
     let mapping = mapping::mapping(&mut problems, spec.mapping.as_ref());
     let days = number(&mut problems, "spec.backfill.days", spec.backfill.days, 365);
     let refresh = duration::refresh(&mut problems, &spec.refresh);
+    let clickmaps = autocapture::clickmaps(&mut problems, &spec.autocapture);
     let id_properties = identity::id_properties(&mut problems, &spec.identity);
     let time_zone = time_zone(&mut problems, spec.time_zone.as_deref());
     let retention = number(
@@ -159,6 +163,7 @@ pub fn validate(
         Some(mapping),
         Some(days),
         Some(refresh),
+        Some(clickmaps),
         Some(time_zone),
         Some(retention_days),
         Some(grace),
@@ -169,6 +174,7 @@ pub fn validate(
         mapping,
         days,
         refresh,
+        clickmaps,
         time_zone,
         retention,
         grace,
@@ -188,7 +194,7 @@ pub fn validate(
             via: spec.backfill.via,
         },
         refresh,
-        autocapture: spec.autocapture.enabled,
+        clickmaps,
         cohorts: match spec.cohorts.include {
             CohortSelection::All => domain::cohorts::CohortSelection::All,
             CohortSelection::None => domain::cohorts::CohortSelection::None,
@@ -218,12 +224,6 @@ fn unserved(spec: &PostHogConnectionSpec) -> Vec<FieldError> {
         notes.push(note(
             "spec.backfill.via",
             "is FileExport, which this version does not know yet: it reads by the query API",
-        ));
-    }
-    if !spec.autocapture.enabled {
-        notes.push(note(
-            "spec.autocapture.enabled",
-            "is false, which this version does not heed yet: it reads autocapture's events all the same",
         ));
     }
     notes

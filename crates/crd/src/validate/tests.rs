@@ -56,7 +56,9 @@ fn a_minimal_connection_gets_every_default() {
     assert_eq!(valid.retention_days, 400);
     assert_eq!(valid.deletion.grace, Duration::from_secs(168 * 3600));
     assert_eq!(valid.deletion.policy, DeletionPolicy::Delete);
-    assert!(valid.autocapture && !valid.suspended && valid.notes.is_empty());
+    assert!(
+        valid.clickmaps == ClickmapPolicy::default() && !valid.suspended && valid.notes.is_empty()
+    );
     assert_eq!(valid.id_properties.len(), 6);
     let plan = PlanStanding::of_label(Some("starter"));
     let desired = valid.into_desired(plan.clone());
@@ -247,10 +249,59 @@ fn a_retention_shorter_than_the_backfill_shortens_it_and_says_so() {
 
 #[test]
 fn a_choice_that_is_not_served_yet_is_said() {
-    let spec = json!({"backfill": {"via": "FileExport"}, "autocapture": {"enabled": false}});
+    let spec = json!({"backfill": {"via": "FileExport"}});
     let valid = validate(&written(spec), "acme").unwrap();
     let paths: Vec<_> = valid.notes.iter().map(|note| note.path.as_str()).collect();
-    assert_eq!(paths, ["spec.backfill.via", "spec.autocapture.enabled"]);
+    assert_eq!(paths, ["spec.backfill.via"]);
+}
+
+#[test]
+fn clickmaps_are_off_or_made_by_what_is_written() {
+    let of = |autocapture: Value| {
+        let spec = json!({ "autocapture": autocapture });
+        validate(&written(spec), "acme").map(|valid| valid.clickmaps)
+    };
+    assert_eq!(of(json!({"enabled": false})), Ok(ClickmapPolicy::Off));
+    let ClickmapPolicy::On(rules) =
+        of(json!({"pageTemplates": ["/lookbook/**"], "dataAttributes": ["data-qa"]})).unwrap()
+    else {
+        panic!("on");
+    };
+    assert_eq!(
+        rules.page_templates.of("/lookbook/a/b").as_str(),
+        "/lookbook/**"
+    );
+    assert_eq!(
+        rules.page_templates.of("/products/a").as_str(),
+        "/products/a"
+    );
+    assert_eq!(Vec::from(rules.data_attributes), ["data-qa"]);
+}
+
+#[test]
+fn a_wrong_page_template_or_attribute_is_named_by_its_place() {
+    for (autocapture, expected) in [
+        (
+            json!({"pageTemplates": ["/a/*", "products/*"]}),
+            "spec.autocapture.pageTemplates[1]: \"products/*\" must begin with a slash: write \"/products/*\"",
+        ),
+        (
+            json!({"pageTemplates": [""]}),
+            "spec.autocapture.pageTemplates[0]: is empty: write a path such as /products/*, or remove it",
+        ),
+        (
+            json!({"pageTemplates": ["/a/**", "/a/b"], "enabled": false}),
+            "spec.autocapture.pageTemplates[1]: \"/a/b\" can match no page, for pageTemplates[0] \"/a/**\" takes all of them first: write it before that one, or leave it out",
+        ),
+        (
+            json!({"dataAttributes": ["attr__data-x"]}),
+            "spec.autocapture.dataAttributes[0]: \"attr__data-x\" begins as in PostHog's elements chain: write \"data-x\"",
+        ),
+    ] {
+        let problems =
+            validate(&written(json!({ "autocapture": autocapture })), "acme").unwrap_err();
+        assert_eq!(problems[0].to_string(), expected);
+    }
 }
 
 #[test]

@@ -20,7 +20,11 @@ async fn a_minimal_connection_gets_every_default() {
             "suspend": false,
             "backfill": {"days": 30, "via": "Auto"},
             "refresh": {"interval": "1h", "lookback": "6h"},
-            "autocapture": {"enabled": true},
+            "autocapture": {
+                "enabled": true,
+                "pageTemplates": ["/products/*", "/collections/*", "/collections/*/*", "/blogs/*", "/blogs/*/*"],
+                "dataAttributes": ["data-attr"],
+            },
             "cohorts": {"include": "All"},
             "identity": {
                 "customerIdProperties": ["shopify_customer_id", "customer_id"],

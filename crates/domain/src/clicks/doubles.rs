@@ -27,7 +27,8 @@ pub struct Click<Window, Element> {
 }
 
 /// The places, in `clicks`, of the plain ones that a rage or a dead click tells of too, so that they
-/// must not be counted as plain; ascending. A rage click's own is the first that follows it, a dead
+/// must not be counted beside it; ascending, and twice where both a rage and a dead click tell of it, so
+/// that each place found takes one click from the events' number. A rage click's own is the first that follows it, a dead
 /// click's own the last before it, within [`OWN_CLICK_WITHIN`]; no two of one kind share one. The
 /// same clicks are found in whatever order they come.
 pub fn doubles<Window: Ord, Element: Ord>(clicks: &[Click<Window, Element>]) -> Vec<usize> {
@@ -58,7 +59,6 @@ pub fn doubles<Window: Ord, Element: Ord>(clicks: &[Click<Window, Element>]) -> 
         );
     }
     found.sort_unstable();
-    found.dedup();
     found
 }
 

@@ -58,10 +58,10 @@ fn a_dead_clicks_own_autocapture_is_found() {
 }
 
 #[test]
-fn one_click_that_is_both_is_dropped_once() {
+fn one_click_that_is_both_is_found_for_each() {
     assert_eq!(
         doubles(&[click(Rage, 0), click(Plain, 1), click(Dead, 9)]),
-        [1]
+        [1, 1]
     );
 }
 

@@ -1,6 +1,8 @@
 //! Which attributes a shop gives its elements so that they can be told apart: PostHog's project
 //! setting "data attributes".
 
+use serde::{Deserialize, Serialize};
+
 use super::chain::Element;
 use super::name::is_name;
 
@@ -8,7 +10,8 @@ use super::name::is_name;
 const MOST: usize = 50;
 
 /// Names of attributes, each perhaps with `*` for any run of characters; an earlier one wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct DataAttributes(Box<[Box<str>]>);
 
 /// A list of attributes that cannot be used, with what to write instead.
@@ -82,6 +85,20 @@ impl DataAttributes {
                 (takes && is_name(&value)).then(|| (attribute, value.into_owned()))
             })
         })
+    }
+}
+
+impl TryFrom<Vec<String>> for DataAttributes {
+    type Error = DataAttributesError;
+
+    fn try_from(names: Vec<String>) -> Result<Self, Self::Error> {
+        Self::parse(names.iter().map(String::as_str))
+    }
+}
+
+impl From<DataAttributes> for Vec<String> {
+    fn from(names: DataAttributes) -> Self {
+        names.0.into_iter().map(String::from).collect()
     }
 }
 

@@ -27,7 +27,18 @@ pub struct Selector {
 }
 
 /// What a selector rests on: the less of the page's layout, the longer it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
+)]
 pub enum Basis {
     /// One of the element's data attributes.
     DataAttribute,

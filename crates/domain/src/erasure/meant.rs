@@ -92,7 +92,7 @@ where
         return Ok(false);
     };
     let filter = EventFilter {
-        distinct_id: Some(distinct_id.clone()),
+        distinct_ids: vec![distinct_id.clone()],
         ..EventFilter::default()
     };
     Ok(!store.events(id, &filter, None, 1).await?.is_empty())

@@ -36,6 +36,7 @@ impl Event {
             &mut self.utm_term,
             &mut self.device_type,
             &mut self.elements_chain,
+            &mut self.event_type,
             &mut self.anon_distinct_id,
             &mut self.alias,
             &mut self.product_id,

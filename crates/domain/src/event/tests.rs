@@ -21,6 +21,7 @@ pub(crate) fn blank() -> Event {
         utm_term: None,
         device_type: None,
         elements_chain: None,
+        event_type: None,
         anon_distinct_id: None,
         alias: None,
         product_id: None,

@@ -1,10 +1,13 @@
 //! By how much the daily counts and the identity facts move when rows come and go.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::fact_deltas::{FactDelta, Facts};
 use super::{PlacedEvent, StoredRow};
+use crate::clickmap::{is_click_event, touched_days};
 use crate::day::DayEdges;
 use crate::event::EventName;
 use crate::identity::{IdProperty, facts_of};
@@ -19,6 +22,8 @@ pub struct Deltas {
     pub stages: Vec<StageDelta>,
     /// Per identity fact.
     pub facts: Vec<FactDelta>,
+    /// The days whose clickmaps must be made anew, for clicks came, went or changed.
+    pub clickmap_days: Vec<Date>,
 }
 
 /// A move of the count of one name on one day.
@@ -72,7 +77,9 @@ impl Deltas {
     ) -> Self {
         let mut counted = Vec::new();
         let mut facts = Facts::default();
+        let mut clicked = BTreeSet::new();
         for row in taken_out {
+            note_click(&mut clicked, &row.event, row.timestamp, days);
             counted.push(Counted {
                 day: days.day_of(row.timestamp),
                 stage: row.stage,
@@ -84,6 +91,7 @@ impl Deltas {
             }
         }
         for PlacedEvent { event, day, stage } in put_in {
+            note_click(&mut clicked, &event.event, event.timestamp, days);
             counted.push(Counted {
                 day: *day,
                 stage: *stage,
@@ -98,6 +106,7 @@ impl Deltas {
             events: event_deltas(&mut counted),
             stages: stage_deltas(counted),
             facts: facts.into_deltas(),
+            clickmap_days: clicked.into_iter().collect(),
         }
     }
 
@@ -134,7 +143,22 @@ impl Deltas {
 
     /// Whether nothing moves.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.stages.is_empty() && self.facts.is_empty()
+        self.events.is_empty()
+            && self.stages.is_empty()
+            && self.facts.is_empty()
+            && self.clickmap_days.is_empty()
+    }
+}
+
+fn note_click(clicked: &mut BTreeSet<Date>, name: &EventName, at: Timestamp, days: &DayEdges) {
+    if is_click_event(name) {
+        let (mut day, last) = touched_days(at, days).into_inner();
+        clicked.insert(day);
+        while day < last {
+            let Ok(next) = day.tomorrow() else { return };
+            day = next;
+            clicked.insert(day);
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::PathPatternError;
 use super::normal::normalise;
 use super::pattern::PathPattern;
@@ -15,7 +17,8 @@ const LONGEST: usize = 512;
 
 /// The templates whose pages are counted together, the first that matches counting: as `urlPath` of a
 /// mapping is written and matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct PageTemplates(Box<[PathPattern]>);
 
 /// A page as clickmaps know it: `/products/*`, or its own path where it has no template.
@@ -80,6 +83,19 @@ impl PageTemplates {
         }
     }
 
+    /// The page that somebody means by one of the patterns, or by a page's path.
+    pub fn meant(&self, page: &str) -> PageTemplate {
+        match self.patterns().find(|pattern| *pattern == page) {
+            Some(pattern) => PageTemplate(pattern.to_owned()),
+            None => self.of(page),
+        }
+    }
+
+    /// The patterns as written.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(PathPattern::as_str)
+    }
+
     /// The template of a page's path: the pattern as written, else the path in its normal form
     /// ([`normalise`]) and lower case, masked and cut at 512 bytes.
     pub fn of(&self, path: &str) -> PageTemplate {
@@ -90,6 +106,20 @@ impl PageTemplates {
         let mut kept = MaskedText::new(&path).to_string();
         kept.truncate(kept.floor_char_boundary(LONGEST));
         PageTemplate(kept)
+    }
+}
+
+impl TryFrom<Vec<String>> for PageTemplates {
+    type Error = PageTemplatesError;
+
+    fn try_from(patterns: Vec<String>) -> Result<Self, Self::Error> {
+        Self::parse(patterns.iter().map(String::as_str))
+    }
+}
+
+impl From<PageTemplates> for Vec<String> {
+    fn from(templates: PageTemplates) -> Self {
+        templates.patterns().map(str::to_owned).collect()
     }
 }
 
@@ -108,6 +138,14 @@ impl Default for PageTemplates {
 }
 
 impl PageTemplate {
+    /// The page of an event that does not say where it happened.
+    pub const UNKNOWN: Self = Self(String::new());
+
+    /// What [`PageTemplates::of`] gave once, or what somebody asks for.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The template's text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Deletion, Purge, Result};
 use crate::check::CheckSummary;
+use crate::clickmap::{ClickmapPolicy, ClickmapRules};
 use crate::connection::{ConnectionId, ConnectionName, Epoch};
 use crate::identity::IdProperty;
 use crate::mapping::Mapping;
@@ -32,6 +33,9 @@ pub struct DesiredConnection {
     /// What becomes of rows after a disconnect.
     #[serde(default)]
     pub deletion: Deletion,
+    /// Whether clickmaps are made, and how.
+    #[serde(default)]
+    pub clickmaps: ClickmapPolicy,
 }
 
 /// A connection as stored.
@@ -74,7 +78,7 @@ pub struct EpochRecord {
     pub time_zone: Option<String>,
     /// The mapping that every stored row is assigned by; absent before the first run.
     pub mapping: Option<Mapping>,
-    /// Goes up whenever `mapping` or `time_zone` changed what is answered; page tokens are bound to it.
+    /// Goes up whenever `mapping`, `time_zone` or `clickmap_rules` changed what is answered; page tokens are bound to it.
     pub mapping_revision: i64,
     /// The greatest change sequence number given so far; 0 before the first change.
     pub change_seq: i64,
@@ -89,6 +93,8 @@ pub struct EpochRecord {
     pub backfilled_at: Option<Timestamp>,
     /// When the whole of `person_distinct_ids` was last read.
     pub persons_read_at: Option<Timestamp>,
+    /// The rules by which its clickmaps are made; absent while it has none.
+    pub clickmap_rules: Option<ClickmapRules>,
 }
 
 /// Storage of connections.
@@ -183,5 +189,6 @@ mod tests {
         }"#;
         let read: DesiredConnection = serde_json::from_str(stored).unwrap();
         assert_eq!(read.deletion, Deletion::Retain);
+        assert_eq!(read.clickmaps, ClickmapPolicy::default());
     }
 }

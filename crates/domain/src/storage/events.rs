@@ -42,8 +42,8 @@ pub struct EventFilter {
     pub names: Vec<EventName>,
     /// Any of these stages; mapped or not when empty.
     pub stages: Vec<PostHogStage>,
-    /// Of this distinct id.
-    pub distinct_id: Option<String>,
+    /// Of any of these distinct ids, of which there should be few; of all when empty.
+    pub distinct_ids: Vec<String>,
     /// Of this PostHog session.
     pub session_id: Option<String>,
     /// Newest first instead of oldest first.

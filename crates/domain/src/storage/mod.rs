@@ -2,6 +2,7 @@
 //! and PostgreSQL and proven by one test suite.
 
 mod budget;
+mod clickmaps;
 mod cohorts;
 mod completeness;
 mod connections;
@@ -13,6 +14,10 @@ mod runs;
 mod throttles;
 
 pub use self::budget::{BudgetKey, BudgetLimits, BudgetStore, Grant};
+pub use self::clickmaps::{
+    ClickedElementRow, ClickedPage, ClickmapReader, ClickmapSpan, ClickmapWriter, ElementPlace,
+    PagePlace,
+};
 pub use self::cohorts::{
     CohortChange, CohortHistory, CohortMember, CohortMove, CohortPart, CohortRead, CohortReader,
     CohortRecord, CohortWriter, MembersMoved, Membership,
@@ -47,6 +52,8 @@ pub trait Store:
     + IdentityReader
     + IdentityWriter
     + ErasureStore
+    + ClickmapReader
+    + ClickmapWriter
     + CohortReader
     + CohortWriter
 {
@@ -61,6 +68,8 @@ impl<T> Store for T where
         + IdentityReader
         + IdentityWriter
         + ErasureStore
+        + ClickmapReader
+        + ClickmapWriter
         + CohortReader
         + CohortWriter
         + ?Sized

@@ -56,6 +56,7 @@ fn message(row: EventRow, order_like: bool) -> v1::Event {
         utm_term: event.utm_term,
         device_type: event.device_type,
         elements_chain: event.elements_chain,
+        event_type: event.event_type,
         anon_distinct_id: event.anon_distinct_id,
         alias: event.alias,
         product_id: event.product_id,

@@ -58,7 +58,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             to,
             names: check_event_names(&request.event_names)?,
             stages: check_stages("stages", &request.stages)?,
-            distinct_id: given(&request.distinct_id),
+            distinct_ids: given(&request.distinct_id).into_iter().collect(),
             session_id: given(&request.session_id),
             newest_first: check_order(request.order)?,
         };

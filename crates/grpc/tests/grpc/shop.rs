@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::clickmap::{ClickmapPolicy, ClickmapRules};
 use domain::mapping::{CheckoutSource, StageMapping, StageRule, StageSource};
 use domain::plan::PlanStanding;
 use domain::storage::{ConnectionRecord, Deletion, DesiredConnection, EpochRecord, EventRow};
@@ -12,11 +13,13 @@ use domain::{
     ProjectId,
 };
 use grpc::proto::v1;
+use grpc::proto::v1::clickmap_service_client::ClickmapServiceClient;
 use grpc::proto::v1::cohort_service_client::CohortServiceClient;
 use grpc::proto::v1::connection_service_client::ConnectionServiceClient;
 use grpc::proto::v1::erasure_service_client::ErasureServiceClient;
 use grpc::proto::v1::event_service_client::EventServiceClient;
 use grpc::proto::v1::identity_service_client::IdentityServiceClient;
+use grpc::proto::v1::trail_service_client::TrailServiceClient;
 use grpc::{GrpcMetrics, MutualTls, ServeConfig, ServeError, Settings};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
@@ -71,6 +74,7 @@ pub(crate) fn record(name: ConnectionName) -> ConnectionRecord {
             retention_days: 400,
             id_properties: Vec::new(),
             deletion: Deletion::Retain,
+            clickmaps: ClickmapPolicy::default(),
         },
         target: rows(),
         serving: rows(),
@@ -117,6 +121,7 @@ fn epoch_record() -> EpochRecord {
         id_properties: Vec::new(),
         backfilled_at: None,
         persons_read_at: None,
+        clickmap_rules: Some(ClickmapRules::default()),
     }
 }
 
@@ -145,6 +150,7 @@ pub(crate) fn event(number: u128, name: &str, second: i64) -> EventRow {
             utm_term: None,
             device_type: None,
             elements_chain: None,
+            event_type: None,
             anon_distinct_id: None,
             alias: None,
             product_id: None,
@@ -212,8 +218,16 @@ impl Server {
         EventServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn clickmaps(&self) -> ClickmapServiceClient<Channel> {
+        ClickmapServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) fn identities(&self) -> IdentityServiceClient<Channel> {
         IdentityServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn trails(&self) -> TrailServiceClient<Channel> {
+        TrailServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn cohorts(&self) -> CohortServiceClient<Channel> {

@@ -36,6 +36,7 @@ pub(crate) async fn check(
         key: key.key.clone(),
         http: ctx.http.clone(),
         gate: Arc::new(gate),
+        reads_elements: desired.clickmaps.rules().is_some(),
         id_properties: desired.id_properties.clone(),
     });
     let other = posthog::region::other(client.host(), &key.key);

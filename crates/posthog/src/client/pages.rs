@@ -35,10 +35,12 @@ impl Client {
         deliver: impl Fn(EventPage) -> bool + Clone + Send + Sync + 'static,
     ) -> Result<Option<SliceCursor>, Error> {
         let id_columns = IdColumns::of(&self.transport.config.id_properties)?;
-        let query = queries::page(slice, after, &id_columns, self.page_rows);
+        let elements = self.transport.config.reads_elements;
+        let query = queries::page(slice, after, &id_columns, elements, self.page_rows);
         let reading = Answer {
             query: &query,
             properties: id_columns.properties().map(str::to_owned).collect(),
+            elements,
             reached: Reached::default(),
             deliver,
         };
@@ -50,6 +52,7 @@ impl Client {
 struct Answer<'a, D> {
     query: &'a Query,
     properties: Arc<[String]>,
+    elements: bool,
     reached: Reached,
     deliver: D,
 }
@@ -61,12 +64,16 @@ where
     async fn read(&self, body: Body<'_>) -> Result<Option<SliceCursor>, Error> {
         let query = self.query;
         let (name, columns, limit) = (query.name(), query.columns.clone(), query.limit);
-        let properties = Arc::clone(&self.properties);
+        let (properties, elements) = (Arc::clone(&self.properties), self.elements);
         let mut pieces = Pieces::new(limit, Arc::clone(&self.reached), self.deliver.clone());
         stream(body, name, move |pipe| {
             each_row(name, pipe, &columns, limit, |row| {
                 let (bytes, is_proven) = (row.bytes(), row.is_proven());
-                pieces.push(event_row::read(row, &properties)?, bytes, is_proven)
+                pieces.push(
+                    event_row::read(row, &properties, elements)?,
+                    bytes,
+                    is_proven,
+                )
             })?;
             pieces.finish().map_err(|reason| Error::Malformed {
                 request: name.to_owned(),

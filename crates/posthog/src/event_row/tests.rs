@@ -45,7 +45,7 @@ fn query() -> Result<Query, Error> {
         kind: IdPropertyKind::Customer,
         property: "customer_id".to_owned(),
     }])?;
-    Ok(page(&slice, None, &ids, 10))
+    Ok(page(&slice, None, &ids, true, 10))
 }
 
 /// Reads the recorded row with one value changed.
@@ -61,7 +61,7 @@ fn read_with(column: &str, value: Value) -> Result<Event, Error> {
     let body = json!({ "results": [row], "columns": query.columns }).to_string();
     let properties = ["customer_id".to_owned()];
     let mut events = read_rows("page", body.as_bytes(), &query.columns, 10, |row| {
-        read(row, &properties)
+        read(row, &properties, true)
     })?;
     Ok(events.remove(0))
 }

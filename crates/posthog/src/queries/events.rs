@@ -9,7 +9,7 @@ use crate::instant::bound;
 /// `(expression, column)` of what every slice reads, in the order that [`crate::row`] expects.
 /// Ids and figures that PostHog may have typed as numbers are turned to text; a property column that
 /// PostHog has materialised is cheaper than the whole of `properties`, so each is named singly.
-pub(crate) const FIXED_COLUMNS: [(&str, &str); 27] = [
+pub(crate) const FIXED_COLUMNS: [(&str, &str); 28] = [
     ("uuid", "uuid"),
     ("event", "event"),
     ("distinct_id", "distinct_id"),
@@ -30,6 +30,7 @@ pub(crate) const FIXED_COLUMNS: [(&str, &str); 27] = [
     ("properties.$device_type", "device_type"),
     // Empty but for autocapture's events, and then next to no bytes for ClickHouse to read.
     ("elements_chain", "elements_chain"),
+    ("properties.$event_type", "event_type"),
     ("toString(properties.$anon_distinct_id)", "anon_distinct_id"),
     ("toString(properties.alias)", "alias_id"),
     ("toString(properties.product_id)", "product_id"),
@@ -40,6 +41,9 @@ pub(crate) const FIXED_COLUMNS: [(&str, &str); 27] = [
     ("toString(properties.cart_id)", "cart_id"),
 ];
 
+/// The columns that tell what was clicked, which are left out where nobody wants to know.
+const ELEMENT_COLUMNS: [&str; 2] = ["elements_chain", "event_type"];
+
 /// The rows of a slice after a place in it, ordered by (timestamp, text of uuid). Time and event
 /// lead PostHog's sort key, so a slice reads little beyond its rows; ranges of the hash split a cell
 /// of one day and event by the key's next part.
@@ -47,11 +51,13 @@ pub(crate) fn page(
     slice: &Slice,
     after: Option<SliceCursor>,
     id_columns: &IdColumns,
+    elements: bool,
     limit: usize,
 ) -> Query {
     let mut select: Vec<String> = Vec::new();
     let mut columns: Vec<String> = Vec::new();
-    for (expression, column) in FIXED_COLUMNS {
+    let wanted = |column: &str| elements || !ELEMENT_COLUMNS.contains(&column);
+    for (expression, column) in FIXED_COLUMNS.into_iter().filter(|(_, name)| wanted(name)) {
         select.push(aliased(expression, column));
         columns.push(column.to_owned());
     }

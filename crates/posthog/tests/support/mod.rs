@@ -85,21 +85,33 @@ pub(crate) fn client_through(
     key: &str,
     http: Http,
 ) -> Result<Client, Box<dyn StdError>> {
+    Ok(Client::new(config(url, key, http)?))
+}
+
+/// A client of the stand-in that does not want to know what was clicked.
+pub(crate) fn client_without_elements(stub: &StubHandle) -> Result<Client, Box<dyn StdError>> {
+    let mut config = config(stub.url(), KEY, Http::new(patient())?)?;
+    config.reads_elements = false;
+    Ok(Client::new(config))
+}
+
+fn config(url: &str, key: &str, http: Http) -> Result<ClientConfig, Box<dyn StdError>> {
     let id_property = |kind, property: &str| IdProperty {
         kind,
         property: property.to_owned(),
     };
-    Ok(Client::new(ClientConfig {
+    Ok(ClientConfig {
         host: ApiHost::parse(url)?,
         project: ProjectId::try_from(i64::try_from(PROJECT)?)?,
         key: ApiKey::parse(&SecretString::from(key))?.0,
         http,
         gate: Arc::new(LocalGate::default()),
+        reads_elements: true,
         id_properties: vec![
             id_property(IdPropertyKind::Customer, "customer_id"),
             id_property(IdPropertyKind::Anonymous, "weird `id`"),
         ],
-    }))
+    })
 }
 
 /// A client of the stand-in with the right key.

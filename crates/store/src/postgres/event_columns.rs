@@ -14,14 +14,14 @@ pub(super) use crate::columns::stage;
 use crate::columns::{properties_from_json, properties_to_json};
 
 /// How many columns [`encode`] writes.
-pub(super) const WRITTEN: i16 = 30;
+pub(super) const WRITTEN: i16 = 31;
 
 /// The columns in the order in which [`encode`] writes them.
 pub(super) const COPY: &str = "COPY events (
     epoch, uuid, timestamp, created_at, change_seq, stage, event, distinct_id, person_id,
     session_id, window_id, host, path, referrer, utm_source, utm_medium, utm_campaign,
-    utm_content, utm_term, device_type, elements_chain, anon_distinct_id, alias, product_id, sku,
-    price, currency, quantity, cart_id, id_properties) FROM STDIN (FORMAT binary)";
+    utm_content, utm_term, device_type, elements_chain, event_type, anon_distinct_id, alias,
+    product_id, sku, price, currency, quantity, cart_id, id_properties) FROM STDIN (FORMAT binary)";
 
 /// Adds one row.
 pub(super) fn encode(
@@ -60,6 +60,7 @@ pub(super) fn encode(
         &event.utm_term,
         &event.device_type,
         &event.elements_chain,
+        &event.event_type,
         &event.anon_distinct_id,
         &event.alias,
         &event.product_id,
@@ -79,8 +80,9 @@ pub(super) fn encode(
 pub(super) const SELECT: &str = "SELECT e.uuid, e.event, e.distinct_id,
     coalesce(p.person_id, e.person_id), e.timestamp, e.created_at, e.session_id, e.window_id,
     e.host, e.path, e.referrer, e.utm_source, e.utm_medium, e.utm_campaign, e.utm_content,
-    e.utm_term, e.device_type, e.elements_chain, e.anon_distinct_id, e.alias, e.product_id, e.sku,
-    e.price, e.currency, e.quantity, e.cart_id, e.id_properties, e.stage, e.change_seq";
+    e.utm_term, e.device_type, e.elements_chain, e.event_type, e.anon_distinct_id, e.alias,
+    e.product_id, e.sku, e.price, e.currency, e.quantity, e.cart_id, e.id_properties, e.stage,
+    e.change_seq";
 
 /// Joins to `events AS e` what its distinct id is mapped to now. Looked up for each row by itself:
 /// a planner that may choose hashes all links of the epoch for every page.
@@ -113,23 +115,24 @@ pub(super) fn decode(row: &PgRow) -> Result<EventRow> {
             utm_term: at(row, 15)?,
             device_type: at(row, 16)?,
             elements_chain: at(row, 17)?,
-            anon_distinct_id: at(row, 18)?,
-            alias: at(row, 19)?,
-            product_id: at(row, 20)?,
-            sku: at(row, 21)?,
-            price: at(row, 22)?,
-            currency: at(row, 23)?,
-            quantity: at(row, 24)?,
-            cart_id: at(row, 25)?,
-            id_properties: properties_from_json(at(row, 26)?)?,
+            event_type: at(row, 18)?,
+            anon_distinct_id: at(row, 19)?,
+            alias: at(row, 20)?,
+            product_id: at(row, 21)?,
+            sku: at(row, 22)?,
+            price: at(row, 23)?,
+            currency: at(row, 24)?,
+            quantity: at(row, 25)?,
+            cart_id: at(row, 26)?,
+            id_properties: properties_from_json(at(row, 27)?)?,
         },
-        stage: stage(at(row, 27)?)?,
+        stage: stage(at(row, 28)?)?,
     })
 }
 
 /// The change sequence number of a row of [`SELECT`].
 pub(super) fn change_seq(row: &PgRow) -> Result<i64> {
-    at(row, 28)
+    at(row, 29)
 }
 
 /// The columns that [`decode_stored`] reads, of `events`.

@@ -13,7 +13,7 @@ use super::errors::sql;
 use super::events_write::{remove_rows, stored_rows};
 use super::statement::query;
 use super::values::{DAY, limit, micros};
-use super::{PostgresStore, counts, epochs, event_columns, facts, leases};
+use super::{PostgresStore, clickmaps_make, counts, epochs, event_columns, facts, leases};
 use crate::columns::any_kind;
 use crate::epoch_state::EpochState;
 
@@ -146,5 +146,6 @@ pub(super) async fn take_out(
     let edges = state.edges(doomed.iter().map(|row| row.timestamp));
     let deltas = Deltas::of_removal(doomed, &edges, properties);
     counts::add(connection, state, &deltas).await?;
+    clickmaps_make::mark(connection, state.number, &deltas.clickmap_days).await?;
     Ok(deltas)
 }

@@ -18,7 +18,9 @@ use super::copy::{CHUNK, Rows};
 use super::epochs;
 use super::errors::sql;
 use super::statement::query;
-use super::{PostgresStore, counts, event_columns, facts, leases, refusals, slices};
+use super::{
+    PostgresStore, clickmaps_make, counts, event_columns, facts, leases, refusals, slices,
+};
 use crate::columns::properties_of;
 use crate::epoch_state::EpochState;
 
@@ -109,6 +111,7 @@ async fn write(
     .await?;
     epochs::save_change_seq(connection, state).await?;
     counts::add(connection, state, &merged.deltas).await?;
+    clickmaps_make::mark(connection, state.number, &merged.deltas.clickmap_days).await?;
     facts::add(connection, state, &merged.deltas.facts).await
 }
 

@@ -4,6 +4,8 @@
 //! is left in a session, so that a pooler may hand each transaction to another one.
 
 mod budget;
+mod clickmaps_make;
+mod clickmaps_read;
 mod cohorts_read;
 mod cohorts_write;
 mod completeness;

@@ -173,6 +173,10 @@ impl PostgresStore {
 async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
     for remove in [
         "DELETE FROM event_deletions WHERE epoch = $1",
+        "DELETE FROM clickmap_days_due WHERE epoch = $1",
+        "DELETE FROM clickmap_pages WHERE epoch = $1",
+        "DELETE FROM clickmap_elements WHERE epoch = $1",
+        "DELETE FROM clickmap_labels WHERE epoch = $1",
         "DELETE FROM daily_event_counts WHERE epoch = $1",
         "DELETE FROM daily_stage_counts WHERE epoch = $1",
         "DELETE FROM event_definitions WHERE epoch = $1",

@@ -14,14 +14,14 @@ pub(super) use crate::columns::stage;
 use crate::columns::{properties_from_json, properties_to_json};
 
 /// How many columns [`bind`] writes.
-pub(super) const WRITTEN: usize = 30;
+pub(super) const WRITTEN: usize = 31;
 
 /// The columns in the order in which [`bind`] writes them.
 pub(super) const INSERT: &str = "INSERT INTO events (
     epoch, uuid, timestamp, created_at, event, stage, change_seq, distinct_id, person_id,
     session_id, window_id, host, path, referrer, utm_source, utm_medium, utm_campaign,
-    utm_content, utm_term, device_type, elements_chain, anon_distinct_id, alias, product_id, sku,
-    price, currency, quantity, cart_id, id_properties) VALUES";
+    utm_content, utm_term, device_type, elements_chain, event_type, anon_distinct_id, alias,
+    product_id, sku, price, currency, quantity, cart_id, id_properties) VALUES";
 
 /// What makes [`INSERT`] replace a stored row whole.
 pub(super) const REPLACE: &str = "ON CONFLICT (epoch, uuid) DO UPDATE SET
@@ -33,6 +33,7 @@ pub(super) const REPLACE: &str = "ON CONFLICT (epoch, uuid) DO UPDATE SET
     utm_medium = excluded.utm_medium, utm_campaign = excluded.utm_campaign,
     utm_content = excluded.utm_content, utm_term = excluded.utm_term,
     device_type = excluded.device_type, elements_chain = excluded.elements_chain,
+    event_type = excluded.event_type,
     anon_distinct_id = excluded.anon_distinct_id, alias = excluded.alias,
     product_id = excluded.product_id, sku = excluded.sku, price = excluded.price,
     currency = excluded.currency, quantity = excluded.quantity, cart_id = excluded.cart_id,
@@ -68,6 +69,7 @@ pub(super) fn bind(
         &event.utm_term,
         &event.device_type,
         &event.elements_chain,
+        &event.event_type,
         &event.anon_distinct_id,
         &event.alias,
         &event.product_id,
@@ -86,8 +88,9 @@ pub(super) fn bind(
 pub(super) const SELECT: &str = "SELECT e.uuid, e.event, e.distinct_id,
     coalesce(p.person_id, e.person_id), e.timestamp, e.created_at, e.session_id, e.window_id,
     e.host, e.path, e.referrer, e.utm_source, e.utm_medium, e.utm_campaign, e.utm_content,
-    e.utm_term, e.device_type, e.elements_chain, e.anon_distinct_id, e.alias, e.product_id, e.sku,
-    e.price, e.currency, e.quantity, e.cart_id, e.id_properties, e.stage, e.change_seq";
+    e.utm_term, e.device_type, e.elements_chain, e.event_type, e.anon_distinct_id, e.alias,
+    e.product_id, e.sku, e.price, e.currency, e.quantity, e.cart_id, e.id_properties, e.stage,
+    e.change_seq";
 
 /// Joins to `events AS e` what its distinct id is mapped to now.
 pub(super) const JOIN_PERSON: &str = "LEFT JOIN person_links AS p
@@ -115,23 +118,24 @@ pub(super) fn decode(row: &SqliteRow) -> Result<EventRow> {
             utm_term: at(row, 15)?,
             device_type: at(row, 16)?,
             elements_chain: at(row, 17)?,
-            anon_distinct_id: at(row, 18)?,
-            alias: at(row, 19)?,
-            product_id: at(row, 20)?,
-            sku: at(row, 21)?,
-            price: at(row, 22)?,
-            currency: at(row, 23)?,
-            quantity: at(row, 24)?,
-            cart_id: at(row, 25)?,
-            id_properties: properties_from_json(at(row, 26)?)?,
+            event_type: at(row, 18)?,
+            anon_distinct_id: at(row, 19)?,
+            alias: at(row, 20)?,
+            product_id: at(row, 21)?,
+            sku: at(row, 22)?,
+            price: at(row, 23)?,
+            currency: at(row, 24)?,
+            quantity: at(row, 25)?,
+            cart_id: at(row, 26)?,
+            id_properties: properties_from_json(at(row, 27)?)?,
         },
-        stage: stage(at(row, 27)?)?,
+        stage: stage(at(row, 28)?)?,
     })
 }
 
 /// The change sequence number of a row of [`SELECT`].
 pub(super) fn change_seq(row: &SqliteRow) -> Result<i64> {
-    at(row, 28)
+    at(row, 29)
 }
 
 /// The columns that [`decode_stored`] reads, of `events`.

@@ -115,6 +115,7 @@ fn push_branch(
         Branch::DistinctId(_) => "events_by_distinct_id",
         Branch::Stage(_) => "events_by_stage",
         Branch::Name(_) => "events_by_name",
+        Branch::Session(_) => "events_by_session",
         Branch::All => "events_by_time",
     };
     query.push(format!(
@@ -136,7 +137,8 @@ fn push_branch(
             query.push(" AND event = ");
             query.push_bind(name.to_owned());
         }
-        Branch::All => {}
+        // Below, where any branch may have it.
+        Branch::Session(_) | Branch::All => {}
     }
     push_range(query, filter, after);
     if !matches!(branch, Branch::Name(_)) && !filter.names.is_empty() {

@@ -14,7 +14,7 @@ use super::epochs::EpochState;
 use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use super::values::{DAY, limit, micros};
-use super::{SqliteStore, counts, event_columns, facts, leases};
+use super::{SqliteStore, clickmaps_make, counts, event_columns, facts, leases};
 use crate::columns::any_kind;
 
 /// Events removed in one transaction: others wait that long for the file.
@@ -205,5 +205,6 @@ pub(super) async fn take_out(
     let edges = state.edges(doomed.rows.iter().map(|row| row.timestamp));
     let deltas = Deltas::of_removal(&doomed.rows, &edges, properties);
     counts::add(connection, state, &deltas).await?;
+    clickmaps_make::mark(connection, state.number, &deltas.clickmap_days).await?;
     Ok(deltas)
 }

@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::epochs::EpochState;
 use super::errors::sql;
 use super::rows::{Parameters, batches, list_sql, values_sql};
-use super::{SqliteStore, counts, event_columns, facts, leases, refusals, slices};
+use super::{SqliteStore, clickmaps_make, counts, event_columns, facts, leases, refusals, slices};
 use crate::columns::properties_of;
 
-/// Rows of 30 parameters a statement; more gain nothing.
+/// Rows of 31 parameters a statement; more gain nothing.
 const ROWS: usize = 128;
 /// Uuids looked up with one statement.
 const LOOKUPS: usize = 1024;
@@ -113,6 +113,7 @@ async fn write(
     .await?;
     state.save_change_seq(connection).await?;
     counts::add(connection, state, &merged.deltas).await?;
+    clickmaps_make::mark(connection, state.number, &merged.deltas.clickmap_days).await?;
     facts::add(connection, state, &merged.deltas.facts).await
 }
 

@@ -2,6 +2,8 @@
 //! of processes on the same host beside it.
 
 mod budget;
+mod clickmaps_make;
+mod clickmaps_read;
 mod cohorts_read;
 mod cohorts_write;
 mod completeness;

@@ -160,6 +160,10 @@ impl SqliteStore {
 async fn remove_rest(connection: &mut SqliteConnection, epoch: i64) -> Result<()> {
     for remove in [
         "DELETE FROM event_deletions WHERE epoch = ?",
+        "DELETE FROM clickmap_days_due WHERE epoch = ?",
+        "DELETE FROM clickmap_pages WHERE epoch = ?",
+        "DELETE FROM clickmap_elements WHERE epoch = ?",
+        "DELETE FROM clickmap_labels WHERE epoch = ?",
         "DELETE FROM daily_event_counts WHERE epoch = ?",
         "DELETE FROM daily_stage_counts WHERE epoch = ?",
         "DELETE FROM event_definitions WHERE epoch = ?",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::ApiHost;
+use domain::clickmap::ClickmapPolicy;
 use domain::connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
 use domain::plan::{Plan, PlanStanding};
 use domain::storage::{
@@ -34,6 +35,7 @@ async fn site() -> (TempDir, SqliteStore, ConnectionId, Lease) {
         retention_days: 400,
         id_properties: Vec::new(),
         deletion: Deletion::Retain,
+        clickmaps: ClickmapPolicy::default(),
     };
     let now = Timestamp::UNIX_EPOCH;
     let id = store.put_connection(&desired, now).await.unwrap().target;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use domain::clickmap::ClickmapPolicy;
 use domain::connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
 use domain::identity::{IdProperty, IdPropertyKind};
 use domain::mapping::{CheckoutSource, StageMapping, StageRule, StageSource};
@@ -67,6 +68,7 @@ pub(crate) fn desired(namespace: &str, name: &str, project: i64) -> DesiredConne
         retention_days: 400,
         id_properties: id_properties(),
         deletion: Deletion::Delete { grace: GRACE },
+        clickmaps: ClickmapPolicy::default(),
     }
 }
 
@@ -94,6 +96,7 @@ pub(crate) fn event(uuid: u128, name: &str, distinct_id: &str, timestamp: Timest
         utm_term: None,
         device_type: None,
         elements_chain: None,
+        event_type: None,
         anon_distinct_id: None,
         alias: None,
         product_id: None,

@@ -33,10 +33,7 @@ fn passes(filter: &EventFilter, row: &EventRow) -> bool {
             || row
                 .stage
                 .is_some_and(|stage| filter.stages.contains(&stage)))
-        && filter
-            .distinct_id
-            .as_ref()
-            .is_none_or(|id| *id == event.distinct_id)
+        && (filter.distinct_ids.is_empty() || filter.distinct_ids.contains(&event.distinct_id))
         && filter
             .session_id
             .as_ref()
@@ -84,17 +81,32 @@ pub(crate) async fn events_are_listed_in_order_whatever_the_filter(database: &dy
             ..EventFilter::default()
         },
         EventFilter {
-            distinct_id: Some("d3".into()),
+            distinct_ids: vec!["d3".into()],
             ..EventFilter::default()
         },
         EventFilter {
-            distinct_id: Some("d1".into()),
+            distinct_ids: vec!["d1".into()],
             names: names(&["add", "search"]),
             stages: vec![PostHogStage::AddedToCart],
             ..EventFilter::default()
         },
         EventFilter {
+            distinct_ids: ["d4", "d0", "none", "d0"].map(str::to_owned).to_vec(),
+            ..EventFilter::default()
+        },
+        EventFilter {
             session_id: Some("s1".into()),
+            ..EventFilter::default()
+        },
+        EventFilter {
+            session_id: Some("s0".into()),
+            names: names(&["add", "search"]),
+            stages: vec![PostHogStage::AddedToCart],
+            ..EventFilter::default()
+        },
+        EventFilter {
+            session_id: Some("s0".into()),
+            distinct_ids: vec!["d0".into(), "d1".into()],
             ..EventFilter::default()
         },
     ];

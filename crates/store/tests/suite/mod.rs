@@ -2,6 +2,7 @@
 //! [`Database`] and writing one line: `suite::store_suite!(expression that makes a new one)`.
 
 pub(crate) mod budget;
+pub(crate) mod clickmaps;
 pub(crate) mod cohorts;
 pub(crate) mod completeness;
 pub(crate) mod connections;
@@ -54,6 +55,16 @@ macro_rules! store_suite {
                 a_project_throttled_for_long_is_asked_less_by_every_process,
                 projects_have_budgets_of_their_own,
                 two_handles_share_one_budget,
+            }
+            clickmaps: {
+                any_order_split_and_repetition_ends_in_the_naive_clickmaps,
+                a_crash_between_a_page_and_its_clickmaps_loses_no_click,
+                a_crash_while_clickmaps_are_made_leaves_them_to_the_next_call,
+                a_change_of_rules_or_zone_makes_all_clickmaps_anew,
+                clickmaps_that_are_switched_off_are_gone_and_come_back_whole,
+                only_days_whose_clicks_changed_are_made_anew,
+                what_is_stored_of_an_element_is_masked,
+                clickmaps_need_the_lease,
             }
             cohorts: {
                 cohorts_are_as_posthog_last_listed_them,

@@ -152,6 +152,7 @@ pub(crate) async fn every_column_comes_back_as_it_was_sent(database: &dyn Databa
     full.utm_term = text("term");
     full.device_type = text("Mobile");
     full.elements_chain = text(&"a.btn:text=\"Buy\"".repeat(1000));
+    full.event_type = text("submit");
     full.anon_distinct_id = text("anon");
     full.alias = text("alias");
     full.product_id = text("p");

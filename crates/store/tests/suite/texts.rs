@@ -78,7 +78,7 @@ pub(crate) async fn texts_of_any_length_are_kept_and_found(database: &dyn Databa
     let of_name = listed(&*site.store, site.id, &filter).await;
     assert_eq!(of_name, oracle.in_order()[1..3]);
     let filter = EventFilter {
-        distinct_id: Some(sent[0].distinct_id.clone()),
+        distinct_ids: vec![sent[0].distinct_id.clone()],
         ..EventFilter::default()
     };
     let of_id = listed(&*site.store, site.id, &filter).await;

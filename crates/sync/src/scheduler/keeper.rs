@@ -260,6 +260,7 @@ fn client(config: &SchedulerConfig, connection: &Scheduled, share: Share) -> Cli
         key: connection.key.clone(),
         http: config.http.clone(),
         gate: Arc::new(gate),
+        reads_elements: desired.clickmaps.rules().is_some(),
         id_properties: desired.id_properties.clone(),
     })
 }

@@ -167,6 +167,7 @@ async fn a_host_where_nobody_listens_is_unreachable() {
         key: key(KEY),
         http: good.http.clone(),
         gate: Arc::new(LocalGate::default()),
+        reads_elements: true,
         id_properties: Vec::new(),
     });
     let error = check(&client, None, at(NOW)).await.unwrap_err();

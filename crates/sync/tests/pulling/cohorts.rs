@@ -374,6 +374,7 @@ async fn meddled(
         key: key(KEY),
         http: shop.http.clone(),
         gate: pause.clone(),
+        reads_elements: desired.clickmaps.rules().is_some(),
         id_properties: desired.id_properties.clone(),
     });
     let client = match shop.page_rows {

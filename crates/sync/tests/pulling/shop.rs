@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::clickmap::ClickmapPolicy;
 use domain::cohorts::CohortSelection;
 use domain::mapping::MappingSpec;
 use domain::plan::{Plan, PlanStanding};
@@ -146,6 +147,7 @@ impl Shop {
             key: key(KEY),
             http: self.http.clone(),
             gate,
+            reads_elements: desired.clickmaps.rules().is_some(),
             id_properties: desired.id_properties.clone(),
         });
         match self.page_rows {
@@ -224,6 +226,7 @@ pub(crate) fn settings(host: &str) -> Settings {
             retention_days: 400,
             id_properties: Vec::new(),
             deletion: Deletion::Retain,
+            clickmaps: ClickmapPolicy::default(),
         },
         mapping: MappingPolicy::Spec(MappingSpec::default()),
         time_zone: None,

@@ -29,7 +29,7 @@ fn passes(row: &EventRow, filter: &EventFilter) -> bool {
         && filter.to.is_none_or(|to| event.timestamp < to)
         && (filter.names.is_empty() || filter.names.contains(&event.event))
         && (filter.stages.is_empty() || row.stage.is_some_and(|it| filter.stages.contains(&it)))
-        && (filter.distinct_id.as_ref()).is_none_or(|id| *id == event.distinct_id)
+        && (filter.distinct_ids.is_empty() || filter.distinct_ids.contains(&event.distinct_id))
         && filter.session_id.is_none() | (filter.session_id == event.session_id)
 }
 

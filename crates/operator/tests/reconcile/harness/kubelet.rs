@@ -120,6 +120,7 @@ impl Node {
                 })
                 .unwrap(),
                 gate: Arc::new(gate),
+                reads_elements: desired.clickmaps.rules().is_some(),
                 id_properties: desired.id_properties.clone(),
             }),
             store: Arc::clone(&self.store),

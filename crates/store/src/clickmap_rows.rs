@@ -1,0 +1,56 @@
+//! Clickmaps in every store alike: which are to be made, and what is read to make them.
+
+use domain::clickmap::ClickmapRules;
+use domain::day::time_zone;
+use domain::storage::Result;
+use jiff::tz::TimeZone;
+
+use crate::failures::corrupt;
+use crate::values::{from_json, to_json};
+
+/// The columns of an event that clickmaps look at, in the order in which they are read.
+pub(crate) const CLICK_COLUMNS: &str =
+    "uuid, timestamp, event, event_type, distinct_id, session_id,
+    window_id, path, device_type, elements_chain";
+
+/// What a call makes.
+pub(crate) struct Work {
+    /// The epoch's local number.
+    pub(crate) epoch: i64,
+    /// The zone of its days.
+    pub(crate) zone: TimeZone,
+    /// The clickmaps that are written.
+    pub(crate) clickmap: i64,
+    /// Whether those are to be built whole, beside the ones in force.
+    pub(crate) anew: bool,
+    /// The rules as stored.
+    pub(crate) rules: String,
+    /// The zone as stored.
+    pub(crate) zone_name: String,
+}
+
+/// An epoch's columns that tell which clickmaps are in force.
+pub(crate) struct InForce<'a> {
+    pub(crate) time_zone: Option<&'a str>,
+    pub(crate) clickmap: i64,
+    pub(crate) clickmap_rules: Option<&'a str>,
+    pub(crate) clickmap_time_zone: Option<&'a str>,
+}
+
+impl Work {
+    /// What is to be done for clickmaps by `rules`.
+    pub(crate) fn of(epoch: i64, now: &InForce<'_>, rules: &ClickmapRules) -> Result<Self> {
+        // An epoch without a zone counts days of UTC.
+        let zone_name = now.time_zone.unwrap_or("UTC");
+        let stored: Option<ClickmapRules> = now.clickmap_rules.map(from_json).transpose()?;
+        let anew = stored.as_ref() != Some(rules) || now.clickmap_time_zone != Some(zone_name);
+        Ok(Self {
+            epoch,
+            zone: time_zone(zone_name).map_err(corrupt)?,
+            clickmap: now.clickmap + i64::from(anew),
+            anew,
+            rules: to_json(rules)?,
+            zone_name: zone_name.to_owned(),
+        })
+    }
+}
