@@ -1,5 +1,6 @@
 //! Who may be read: a connection that lives, on a plan that admits PostHog.
 
+use domain::clickmap::ClickmapRules;
 use domain::plan::PlanStanding;
 use domain::storage::{ConnectionRecord, ConnectionStore, EpochRecord};
 use domain::{ConnectionName, day};
@@ -15,6 +16,8 @@ pub(crate) struct Readable {
     pub(crate) epoch: EpochRecord,
     /// The connection's name.
     pub(crate) name: ConnectionName,
+    /// Whether it is to have clickmaps.
+    has_clickmaps: bool,
 }
 
 impl Readable {
@@ -29,6 +32,20 @@ impl Readable {
             .ok_or_else(|| ApiError::NotSynced {
                 name: self.name.clone(),
             })
+    }
+
+    /// The rules by which its clickmaps were made.
+    ///
+    /// # Errors
+    /// [`ApiError::ClickmapsOff`] where there are to be none, [`ApiError::ClickmapsNotMade`] before the
+    /// first run has ended.
+    pub(crate) fn clickmap_rules(&self) -> Result<&ClickmapRules, ApiError> {
+        let name = || self.name.clone();
+        if !self.has_clickmaps {
+            return Err(ApiError::ClickmapsOff { name: name() });
+        }
+        let rules = self.epoch.clickmap_rules.as_ref();
+        rules.ok_or_else(|| ApiError::ClickmapsNotMade { name: name() })
     }
 
     /// The day that it is there.
@@ -91,6 +108,7 @@ pub(crate) async fn open<S: ConnectionStore + ?Sized>(
     })?;
     Ok(Readable {
         epoch,
+        has_clickmaps: record.desired.clickmaps.rules().is_some(),
         name: name.clone(),
     })
 }

@@ -44,7 +44,7 @@ pub enum ApiError {
     },
     /// A token of an earlier state of the connection.
     #[error(
-        "{field} was given before the connection moved to another project or its mapping changed: leave the token out to begin again."
+        "{field} was given before the connection moved to another project, its mapping changed or what it lists was counted anew: leave the token out to begin again."
     )]
     TokenStale {
         /// `page_token` or `resume_token`.
@@ -87,6 +87,18 @@ pub enum ApiError {
     /// Nothing has been counted yet.
     #[error("{} has not been synced yet: ask again once its first run has begun.", .name.resource_name())]
     NotSynced {
+        /// The connection.
+        name: ConnectionName,
+    },
+    /// Clickmaps are switched off.
+    #[error("{} has no clickmaps, for its autocapture.enabled is false: set it to true, and ask again after the next run.", .name.resource_name())]
+    ClickmapsOff {
+        /// The connection.
+        name: ConnectionName,
+    },
+    /// Clickmaps are made at the end of each run.
+    #[error("The clickmaps of {} have not been made yet: ask again once its first run has ended.", .name.resource_name())]
+    ClickmapsNotMade {
         /// The connection.
         name: ConnectionName,
     },
@@ -139,7 +151,9 @@ impl ApiError {
             Self::TokenStale { .. }
             | Self::PlanTooLow { .. }
             | Self::PlanUnknown { .. }
-            | Self::NotSynced { .. } => Code::FailedPrecondition,
+            | Self::NotSynced { .. }
+            | Self::ClickmapsOff { .. }
+            | Self::ClickmapsNotMade { .. } => Code::FailedPrecondition,
             Self::ConnectionNotFound { .. } | Self::CohortNotFound { .. } => Code::NotFound,
             Self::DeadlineExceeded { .. } => Code::DeadlineExceeded,
             Self::Draining { .. } | Self::StoreUnavailable { .. } => Code::Unavailable,
@@ -166,7 +180,10 @@ impl ApiError {
             Self::TokenInvalid { field } | Self::TokenStale { field } => {
                 vec![("field", (*field).to_owned())]
             }
-            Self::ConnectionNotFound { name } | Self::NotSynced { name } => {
+            Self::ConnectionNotFound { name }
+            | Self::NotSynced { name }
+            | Self::ClickmapsOff { name }
+            | Self::ClickmapsNotMade { name } => {
                 vec![("connection", name.resource_name())]
             }
             Self::CohortNotFound { name, cohort } => vec![

@@ -4,6 +4,7 @@
 mod access;
 mod answer;
 mod check;
+mod clickmaps;
 mod cohorts;
 mod connections;
 mod deadline;
@@ -22,6 +23,7 @@ mod reads;
 mod server;
 mod settings;
 mod token;
+mod trails;
 
 pub use self::errors::{ApiError, ERROR_DOMAIN};
 pub use self::exposure::{MutualTls, check_exposure};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use domain::ConnectionName;
 use domain::storage::{
-    CohortReader, CompletenessStore, ConnectionStore, ErasureStore, EventReader, IdentityReader,
-    SyncStore,
+    ClickmapReader, CohortReader, CompletenessStore, ConnectionStore, ErasureStore, EventReader,
+    IdentityReader, SyncStore,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,7 @@ pub trait ReadStore:
     ConnectionStore
     + EventReader
     + IdentityReader
+    + ClickmapReader
     + CompletenessStore
     + SyncStore
     + ErasureStore
@@ -33,6 +34,7 @@ impl<T> ReadStore for T where
     T: ConnectionStore
         + EventReader
         + IdentityReader
+        + ClickmapReader
         + CompletenessStore
         + SyncStore
         + ErasureStore

@@ -12,6 +12,7 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use crate::clickmaps::ClickmapServer;
 use crate::cohorts::CohortServer;
 use crate::connections::ConnectionServer;
 use crate::deadline::DeadlineLayer;
@@ -23,14 +24,17 @@ use crate::identities::IdentityServer;
 use crate::measured::MeasureLayer;
 use crate::metrics::GrpcMetrics;
 use crate::proto::DESCRIPTORS;
+use crate::proto::v1::clickmap_service_server::ClickmapServiceServer;
 use crate::proto::v1::cohort_service_server::CohortServiceServer;
 use crate::proto::v1::connection_service_server::ConnectionServiceServer;
 use crate::proto::v1::erasure_service_server::ErasureServiceServer;
 use crate::proto::v1::event_service_server::EventServiceServer;
 use crate::proto::v1::identity_service_server::IdentityServiceServer;
+use crate::proto::v1::trail_service_server::TrailServiceServer;
 use crate::reads::{ReadStore, Reads};
 use crate::settings::Settings;
 use crate::token::TokenKeys;
+use crate::trails::TrailServer;
 
 /// The largest request; a thousand identity keys of the longest kind take about half of it.
 const MAX_REQUEST: usize = 1024 * 1024;
@@ -102,11 +106,13 @@ pub async fn serve<S: ReadStore + ?Sized + 'static>(
     let health = Health {
         reporter,
         services: vec![
+            ClickmapServiceServer::<ClickmapServer<S>>::NAME,
             ConnectionServiceServer::<ConnectionServer<S>>::NAME,
             ErasureServiceServer::<ErasureServer<S>>::NAME,
             EventServiceServer::<EventServer<S>>::NAME,
             IdentityServiceServer::<IdentityServer<S>>::NAME,
             CohortServiceServer::<CohortServer<S>>::NAME,
+            TrailServiceServer::<TrailServer<S>>::NAME,
         ],
         store: Arc::clone(&config.store),
         interval: config.settings.health_interval,
@@ -201,7 +207,17 @@ fn routes<S: ReadStore + ?Sized + 'static>(
             .max_encoding_message_size(MAX_ANSWER),
     )
     .add_service(
-        CohortServiceServer::new(CohortServer::new(reads))
+        CohortServiceServer::new(CohortServer::new(reads.clone()))
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_ANSWER),
+    )
+    .add_service(
+        ClickmapServiceServer::new(ClickmapServer::new(reads.clone()))
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_ANSWER),
+    )
+    .add_service(
+        TrailServiceServer::new(TrailServer::new(reads))
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_ANSWER),
     )

@@ -1,5 +1,6 @@
 //! Turns the domain's types back into the API's messages.
 
+mod clickmap;
 mod cohort;
 mod completeness;
 mod connection;
@@ -11,7 +12,9 @@ mod resolved;
 mod run;
 mod stage;
 mod time;
+mod trail;
 
+pub(crate) use self::clickmap::{clickmap_element, clickmap_page};
 pub(crate) use self::cohort::{
     Membership, cohort, cohort_change, cohort_member, cohort_membership,
 };
@@ -24,3 +27,4 @@ pub(crate) use self::identity::{link, link_change};
 pub(crate) use self::resolved::resolved_identities;
 pub(crate) use self::stage::{mapped_stage, stage};
 pub(crate) use self::time::{date, timestamp};
+pub(crate) use self::trail::TrailEvents;

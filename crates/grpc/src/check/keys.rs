@@ -25,6 +25,21 @@ pub(crate) fn check_keys(keys: &[v1::IdentityKey]) -> Result<Vec<IdentityKey>, A
         .collect()
 }
 
+/// Whose trail is asked for: any id, or a distinct id alone.
+pub(crate) fn check_trail_key(
+    key: Option<&v1::IdentityKey>,
+    this_id_only: bool,
+) -> Result<IdentityKey, ApiError> {
+    let key = check_key("key", key.unwrap_or(&v1::IdentityKey { key: None }))?;
+    if this_id_only && !matches!(key, IdentityKey::DistinctId(_)) {
+        return Err(ApiError::field(
+            "this_id_only",
+            "is true, but events carry distinct ids alone: set key.distinct_id, or leave it out",
+        ));
+    }
+    Ok(key)
+}
+
 /// One key of a request; `path` is where it stands.
 pub(crate) fn check_key(path: &str, key: &v1::IdentityKey) -> Result<IdentityKey, ApiError> {
     let text = |kind: &str, value: &str| {
@@ -80,6 +95,17 @@ mod tests {
             let error = check_keys(&[good.clone(), bad]).unwrap_err().to_string();
             assert!(error.starts_with("keys[1]"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_trail_is_somebodys_or_of_one_distinct_id_alone() {
+        let person = key(Key::PersonId(Uuid::nil().to_string()));
+        assert!(check_trail_key(Some(&person), false).is_ok());
+        let error = check_trail_key(Some(&person), true).unwrap_err();
+        assert!(error.to_string().starts_with("this_id_only "), "{error}");
+        assert!(check_trail_key(Some(&key(Key::DistinctId("a".into()))), true).is_ok());
+        let error = check_trail_key(None, false).unwrap_err();
+        assert!(error.to_string().starts_with("key names no id"), "{error}");
     }
 
     #[test]

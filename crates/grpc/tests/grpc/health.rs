@@ -12,13 +12,15 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::shop::{self, Server};
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 8] = [
     "",
+    "ordinary.posthog.v1.ClickmapService",
     "ordinary.posthog.v1.ConnectionService",
     "ordinary.posthog.v1.ErasureService",
     "ordinary.posthog.v1.EventService",
     "ordinary.posthog.v1.IdentityService",
     "ordinary.posthog.v1.CohortService",
+    "ordinary.posthog.v1.TrailService",
 ];
 
 async fn watch(channel: &Channel, service: &str) -> Streaming<HealthCheckResponse> {

@@ -4,6 +4,7 @@
 // clippy.toml allows these in tests, but does not take their helpers for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod clickmaps;
 mod cohorts;
 mod connections;
 mod counts;
@@ -23,3 +24,4 @@ mod shop;
 mod stored;
 mod streams;
 mod tokens;
+mod trails;

@@ -5,13 +5,15 @@ use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::shop::{self, Server};
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 8] = [
     "grpc.health.v1.Health",
+    "ordinary.posthog.v1.ClickmapService",
     "ordinary.posthog.v1.CohortService",
     "ordinary.posthog.v1.ConnectionService",
     "ordinary.posthog.v1.ErasureService",
     "ordinary.posthog.v1.EventService",
     "ordinary.posthog.v1.IdentityService",
+    "ordinary.posthog.v1.TrailService",
 ];
 
 #[tokio::test]

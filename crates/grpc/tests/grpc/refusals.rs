@@ -79,7 +79,30 @@ async fn every_read(server: &Server) -> Vec<Status> {
         keys,
     };
     let moves = v1::StreamCohortChangesRequest {
+        parent: parent.clone(),
+        ..Default::default()
+    };
+    let mut clickmaps = server.clickmaps();
+    let clicked_pages = v1::ListClickmapPagesRequest {
+        parent: parent.clone(),
+        ..Default::default()
+    };
+    let clicked_elements = v1::ListClickmapElementsRequest {
+        parent: parent.clone(),
+        page: "/".to_owned(),
+        ..Default::default()
+    };
+    let mut trails = server.trails();
+    let session = v1::ListSessionEventsRequest {
+        parent: parent.clone(),
+        session_id: "s".to_owned(),
+        ..Default::default()
+    };
+    let trail = v1::ListCustomerTrailRequest {
         parent,
+        key: Some(v1::IdentityKey {
+            key: Some(v1::identity_key::Key::DistinctId("a".to_owned())),
+        }),
         ..Default::default()
     };
     vec![
@@ -109,6 +132,16 @@ async fn every_read(server: &Server) -> Vec<Status> {
             .stream_identity_changes(changes)
             .await
             .unwrap_err(),
+        clickmaps
+            .list_clickmap_pages(clicked_pages)
+            .await
+            .unwrap_err(),
+        clickmaps
+            .list_clickmap_elements(clicked_elements)
+            .await
+            .unwrap_err(),
+        trails.list_session_events(session).await.unwrap_err(),
+        trails.list_customer_trail(trail).await.unwrap_err(),
     ]
 }
 

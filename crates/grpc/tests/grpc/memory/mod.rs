@@ -1,5 +1,6 @@
 //! A store in memory that keeps the readers' promises naively, and can be told to fail or dawdle.
 
+mod clickmaps;
 mod cohorts;
 mod connections;
 mod erasures;
