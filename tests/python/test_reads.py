@@ -11,6 +11,8 @@ CONNECTIONS = "ordinary.posthog.v1.ConnectionService"
 EVENTS = "ordinary.posthog.v1.EventService"
 IDENTITIES = "ordinary.posthog.v1.IdentityService"
 COHORTS = "ordinary.posthog.v1.CohortService"
+CLICKMAPS = "ordinary.posthog.v1.ClickmapService"
+TRAILS = "ordinary.posthog.v1.TrailService"
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +276,59 @@ def test_a_follower_of_changes_has_every_cohorts_members(demo, connection, cohor
         if answer.get("caughtUp"):
             break
     assert followed == {name: {member["personId"] for member in members} for name, members in cohorts.items()}
+
+
+def test_a_pages_elements_add_up_to_its_clicks(demo, connection, day):
+    asked = {"parent": connection["name"], **days(day, 3)}
+    pages = [row for page in demo.pages(f"{CLICKMAPS}/ListClickmapPages", {**asked, "pageSize": 2}) for row in page.get("clickmapPages", [])]
+    clicks = [int(page["clickCount"]) for page in pages]
+    assert clicks == sorted(clicks, reverse=True)
+    assert len({page["page"] for page in pages}) == len(pages)
+    most = pages[0]
+    answers = list(demo.pages(f"{CLICKMAPS}/ListClickmapElements", {**asked, "page": most["page"], "pageSize": 2}))
+    assert all(answer["clickmapPage"] == most for answer in answers)
+    elements = [element for answer in answers for element in answer["clickmapElements"]]
+    assert sum(int(element["clickCount"]) for element in elements) == int(most["clickCount"])
+    assert sum(element["clickShare"] for element in elements) == pytest.approx(1)
+    assert len({element["selector"] for element in elements}) == len(elements)
+
+
+def test_a_clickmap_has_each_click_of_the_day_once(demo, connection, day, counts):
+    asked = {"parent": connection["name"], **days(day, 1)}
+    pages = [row for page in demo.pages(f"{CLICKMAPS}/ListClickmapPages", asked) for row in page.get("clickmapPages", [])]
+    clicks = sum(int(page["clickCount"]) for page in pages)
+    rage = sum(int(page.get("rageClickCount", 0)) for page in pages)
+    assert rage == int(counts.get("$rageclick", {}).get("eventCount", 0))
+    # A rage click is told by its own $autocapture too.
+    assert clicks == int(counts["$autocapture"]["eventCount"])
+
+
+def test_a_customers_trail_holds_every_event_of_its_ids(demo, connection):
+    (link,) = demo.call(f"{IDENTITIES}/ListIdentityLinks", {"parent": connection["name"], "pageSize": 1})["identityLinks"]
+    asked = {"parent": connection["name"], "key": {"distinctId": link["distinctId"]}}
+    answers = list(demo.pages(f"{TRAILS}/ListCustomerTrail", {**asked, "pageSize": 7}))
+    trail = [step for answer in answers for step in answer.get("trailEvents", [])]
+    stored = {}
+    for distinct_id in answers[0]["distinctIds"]:
+        pages = demo.pages(f"{EVENTS}/ListEvents", {"parent": connection["name"], "distinctId": distinct_id})
+        stored |= {event["uuid"]: event for page in pages for event in page.get("events", [])}
+    assert {step["uuid"] for step in trail} == set(stored)
+    assert len(trail) == len(stored)
+    for step in trail:
+        event = stored[step["uuid"]]
+        assert all(step.get(field) == event.get(field) for field in ("event", "stage", "path", "utmSource", "referrer", "sessionId"))
+        assert ("element" in step) == ("elementsChain" in event)
+    newest = demo.pages(f"{TRAILS}/ListCustomerTrail", {**asked, "order": "EVENT_ORDER_NEWEST_FIRST"})
+    assert [step["uuid"] for answer in newest for step in answer["trailEvents"]] == [step["uuid"] for step in trail][::-1]
+
+
+def test_a_session_is_listed_in_the_order_of_its_events(demo, window):
+    session = next(event["sessionId"] for event in listed(demo, "ListEvents", window) if "sessionId" in event)
+    pages = demo.pages(f"{TRAILS}/ListSessionEvents", {"parent": window["parent"], "sessionId": session, "pageSize": 3})
+    steps = [step for page in pages for step in page["trailEvents"]]
+    assert {step["sessionId"] for step in steps} == {session}
+    pages = demo.pages(f"{EVENTS}/ListEvents", {"parent": window["parent"], "sessionId": session})
+    assert [step["uuid"] for step in steps] == [event["uuid"] for page in pages for event in page["events"]]
 
 
 def reason_in(error: grpc.RpcError) -> bytes:

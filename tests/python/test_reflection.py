@@ -3,6 +3,7 @@
 import pytest
 
 API = {
+    "ordinary.posthog.v1.ClickmapService": {"ListClickmapPages", "ListClickmapElements"},
     "ordinary.posthog.v1.ConnectionService": {"GetConnection", "ListConnections"},
     "ordinary.posthog.v1.ErasureService": {"ErasePerson"},
     "ordinary.posthog.v1.EventService": {
@@ -20,6 +21,7 @@ API = {
         "ListIdentityConflicts",
         "StreamIdentityChanges",
     },
+    "ordinary.posthog.v1.TrailService": {"ListSessionEvents", "ListCustomerTrail"},
 }
 
 

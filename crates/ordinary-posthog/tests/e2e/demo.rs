@@ -45,7 +45,8 @@ async fn the_demo_reports_the_shop_and_the_calls_to_try() {
             "order completed",
         ])
         .says(&["Top custom events", "Customers", "distinct id"])
-        .says(&["Cohorts", "Buyers of the last 30 days", "known customers"]);
+        .says(&["Cohorts", "Buyers of the last 30 days", "known customers"])
+        .says(&["Clickmap of ", "Latest steps of customer"]);
 
     let calls: Vec<&str> = ended
         .stdout

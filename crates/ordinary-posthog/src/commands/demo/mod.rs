@@ -1,5 +1,6 @@
 //! `demo`: the whole product on a made-up shop, with nothing to prepare.
 
+mod clicks;
 mod report;
 
 use std::path::PathBuf;

@@ -61,12 +61,12 @@ pub(super) async fn report(
     .map_err(|status| failed(&status.message()))
 }
 
-struct Asked {
-    channel: Channel,
-    parent: String,
+pub(super) struct Asked {
+    pub(super) channel: Channel,
+    pub(super) parent: String,
 }
 
-type Answer<T> = Result<T, tonic::Status>;
+pub(super) type Answer<T> = Result<T, tonic::Status>;
 
 impl Asked {
     async fn text(self, address: SocketAddr, took: Duration) -> Answer<String> {
@@ -77,8 +77,13 @@ impl Asked {
         let mut text = format!("\n{} synced in {:.1} s.\n", self.parent, took.as_secs_f64());
         write_funnel(&mut text, &self.funnel(start, end).await?);
         write_top(&mut text, &self.counts(start, end).await?);
-        self.write_customers(&mut text).await?;
+        let customers = self.customers().await?;
+        self.write_customers(&mut text, customers.clone()).await?;
         self.write_cohorts(&mut text).await?;
+        self.write_clickmap(&mut text, start, end).await?;
+        if let Some(customer) = customers.into_iter().next() {
+            self.write_trail(&mut text, customer).await?;
+        }
         write_calls(&mut text, address, &self.parent, (start, end));
         Ok(text)
     }
@@ -139,8 +144,7 @@ impl Asked {
         }
     }
 
-    async fn write_customers(&self, text: &mut String) -> Answer<()> {
-        let customers = self.customers().await?;
+    async fn write_customers(&self, text: &mut String, customers: Vec<IdentityKey>) -> Answer<()> {
         let request = ResolveIdentitiesRequest {
             parent: self.parent.clone(),
             keys: customers,
@@ -241,7 +245,7 @@ fn customer_of(link: IdentityLink) -> Option<String> {
     }
 }
 
-fn date(day: civil::Date) -> Date {
+pub(super) fn date(day: civil::Date) -> Date {
     Date {
         year: day.year().into(),
         month: day.month().into(),
@@ -250,7 +254,7 @@ fn date(day: civil::Date) -> Date {
 }
 
 /// Writing to a String cannot fail.
-fn put(text: &mut String, more: &str) {
+pub(super) fn put(text: &mut String, more: &str) {
     let _ = text.write_str(more);
 }
 
@@ -335,6 +339,10 @@ fn write_calls(
         (
             "CohortService/ListCohorts",
             Some(r#""page_size": 5"#.to_owned()),
+        ),
+        (
+            "ClickmapService/ListClickmapElements",
+            Some(r#""page": "/products/*", "page_size": 5"#.to_owned()),
         ),
     ] {
         let body = more.map_or_else(
