@@ -5,6 +5,7 @@
 mod answers;
 mod backfill;
 mod bare;
+mod clickmap;
 mod cohorts;
 mod copy;
 mod elements;
@@ -65,6 +66,8 @@ enum Part {
     Elements,
     /// A large cohort: its first sync, one without changes, one with few.
     Cohorts,
+    /// Clickmaps of as many clicks as the shop has events, made and read; builds no program.
+    Clickmap,
     /// Connections applied at once beside a bare loop of the same writes; idle connections; a restart.
     Operator,
 }
@@ -82,6 +85,10 @@ async fn main() -> Outcome<()> {
     if args.parts == [Part::Elements] {
         figures::machine();
         return elements::elements(args.rounds);
+    }
+    if args.parts == [Part::Clickmap] {
+        figures::machine();
+        return clickmap::clickmap(args.events).await;
     }
     let program = Program::build()?;
     figures::machine();
@@ -105,6 +112,9 @@ async fn main() -> Outcome<()> {
     }
     if wanted(Part::Reads) {
         reads::reads(&program, args.events, args.rounds).await?;
+    }
+    if wanted(Part::Clickmap) {
+        clickmap::clickmap(args.events).await?;
     }
     if wanted(Part::Operator) {
         Box::pin(operator::operator(&program, args.scale, args.rounds)).await?;
