@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::ApiHost;
+use domain::clickmap::ClickmapPolicy;
 use domain::connection::{ConnectionName, Epoch, ProjectId};
 use domain::identity::{IdProperty, IdPropertyKind};
 use domain::plan::{Plan, PlanStanding};
@@ -238,6 +239,7 @@ fn desired() -> Outcome<DesiredConnection> {
         },
         suspended: false,
         backfill_days: 30,
+        clickmaps: ClickmapPolicy::default(),
         retention_days: 400,
         id_properties: vec![IdProperty {
             kind: IdPropertyKind::Customer,

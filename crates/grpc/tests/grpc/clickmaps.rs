@@ -67,8 +67,11 @@ async fn pages_come_by_their_clicks() {
     let server = Server::start(store()).await;
     let mut request = pages();
     request.page_size = 1;
-    let first = server.clickmaps().list_clickmap_pages(request.clone());
-    let first = first.await.unwrap().into_inner();
+    let first = server
+        .clickmaps()
+        .list_clickmap_pages(request.clone())
+        .await;
+    let first = first.unwrap().into_inner();
     assert_eq!(
         first.clickmap_pages,
         [v1::ClickmapPage {
@@ -81,8 +84,8 @@ async fn pages_come_by_their_clicks() {
     );
     assert_eq!(first.time_zone, "UTC");
     request.page_token = first.next_page_token;
-    let second = server.clickmaps().list_clickmap_pages(request);
-    let second = second.await.unwrap().into_inner();
+    let second = server.clickmaps().list_clickmap_pages(request).await;
+    let second = second.unwrap().into_inner();
     assert_eq!(second.clickmap_pages[0].page, "/cart");
     assert_eq!(second.next_page_token, "");
 }
@@ -93,8 +96,11 @@ async fn a_pages_elements_come_by_their_clicks_with_share_and_selector() {
     for asked in ["/products/*", "/products/red-shirt", "/en-ca/products/a/"] {
         let mut request = elements(asked);
         request.page_size = 1;
-        let first = server.clickmaps().list_clickmap_elements(request.clone());
-        let first = first.await.unwrap().into_inner();
+        let first = server
+            .clickmaps()
+            .list_clickmap_elements(request.clone())
+            .await;
+        let first = first.unwrap().into_inner();
         assert_eq!(first.clickmap_page.unwrap().click_count, 4);
         let [buy] = &first.clickmap_elements[..] else {
             panic!("one element");
@@ -108,8 +114,8 @@ async fn a_pages_elements_come_by_their_clicks_with_share_and_selector() {
         assert_eq!((buy.click_count, buy.dead_click_count), (3, 1));
         assert!((buy.click_share - 0.75).abs() < 1e-9);
         request.page_token = first.next_page_token;
-        let second = server.clickmaps().list_clickmap_elements(request);
-        let second = second.await.unwrap().into_inner();
+        let second = server.clickmaps().list_clickmap_elements(request).await;
+        let second = second.unwrap().into_inner();
         let link = &second.clickmap_elements[0];
         assert_eq!(link.text.as_deref(), Some("[email]"));
         assert_eq!(link.href.as_deref(), Some("/cart"));
@@ -123,8 +129,8 @@ async fn days_and_devices_narrow_what_is_counted() {
     let mut request = elements("/products/*");
     request.end_date = date(2026, 3, 2);
     request.device_types = vec![v1::DeviceType::Desktop.into()];
-    let answer = server.clickmaps().list_clickmap_elements(request);
-    let answer = answer.await.unwrap().into_inner();
+    let answer = server.clickmaps().list_clickmap_elements(request).await;
+    let answer = answer.unwrap().into_inner();
     let page = answer.clickmap_page.unwrap();
     assert_eq!((page.click_count, page.unparsed_event_count), (1, 1));
     assert_eq!(answer.clickmap_elements.len(), 1);
@@ -135,8 +141,9 @@ async fn a_page_that_nobody_clicked_has_no_clicks() {
     let server = Server::start(store()).await;
     let answer = server
         .clickmaps()
-        .list_clickmap_elements(elements("/pages/about"));
-    let answer = answer.await.unwrap().into_inner();
+        .list_clickmap_elements(elements("/pages/about"))
+        .await;
+    let answer = answer.unwrap().into_inner();
     assert_eq!(answer.clickmap_page.unwrap().page, "/pages/about");
     assert!(answer.clickmap_elements.is_empty());
 }
@@ -147,12 +154,15 @@ async fn a_token_of_elements_is_stale_once_their_page_is_counted_anew() {
     let server = Server::start(Arc::clone(&store)).await;
     let mut request = elements("/products/*");
     request.page_size = 1;
-    let first = server.clickmaps().list_clickmap_elements(request.clone());
-    request.page_token = first.await.unwrap().into_inner().next_page_token;
+    let first = server
+        .clickmaps()
+        .list_clickmap_elements(request.clone())
+        .await;
+    request.page_token = first.unwrap().into_inner().next_page_token;
     let late = click(7, "$autocapture", 50, "/products/a", LINK);
     store.state().put(shop::rows(), late);
-    let refused = server.clickmaps().list_clickmap_elements(request);
-    assert_eq!(reason(&refused.await.unwrap_err()), "TOKEN_STALE");
+    let refused = server.clickmaps().list_clickmap_elements(request).await;
+    assert_eq!(reason(&refused.unwrap_err()), "TOKEN_STALE");
 }
 
 #[tokio::test]
@@ -168,8 +178,8 @@ async fn a_request_that_cannot_be_used_is_refused_by_its_field() {
         (no_device, "device_types[0] "),
         (no_size, "page_size "),
     ] {
-        let refused = server.clickmaps().list_clickmap_elements(request);
-        let refused = refused.await.unwrap_err();
+        let refused = server.clickmaps().list_clickmap_elements(request).await;
+        let refused = refused.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(
             refused.message().starts_with(field),
@@ -189,14 +199,20 @@ async fn clickmaps_that_are_off_or_not_made_yet_are_not_answered() {
         .get_mut(&shop::rows())
         .unwrap()
         .clickmap_rules = None;
-    let refused = server.clickmaps().list_clickmap_pages(pages());
-    assert_eq!(reason(&refused.await.unwrap_err()), "CLICKMAPS_NOT_MADE");
-    let mut state = store.state();
-    let record = state.connections.get_mut(&shop::name()).unwrap();
-    record.desired.clickmaps = ClickmapPolicy::Off;
-    drop(state);
-    let refused = server.clickmaps().list_clickmap_elements(elements("/"));
-    let refused = refused.await.unwrap_err();
+    let refused = server.clickmaps().list_clickmap_pages(pages()).await;
+    assert_eq!(reason(&refused.unwrap_err()), "CLICKMAPS_NOT_MADE");
+    store
+        .state()
+        .connections
+        .get_mut(&shop::name())
+        .unwrap()
+        .desired
+        .clickmaps = ClickmapPolicy::Off;
+    let refused = server
+        .clickmaps()
+        .list_clickmap_elements(elements("/"))
+        .await;
+    let refused = refused.unwrap_err();
     assert_eq!(reason(&refused), "CLICKMAPS_OFF");
     assert_eq!(refused.code(), Code::FailedPrecondition);
 }
