@@ -18,6 +18,7 @@ mod program;
 mod reads;
 mod shop;
 mod stand_in;
+mod worked;
 
 use std::error::Error;
 

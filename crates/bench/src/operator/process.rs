@@ -9,13 +9,12 @@ use tokio::process::Child;
 use super::cluster::{Cluster, OPERATOR, OWN};
 use crate::Outcome;
 use crate::program::{Program, free_address};
+use crate::worked::worked;
 
 /// How long it may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// From one look to the next.
 const EVERY: Duration = Duration::from_millis(20);
-/// Of a second; the same on every Linux that anybody runs.
-const TICKS: f64 = 100.0;
 
 /// What an operator is started with.
 pub(super) struct Installed<'a> {
@@ -128,20 +127,15 @@ job:
 
     /// What it has used so far.
     pub(super) fn usage(&self) -> Outcome<Usage> {
-        let folder = PathBuf::from(format!("/proc/{}", self.child.id().unwrap_or_default()));
-        let status = std::fs::read_to_string(folder.join("status"))?;
+        let process = self.child.id().unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
         let bytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
             Some(kilobytes * 1024)
         };
-        let stat = std::fs::read_to_string(folder.join("stat"))?;
-        // The name in parentheses may hold spaces; the times are the 14th and 15th field.
-        let (_, fields) = stat.rsplit_once(") ").unwrap_or_default();
-        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
-        let ticks: f64 = ticks.sum::<Result<f64, _>>()?;
         Ok(Usage {
-            time: Duration::from_secs_f64(ticks / TICKS),
+            time: worked(process)?,
             memory: bytes("VmRSS:").ok_or("there is no VmRSS")?,
             peak: bytes("VmHWM:").ok_or("there is no VmHWM")?,
         })

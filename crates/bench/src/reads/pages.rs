@@ -14,12 +14,13 @@ use store::{OpenOptions, open};
 use tokio::task::JoinSet;
 
 use super::caller::Caller;
-use super::cores::keep_to_half;
+use super::cores::divide;
 use super::pgbench::Script;
 use super::{DATABASE, PARENT, Pulled};
 use crate::Outcome;
 use crate::figures::{line, median, ratios, title};
 use crate::shop::DAYS;
+use crate::worked::worked;
 
 /// Events of a page.
 const PAGE: usize = 1_000;
@@ -27,7 +28,7 @@ const PAGE: usize = 1_000;
 const TURN: Duration = Duration::from_secs(3);
 
 /// Reads the same page again and again: by pgbench, through gRPC, through the store. First all of it
-/// on the same cores, then PostgreSQL on half of them.
+/// on the same cores, then PostgreSQL on half of them and everybody else on the other.
 pub(super) async fn pages(pulled: &Pulled<'_>, rounds: usize) -> Outcome<()> {
     let from = pulled.shop.day_start(DAYS / 2);
     let request = ListMappedEventsRequest {
@@ -50,8 +51,8 @@ pub(super) async fn pages(pulled: &Pulled<'_>, rounds: usize) -> Outcome<()> {
     };
     title("ListMappedEvents, pages of 1,000, beside the same SQL in pgbench");
     take_turns(pulled, &page, rounds).await?;
-    title("The same, PostgreSQL on half of the cores");
-    keep_to_half(&pulled.copying.server)?;
+    title("The same, PostgreSQL on half of the cores, all others on the other half");
+    divide(&pulled.copying.server)?;
     take_turns(pulled, &page, rounds).await
 }
 
@@ -95,12 +96,18 @@ async fn take_turns(pulled: &Pulled<'_>, page: &Page, rounds: usize) -> Outcome<
     let name = ConnectionName::new("bench", "shop");
     let record = store.connection(&name).await?.ok_or("nothing was pulled")?;
     let folder = pulled.folder.path();
-    let (_serving, url) = pulled.program.serve(&database, folder).await?;
+    let (serving, url) = pulled.program.serve(&database, folder).await?;
+    let serving = serving.id().ok_or("the server has ended")?;
     for connections in [1, 4] {
         let (mut by_pgbench, mut by_grpc, mut by_store) = (Vec::new(), Vec::new(), Vec::new());
+        let mut times = Vec::new();
         for _ in 0..rounds {
             by_pgbench.push(page.script.run(server, DATABASE, connections, TURN)?);
-            by_grpc.push(through_grpc(&url, page, connections).await?);
+            let before = worked(serving)?;
+            let rate = through_grpc(&url, page, connections).await?;
+            let pages = rate * TURN.as_secs_f64();
+            times.push((worked(serving)? - before).as_secs_f64() * 1_000.0 / pages);
+            by_grpc.push(rate);
             by_store.push(through_store(&store, record.serving, &page.filter, connections).await?);
         }
         for (way, rates) in [
@@ -114,6 +121,8 @@ async fn take_turns(pulled: &Pulled<'_>, page: &Page, rounds: usize) -> Outcome<
                 &format!("{rate:.0} pages/s"),
             );
         }
+        let time = median(&times).unwrap_or(0.0);
+        line("the server's own time for a page", &format!("{time:.2} ms"));
         line("ratio of gRPC to pgbench", &ratios(&by_grpc, &by_pgbench));
         line(
             "ratio of the store to pgbench",
