@@ -62,7 +62,7 @@ impl<S: ReadStore + ?Sized> ConnectionServer<S> {
         for record in records {
             rows.push((record.desired.name.clone(), self.describe(record).await?));
         }
-        let page = fill(rows.into_iter(), size);
+        let page = fill(rows, size);
         Ok(v1::ListConnectionsResponse {
             next_page_token: self.reads.next_token(&scope, page.last.as_ref()).await?,
             connections: page.rows,

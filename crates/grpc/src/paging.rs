@@ -38,37 +38,67 @@ pub(crate) struct Page<M, K> {
     pub(crate) last: Option<K>,
 }
 
-/// Fills a page of `size` from `rows`, of which there must be `size + 1` if there are so many.
-/// Stops early when the page has grown large.
-pub(crate) fn fill<M: Message, K>(
-    rows: impl ExactSizeIterator<Item = (K, M)>,
+/// A page being filled with rows as they come, of which there must be one more than it may have if
+/// there are so many.
+#[derive(Debug)]
+pub(crate) struct Filling<M, K> {
+    page: Page<M, K>,
     size: usize,
-) -> Page<M, K> {
-    let found = rows.len();
-    let mut page = Page {
-        rows: Vec::with_capacity(found.min(size)),
-        last: None,
-    };
-    let mut bytes = 0;
-    for (key, row) in rows.take(size) {
-        bytes += row.encoded_len();
-        page.rows.push(row);
-        page.last = Some(key);
-        if bytes >= MAX_BYTES {
-            break;
+    bytes: usize,
+    offered: usize,
+}
+
+impl<M: Message, K> Filling<M, K> {
+    /// An empty page for `size` rows.
+    pub(crate) fn new(size: usize) -> Self {
+        Self {
+            page: Page {
+                rows: Vec::with_capacity(size),
+                last: None,
+            },
+            size,
+            bytes: 0,
+            offered: 0,
         }
     }
-    if page.rows.len() == found {
-        page.last = None;
+
+    /// Takes a row, unless the page has its rows or has grown large.
+    pub(crate) fn offer(&mut self, key: K, row: impl FnOnce() -> M) {
+        self.offered += 1;
+        if self.page.rows.len() < self.size && self.bytes < MAX_BYTES {
+            let row = row();
+            self.bytes += row.encoded_len();
+            self.page.rows.push(row);
+            self.page.last = Some(key);
+        }
     }
-    page
+
+    /// The page. It names a place to go on from if it left a row.
+    pub(crate) fn end(mut self) -> Page<M, K> {
+        if self.page.rows.len() == self.offered {
+            self.page.last = None;
+        }
+        self.page
+    }
+}
+
+/// A page of `size` of `rows`, of which there must be `size + 1` if there are so many.
+pub(crate) fn fill<M: Message, K>(
+    rows: impl IntoIterator<Item = (K, M)>,
+    size: usize,
+) -> Page<M, K> {
+    let mut page = Filling::new(size);
+    for (key, row) in rows {
+        page.offer(key, || row);
+    }
+    page.end()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn rows(count: usize, bytes: usize) -> impl ExactSizeIterator<Item = (usize, String)> {
+    fn rows(count: usize, bytes: usize) -> impl Iterator<Item = (usize, String)> {
         (0..count).map(move |n| (n, "x".repeat(bytes)))
     }
 

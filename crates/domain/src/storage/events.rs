@@ -109,14 +109,31 @@ pub struct EventDefinition {
 /// Reading events.
 #[async_trait]
 pub trait EventReader: Send + Sync {
-    /// Events that pass `filter` in its order, strictly after `after`, `limit` at most.
+    /// Events that pass `filter` in its order, strictly after `after`, `limit` at most, each given to
+    /// `take` as it comes in: what is done with an event then costs no time of its own while the
+    /// database is at the next. On an error some may have been given.
+    async fn each_event(
+        &self,
+        connection: ConnectionId,
+        filter: &EventFilter,
+        after: Option<EventKey>,
+        limit: usize,
+        take: &mut (dyn FnMut(EventRow) + Send),
+    ) -> Result<()>;
+
+    /// [`EventReader::each_event`], all of them at once.
     async fn events(
         &self,
         connection: ConnectionId,
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-    ) -> Result<Vec<EventRow>>;
+    ) -> Result<Vec<EventRow>> {
+        let mut found = Vec::new();
+        self.each_event(connection, filter, after, limit, &mut |row| found.push(row))
+            .await?;
+        Ok(found)
+    }
 
     /// Changes after `seq` in ascending order, `limit` at most. Each event is told once: as it is
     /// now, or as gone, at the number of its last change.

@@ -49,7 +49,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             .day_verdicts(&readable.epoch, days.from, days.to)
             .await?;
         let counts = self.described(&readable.epoch, counts, &verdicts).await?;
-        let page = fill(counts.into_iter(), size);
+        let page = fill(counts, size);
         // Days without a count are told too: nothing may be stored of what PostHog has.
         let first = after.map_or(days.from, |key| key.0);
         let last = match &page.last {

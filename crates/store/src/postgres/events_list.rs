@@ -19,7 +19,8 @@ impl PostgresStore {
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-    ) -> Result<Vec<EventRow>> {
+        take: &mut (dyn FnMut(EventRow) + Send),
+    ) -> Result<()> {
         let order = if filter.newest_first {
             "timestamp DESC, uuid DESC"
         } else {
@@ -47,7 +48,11 @@ impl PostgresStore {
             ") AS e {JOIN_PERSON} ORDER BY e.{}",
             order.replace(", ", ", e.")
         ));
-        self.fetch_each(built(&mut query), decode).await
+        self.hand_over(built(&mut query), |row| {
+            take(decode(row)?);
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn list_changes(

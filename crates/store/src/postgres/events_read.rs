@@ -24,14 +24,16 @@ pub(super) const COUNT: &str = "SELECT count(*) FROM events
 
 #[async_trait]
 impl EventReader for PostgresStore {
-    async fn events(
+    async fn each_event(
         &self,
         connection: ConnectionId,
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-    ) -> Result<Vec<EventRow>> {
-        self.list_events(connection, filter, after, limit).await
+        take: &mut (dyn FnMut(EventRow) + Send),
+    ) -> Result<()> {
+        self.list_events(connection, filter, after, limit, take)
+            .await
     }
 
     async fn changes(

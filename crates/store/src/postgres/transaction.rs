@@ -112,20 +112,33 @@ impl PostgresStore {
         Ok(rows)
     }
 
-    /// Reads with one statement, each row as it comes in.
+    /// Reads with one statement and gives each row to `take` as it comes in. One that it refuses ends it.
+    pub(super) async fn hand_over(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+        mut take: impl FnMut(&PgRow) -> Result<()>,
+    ) -> Result<()> {
+        let mut tx = self.read().await?;
+        let mut rows = query.fetch(&mut *tx);
+        while let Some(row) = rows.try_next().await.map_err(sql)? {
+            take(&row)?;
+        }
+        drop(rows);
+        tx.end().await
+    }
+
+    /// Reads with one statement, each row unpacked as it comes in.
     pub(super) async fn fetch_each<T>(
         &self,
         query: Query<'_, Postgres, PgArguments>,
         decode: impl Fn(&PgRow) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut tx = self.read().await?;
         let mut found = Vec::new();
-        let mut rows = query.fetch(&mut *tx);
-        while let Some(row) = rows.try_next().await.map_err(sql)? {
-            found.push(decode(&row)?);
-        }
-        drop(rows);
-        tx.end().await?;
+        self.hand_over(query, |row| {
+            found.push(decode(row)?);
+            Ok(())
+        })
+        .await?;
         Ok(found)
     }
 

@@ -3,6 +3,7 @@
 
 use domain::ConnectionId;
 use domain::storage::{Change, ChangeKind, EventFilter, EventKey, EventRow, Result};
+use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 
 use super::SqliteStore;
@@ -18,7 +19,8 @@ impl SqliteStore {
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-    ) -> Result<Vec<EventRow>> {
+        take: &mut (dyn FnMut(EventRow) + Send),
+    ) -> Result<()> {
         let order = if filter.newest_first {
             "timestamp DESC, uuid DESC"
         } else {
@@ -43,14 +45,11 @@ impl SqliteStore {
             ") AS k CROSS JOIN events AS e ON e.rowid = k.place {JOIN_PERSON} ORDER BY k.{}",
             order.replace(", ", ", k.")
         ));
-        query
-            .build()
-            .fetch_all(&self.readers)
-            .await
-            .map_err(sql)?
-            .iter()
-            .map(decode)
-            .collect()
+        let mut rows = query.build().fetch(&self.readers);
+        while let Some(row) = rows.try_next().await.map_err(sql)? {
+            take(decode(&row)?);
+        }
+        Ok(())
     }
 
     pub(super) async fn list_changes(

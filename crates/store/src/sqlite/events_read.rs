@@ -23,14 +23,16 @@ pub(super) const COUNT: &str = "SELECT count(*) FROM events INDEXED BY events_by
 
 #[async_trait]
 impl EventReader for SqliteStore {
-    async fn events(
+    async fn each_event(
         &self,
         connection: ConnectionId,
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-    ) -> Result<Vec<EventRow>> {
-        self.list_events(connection, filter, after, limit).await
+        take: &mut (dyn FnMut(EventRow) + Send),
+    ) -> Result<()> {
+        self.list_events(connection, filter, after, limit, take)
+            .await
     }
 
     async fn changes(

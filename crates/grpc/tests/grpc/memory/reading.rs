@@ -40,14 +40,15 @@ fn day(state: &State, connection: ConnectionId, at: Timestamp) -> Date {
 
 #[async_trait]
 impl EventReader for Memory {
-    async fn events(
+    async fn each_event(
         &self,
         _: ConnectionId,
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-    ) -> Result<Vec<EventRow>> {
-        self.ask(|state| {
+        take: &mut (dyn FnMut(EventRow) + Send),
+    ) -> Result<()> {
+        let rows = self.ask(|state| {
             let mut rows: Vec<EventRow> = state.events.values().cloned().collect();
             rows.sort_by_key(key);
             if filter.newest_first {
@@ -65,8 +66,9 @@ impl EventReader for Memory {
             });
             rows.truncate(limit);
             rows
-        })
-        .await
+        });
+        rows.await?.into_iter().for_each(take);
+        Ok(())
     }
 
     async fn changes(&self, _: ConnectionId, seq: i64, limit: usize) -> Result<Vec<Change>> {
