@@ -95,6 +95,10 @@ pub struct Merged {
     pub inserts: Vec<PlacedEvent>,
     /// Events whose stored row they replace whole, by uuid.
     pub replacements: Vec<PlacedEvent>,
+    /// Replaced rows that were stamped later than what replaces them. A follower who has not heard of
+    /// that holds the later one still when retention takes the earlier, of which nothing is told: it
+    /// must hear for as long as it may hold the row.
+    pub moved_back: Vec<StoredRow>,
     /// How the counts and facts move.
     pub deltas: Deltas,
     /// The row counters.
@@ -121,6 +125,7 @@ pub fn merge(
     let mut inserts = Vec::new();
     let mut replacements = Vec::new();
     let mut replaced = Vec::new();
+    let mut moved_back = Vec::new();
     for event in winners {
         match by_uuid.get(&event.uuid) {
             None => {
@@ -130,6 +135,9 @@ pub fn merge(
             }
             Some(row) if event.precedence() > row.precedence() => {
                 outcome.updated += 1;
+                if event.timestamp < row.timestamp {
+                    moved_back.push((*row).clone());
+                }
                 replaced.push(*row);
                 replacements.push(placement.place(event));
             }
@@ -145,6 +153,7 @@ pub fn merge(
     Merged {
         inserts,
         replacements,
+        moved_back,
         deltas,
         outcome,
     }

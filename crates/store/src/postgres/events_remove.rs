@@ -94,7 +94,8 @@ impl PostgresStore {
     }
 }
 
-/// Leaves a tombstone for each row, for followers.
+/// Leaves a tombstone for each row, for followers. It stays for as long as one of them may hold any
+/// row of that uuid.
 pub(super) async fn bury(
     connection: &mut PgConnection,
     state: &mut EpochState,
@@ -107,7 +108,8 @@ pub(super) async fn bury(
         "INSERT INTO event_deletions (epoch, uuid, timestamp, change_seq)
          SELECT $1, d.* FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS d
          ON CONFLICT (epoch, uuid) DO UPDATE SET
-            timestamp = excluded.timestamp, change_seq = excluded.change_seq",
+            timestamp = greatest(event_deletions.timestamp, excluded.timestamp),
+            change_seq = excluded.change_seq",
     )
     .bind(state.number)
     .bind(uuids)

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::copy::{CHUNK, Rows};
 use super::epochs;
 use super::errors::sql;
+use super::events_remove::bury;
 use super::statement::query;
 use super::{
     PostgresStore, clickmaps_make, counts, event_columns, facts, leases, refusals, slices,
@@ -96,6 +97,9 @@ async fn write(
 ) -> Result<()> {
     if merged.inserts.is_empty() && merged.replacements.is_empty() {
         return Ok(());
+    }
+    if !merged.moved_back.is_empty() {
+        bury(connection, state, &merged.moved_back).await?;
     }
     let replaced: Vec<Uuid> = merged
         .replacements

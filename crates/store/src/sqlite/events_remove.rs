@@ -140,7 +140,8 @@ pub(super) async fn find(
     Ok(doomed)
 }
 
-/// Leaves a tombstone for each row, for followers.
+/// Leaves a tombstone for each row, for followers. It stays for as long as one of them may hold any
+/// row of that uuid.
 pub(super) async fn bury(
     connection: &mut SqliteConnection,
     state: &mut EpochState,
@@ -155,10 +156,11 @@ pub(super) async fn bury(
             parameters.add(state.next_change())?;
         }
         let text = values_sql(
-            "INSERT OR REPLACE INTO event_deletions (epoch, uuid, timestamp, change_seq) VALUES",
+            "INSERT INTO event_deletions (epoch, uuid, timestamp, change_seq) VALUES",
             4,
             batch.len(),
-            "",
+            " ON CONFLICT (epoch, uuid) DO UPDATE SET
+                timestamp = max(timestamp, excluded.timestamp), change_seq = excluded.change_seq",
         );
         sqlx::query_with(text, parameters.into_arguments())
             .execute(&mut *connection)

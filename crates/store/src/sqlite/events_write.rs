@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::epochs::EpochState;
 use super::errors::sql;
+use super::events_remove::bury;
 use super::rows::{Parameters, batches, list_sql, values_sql};
 use super::{SqliteStore, clickmaps_make, counts, event_columns, facts, leases, refusals, slices};
 use crate::columns::properties_of;
@@ -102,6 +103,9 @@ async fn write(
 ) -> Result<()> {
     if merged.inserts.is_empty() && merged.replacements.is_empty() {
         return Ok(());
+    }
+    if !merged.moved_back.is_empty() {
+        bury(connection, state, &merged.moved_back).await?;
     }
     put(connection, state, &merged.inserts, "").await?;
     put(
