@@ -19,16 +19,20 @@ async fn made_and_changed(statement: &str) -> String {
 
 /// Fails unless the program refuses the database with these words before it asks PostHog anything.
 async fn assert_refused(url: &str, said: &[&str]) {
-    let stub = shop::small_shop().await;
     let home = Home::new();
-    let file = home.write("connection.yaml", Document::of(&stub).yaml());
-    let ended = backfill(&home, &file, url).run().await;
-    ended.with_code(20).says(said);
-    assert_eq!(ended.stdout, "", "a run that failed has no summary");
-    assert!(stub.requests().is_empty());
+    assert_not_pulled(&home, url, said).await;
     // Whoever only serves it is told the same.
     let (program, _) = home.serve_from(url);
     program.run().await.with_code(20).says(said);
+}
+
+async fn assert_not_pulled(home: &Home, url: &str, said: &[&str]) {
+    let stub = shop::small_shop().await;
+    let file = home.write("connection.yaml", Document::of(&stub).yaml());
+    let ended = backfill(home, &file, url).run().await;
+    ended.with_code(20).says(said);
+    assert_eq!(ended.stdout, "", "a run that failed has no summary");
+    assert!(stub.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,7 +130,8 @@ async fn a_server_that_is_not_there_is_told_with_its_place() {
     let place = free_address();
     let url = format!("postgres://user:{SECRET_PART}@{place}/name");
     let said = [&*format!("{place} does not answer"), "check that it runs"];
-    assert_refused(&url, &said).await;
+    // `serve` says it too, and waits: `serve::a_database_that_does_not_answer_yet_is_waited_for`.
+    assert_not_pulled(&Home::new(), &url, &said).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
