@@ -162,8 +162,15 @@ pub(super) struct Owner {
 
 const PERSONS: &str = "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen, change_seq FROM person_links";
 
-const FACTS: &str = "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen
-    FROM identity_facts AS f CROSS JOIN kinds AS k ON k.property = f.property";
+const FACTS: &str =
+    "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen FROM";
+
+/// All facts, in their own order.
+const IN_ORDER: &str = "identity_facts AS f";
+
+/// Facts of one value. Left to itself the planner reads all of the epoch's, to save the few that are
+/// found from being put in order.
+const OF_VALUE: &str = "identity_facts AS f INDEXED BY identity_facts_by_value";
 
 impl Owner {
     async fn find(connection: &mut SqliteConnection, id: ConnectionId) -> Result<Option<Self>> {
@@ -240,7 +247,7 @@ impl Owner {
         value: &str,
         limit: usize,
     ) -> Result<Vec<Placed>> {
-        let mut query = self.facts();
+        let mut query = self.facts_in(OF_VALUE);
         query.push(" AND f.value = ").push_bind(value);
         query.push(" AND k.kind = ").push_bind(kind);
         fetch_facts(connection, query, limit).await
@@ -344,12 +351,18 @@ impl Owner {
 
     /// All facts, with what their properties name.
     pub(super) fn facts(&self) -> QueryBuilder<Sqlite> {
+        self.facts_in(IN_ORDER)
+    }
+
+    fn facts_in(&self, table: &str) -> QueryBuilder<Sqlite> {
         let mut query = QueryBuilder::new("WITH kinds (property, kind) AS (");
         query.push_values(&self.kinds, |mut row, (property, kind)| {
             row.push_bind(property).push_bind(kind);
         });
-        query.push(") ").push(FACTS);
-        query.push(" WHERE f.epoch = ").push_bind(self.epoch);
+        query.push(format!(
+            ") {FACTS} {table} CROSS JOIN kinds AS k ON k.property = f.property WHERE f.epoch = "
+        ));
+        query.push_bind(self.epoch);
         query
     }
 
