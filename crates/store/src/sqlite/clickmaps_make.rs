@@ -15,7 +15,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::errors::sql;
-use super::rows::{Parameters, batches, values_sql};
+use super::rows::{Parameters, WriteRows};
 use super::values::{day, day_number, get, instant, micros, signed};
 use super::{SqliteStore, leases};
 use crate::clickmap_rows::{CLICK_COLUMNS, InForce, Work};
@@ -278,61 +278,61 @@ async fn put_day(
     day: i64,
     made: &DayClickmap,
 ) -> Result<()> {
-    put(
-        connection,
-        "INSERT INTO clickmap_pages
+    WriteRows {
+        before: "INSERT INTO clickmap_pages
             (epoch, clickmap, day, page, device, clicks, rage, dead, unparsed) VALUES",
-        9,
-        &made.pages,
-        |to, row| {
-            to.add(work.epoch)?;
-            to.add(work.clickmap)?;
-            to.add(day)?;
-            to.add(row.page.as_str())?;
-            to.add(row.device.number())?;
-            add_counts(to, &row.counts)?;
-            to.add(signed(row.unparsed))
-        },
-    )
+        columns: 9,
+        after: "",
+        most: ROWS,
+    }
+    .run(connection, &made.pages, |to, row| {
+        to.add(work.epoch)?;
+        to.add(work.clickmap)?;
+        to.add(day)?;
+        to.add(row.page.as_str())?;
+        to.add(row.device.number())?;
+        add_counts(to, &row.counts)?;
+        to.add(signed(row.unparsed))
+    })
     .await?;
-    put(
-        connection,
-        "INSERT INTO clickmap_elements
+    WriteRows {
+        before: "INSERT INTO clickmap_elements
             (epoch, clickmap, day, page, element, device, clicks, rage, dead) VALUES",
-        9,
-        &made.elements,
-        |to, row| {
-            to.add(work.epoch)?;
-            to.add(work.clickmap)?;
-            to.add(day)?;
-            to.add(row.page.as_str())?;
-            to.add(row.element.0)?;
-            to.add(row.device.number())?;
-            add_counts(to, &row.counts)
-        },
-    )
+        columns: 9,
+        after: "",
+        most: ROWS,
+    }
+    .run(connection, &made.elements, |to, row| {
+        to.add(work.epoch)?;
+        to.add(work.clickmap)?;
+        to.add(day)?;
+        to.add(row.page.as_str())?;
+        to.add(row.element.0)?;
+        to.add(row.device.number())?;
+        add_counts(to, &row.counts)
+    })
     .await?;
-    put(
-        connection,
-        "INSERT INTO clickmap_labels
+    WriteRows {
+        before: "INSERT INTO clickmap_labels
             (epoch, clickmap, day, page, element, selector, basis, tag, text, href) VALUES",
-        10,
-        &made.labels,
-        |to, row| {
-            let basis: &'static str = row.label.selector.basis().into();
-            to.add(work.epoch)?;
-            to.add(work.clickmap)?;
-            to.add(day)?;
-            to.add(row.page.as_str())?;
-            to.add(row.element.0)?;
-            to.add(row.label.selector.as_str())?;
-            to.add(basis)?;
-            for text in [&row.label.tag, &row.label.text, &row.label.href] {
-                to.add(text.as_ref().map(MaskedText::as_str))?;
-            }
-            Ok(())
-        },
-    )
+        columns: 10,
+        after: "",
+        most: ROWS,
+    }
+    .run(connection, &made.labels, |to, row| {
+        let basis: &'static str = row.label.selector.basis().into();
+        to.add(work.epoch)?;
+        to.add(work.clickmap)?;
+        to.add(day)?;
+        to.add(row.page.as_str())?;
+        to.add(row.element.0)?;
+        to.add(row.label.selector.as_str())?;
+        to.add(basis)?;
+        for text in [&row.label.tag, &row.label.text, &row.label.href] {
+            to.add(text.as_ref().map(MaskedText::as_str))?;
+        }
+        Ok(())
+    })
     .await
 }
 
@@ -340,30 +340,6 @@ fn add_counts(to: &mut Parameters, counts: &ClickCounts) -> Result<()> {
     to.add(signed(counts.clicks))?;
     to.add(signed(counts.rage))?;
     to.add(signed(counts.dead))
-}
-
-/// Inserts rows of so many columns.
-async fn put<R>(
-    connection: &mut SqliteConnection,
-    insert: &str,
-    columns: usize,
-    rows: &[R],
-    add: impl Fn(&mut Parameters, &R) -> Result<()>,
-) -> Result<()> {
-    for batch in batches(rows, ROWS) {
-        let mut parameters = Parameters::with_capacity(columns * batch.len());
-        for row in batch {
-            add(&mut parameters, row)?;
-        }
-        sqlx::query_with(
-            values_sql(insert, columns, batch.len(), ""),
-            parameters.into_arguments(),
-        )
-        .execute(&mut *connection)
-        .await
-        .map_err(sql)?;
-    }
-    Ok(())
 }
 
 /// Removes an epoch's clickmaps but those of number `kept`.

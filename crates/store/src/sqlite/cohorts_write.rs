@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::errors::{not_found, sql};
-use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::rows::{Parameters, WriteRows, batches, list_sql, values_sql};
 use super::values::{get, limit, micros, signed, to_json};
 use super::{SqliteStore, leases};
 use crate::cohort_rows::{CohortRow, Moves, bucket_column, list_difference, moves};
@@ -254,29 +254,24 @@ async fn write_members(
             .await
             .map_err(sql)?;
     }
-    for batch in batches(&moves.entered, ROWS) {
-        let mut parameters = Parameters::with_capacity(6 * batch.len());
-        for (bucket, person) in batch {
-            seq += 1;
-            parameters.add(epoch)?;
-            parameters.add(seq)?;
-            parameters.add(cohort.0)?;
-            parameters.add(bucket_column(*bucket))?;
-            parameters.add(*person)?;
-            parameters.add(at)?;
-        }
-        let text = values_sql(
-            "INSERT INTO cohort_members
+    let write = WriteRows {
+        before: "INSERT INTO cohort_members
                 (epoch, entered_seq, cohort, bucket, person_id, entered_at) VALUES",
-            6,
-            batch.len(),
-            "",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+        columns: 6,
+        after: "",
+        most: ROWS,
+    };
+    write
+        .run(connection, &moves.entered, |to, (bucket, person)| {
+            seq += 1;
+            to.add(epoch)?;
+            to.add(seq)?;
+            to.add(cohort.0)?;
+            to.add(bucket_column(*bucket))?;
+            to.add(*person)?;
+            to.add(at)
+        })
+        .await?;
     sqlx::query(
         "INSERT INTO cohort_histories (epoch, latest) VALUES (?, ?)
          ON CONFLICT (epoch) DO UPDATE SET latest = excluded.latest",
@@ -330,25 +325,20 @@ async fn write_buckets(
         .into_iter()
         .filter_map(|(bucket, digest)| Some((bucket, digest?)))
         .collect();
-    for batch in batches(&kept, ROWS) {
-        let mut parameters = Parameters::with_capacity(5 * batch.len());
-        for (bucket, digest) in batch {
-            parameters.add(epoch)?;
-            parameters.add(cohort.0)?;
-            parameters.add(bucket_column(*bucket))?;
-            parameters.add(signed(digest.members))?;
-            parameters.add(digest.hash.cast_signed())?;
-        }
-        let text = values_sql(
-            "INSERT INTO cohort_buckets (epoch, cohort, bucket, members, hash) VALUES",
-            5,
-            batch.len(),
-            "",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+    let write = WriteRows {
+        before: "INSERT INTO cohort_buckets (epoch, cohort, bucket, members, hash) VALUES",
+        columns: 5,
+        after: "",
+        most: ROWS,
+    };
+    write
+        .run(connection, &kept, |to, (bucket, digest)| {
+            to.add(epoch)?;
+            to.add(cohort.0)?;
+            to.add(bucket_column(*bucket))?;
+            to.add(signed(digest.members))?;
+            to.add(digest.hash.cast_signed())
+        })
+        .await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::rows::{Parameters, batches, values_sql};
+use super::rows::WriteRows;
 use super::values::day_number;
 
 const ROWS: usize = 256;
@@ -74,24 +74,24 @@ async fn add_moves(
              DO UPDATE SET events = events + excluded.events",
         )
     };
-    for batch in batches(moves, ROWS) {
-        let mut parameters = Parameters::with_capacity(columns * batch.len());
-        for moved in batch {
-            parameters.add(state.number)?;
-            parameters.add(state.rollup)?;
-            parameters.add(moved.day)?;
+    let write = WriteRows {
+        before: insert,
+        columns,
+        after: on_conflict,
+        most: ROWS,
+    };
+    write
+        .run(connection, moves, |to, moved| {
+            to.add(state.number)?;
+            to.add(state.rollup)?;
+            to.add(moved.day)?;
             if let Some(stage) = moved.stage {
-                parameters.add(stage.number())?;
+                to.add(stage.number())?;
             }
-            parameters.add(moved.name)?;
-            parameters.add(moved.delta)?;
-        }
-        let text = values_sql(insert, columns, batch.len(), on_conflict);
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+            to.add(moved.name)?;
+            to.add(moved.delta)
+        })
+        .await?;
     for moved in moves.iter().filter(|moved| moved.delta < 0) {
         remove_if_empty(connection, state, moved).await?;
     }

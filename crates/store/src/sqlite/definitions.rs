@@ -5,7 +5,7 @@ use domain::{ConnectionId, EventName};
 use sqlx::AssertSqlSafe;
 
 use super::errors::sql;
-use super::rows::{Parameters, batches, values_sql};
+use super::rows::WriteRows;
 use super::values::{get, instant_or_none, limit as rows, micros};
 use super::{SqliteStore, leases};
 
@@ -24,26 +24,21 @@ impl SqliteStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
-        for batch in batches(definitions, ROWS) {
-            let mut parameters = Parameters::with_capacity(4 * batch.len());
-            for definition in batch {
-                parameters.add(epoch)?;
-                parameters.add(definition.name.as_str())?;
-                parameters.add(definition.created_at.map(micros))?;
-                parameters.add(definition.last_seen_at.map(micros))?;
-            }
-            let text = values_sql(
-                "INSERT OR REPLACE INTO event_definitions
+        let write = WriteRows {
+            before: "INSERT OR REPLACE INTO event_definitions
                     (epoch, name, created_at, last_seen_at) VALUES",
-                4,
-                batch.len(),
-                "",
-            );
-            sqlx::query_with(text, parameters.into_arguments())
-                .execute(&mut *tx)
-                .await
-                .map_err(sql)?;
-        }
+            columns: 4,
+            after: "",
+            most: ROWS,
+        };
+        write
+            .run(&mut tx, definitions, |to, definition| {
+                to.add(epoch)?;
+                to.add(definition.name.as_str())?;
+                to.add(definition.created_at.map(micros))?;
+                to.add(definition.last_seen_at.map(micros))
+            })
+            .await?;
         tx.commit().await.map_err(sql)
     }
 

@@ -14,7 +14,7 @@ use super::errors::sql;
 use super::event_columns;
 use super::events_remove::{self, Doomed};
 use super::refusals::{self, hasher};
-use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{limit, micros};
 use crate::tombstones::IdHash;
 
@@ -71,26 +71,21 @@ pub(super) async fn bury(
         .await
         .map_err(sql)?;
     }
-    for batch in batches(ids, IDS) {
-        let mut parameters = Parameters::with_capacity(4 * batch.len());
-        for id in batch {
-            parameters.add(epoch)?;
-            parameters.add(hasher.hash(id))?;
-            parameters.add(id.as_str())?;
-            parameters.add(micros(now))?;
-        }
-        // Named again, it may have rows again: they are looked for once more.
-        let text = values_sql(
-            "INSERT INTO erased_ids (epoch, hash, distinct_id, erased_at) VALUES",
-            4,
-            batch.len(),
-            "ON CONFLICT (epoch, hash) DO UPDATE SET distinct_id = excluded.distinct_id",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+    let write = WriteRows {
+        before: "INSERT INTO erased_ids (epoch, hash, distinct_id, erased_at) VALUES",
+        columns: 4,
+        after: "ON CONFLICT (epoch, hash) DO UPDATE SET distinct_id = excluded.distinct_id",
+        most: IDS,
+    };
+    // Named again, it may have rows again: they are looked for once more.
+    write
+        .run(connection, ids, |to, id| {
+            to.add(epoch)?;
+            to.add(hasher.hash(id))?;
+            to.add(id.as_str())?;
+            to.add(micros(now))
+        })
+        .await?;
     sqlx::query(
         "UPDATE epochs SET erasures = (SELECT count(*) FROM erased_ids WHERE epoch = ?1)
             + (SELECT count(*) FROM erased_persons WHERE epoch = ?1)

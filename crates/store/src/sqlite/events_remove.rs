@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{DAY, limit, micros};
 use super::{SqliteStore, clickmaps_make, counts, event_columns, facts, leases};
 use crate::columns::any_kind;
@@ -147,26 +147,21 @@ pub(super) async fn bury(
     state: &mut EpochState,
     rows: &[StoredRow],
 ) -> Result<()> {
-    for batch in batches(rows, ROWS) {
-        let mut parameters = Parameters::with_capacity(4 * batch.len());
-        for row in batch {
-            parameters.add(state.number)?;
-            parameters.add(row.uuid)?;
-            parameters.add(micros(row.timestamp))?;
-            parameters.add(state.next_change())?;
-        }
-        let text = values_sql(
-            "INSERT INTO event_deletions (epoch, uuid, timestamp, change_seq) VALUES",
-            4,
-            batch.len(),
-            " ON CONFLICT (epoch, uuid) DO UPDATE SET
+    let write = WriteRows {
+        before: "INSERT INTO event_deletions (epoch, uuid, timestamp, change_seq) VALUES",
+        columns: 4,
+        after: "ON CONFLICT (epoch, uuid) DO UPDATE SET
                 timestamp = max(timestamp, excluded.timestamp), change_seq = excluded.change_seq",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+        most: ROWS,
+    };
+    write
+        .run(connection, rows, |to, row| {
+            to.add(state.number)?;
+            to.add(row.uuid)?;
+            to.add(micros(row.timestamp))?;
+            to.add(state.next_change())
+        })
+        .await?;
     state.save_change_seq(connection).await
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::epochs::EpochState;
 use super::errors::sql;
 use super::events_remove::bury;
-use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::{SqliteStore, clickmaps_make, counts, event_columns, facts, leases, refusals, slices};
 use crate::columns::properties_of;
 
@@ -127,22 +127,17 @@ async fn put(
     rows: &[PlacedEvent],
     on_conflict: &str,
 ) -> Result<()> {
-    for batch in batches(rows, ROWS) {
-        let mut parameters = Parameters::with_capacity(event_columns::WRITTEN * batch.len());
-        for row in batch {
+    let write = WriteRows {
+        before: event_columns::INSERT,
+        columns: event_columns::WRITTEN,
+        after: on_conflict,
+        most: ROWS,
+    };
+    write
+        .run(connection, rows, |to, row| {
             let change = state.next_change();
-            event_columns::bind(&mut parameters, state.number, row, change)?;
-        }
-        let text = values_sql(
-            event_columns::INSERT,
-            event_columns::WRITTEN,
-            batch.len(),
-            on_conflict,
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+            event_columns::bind(to, state.number, row, change)
+        })
+        .await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use super::epochs::EpochState;
 use super::errors::sql;
 use super::identities_read::{Owner, decode_fact};
-use super::rows::{Parameters, batches, values_sql};
+use super::rows::WriteRows;
 use super::values::{limit as rows, micros};
 use super::{SqliteStore, facts, leases};
 use crate::fact_changes::{ChangedEvent, Suspects};
@@ -104,28 +104,23 @@ pub(super) async fn note(
         return Ok(());
     }
     let now = micros(Timestamp::now());
-    for batch in batches(facts, ROWS) {
-        let mut parameters = Parameters::with_capacity(6 * batch.len());
-        for (distinct_id, property, value) in batch {
-            parameters.add(state.number)?;
-            parameters.add(distinct_id.as_str())?;
-            parameters.add(property.as_str())?;
-            parameters.add(value.as_str())?;
-            parameters.add(state.next_change())?;
-            parameters.add(now)?;
-        }
-        let text = values_sql(
-            "INSERT OR REPLACE INTO identity_fact_changes
+    let write = WriteRows {
+        before: "INSERT OR REPLACE INTO identity_fact_changes
                 (epoch, distinct_id, property, value, change_seq, changed_at) VALUES",
-            6,
-            batch.len(),
-            "",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+        columns: 6,
+        after: "",
+        most: ROWS,
+    };
+    write
+        .run(connection, facts, |to, (distinct_id, property, value)| {
+            to.add(state.number)?;
+            to.add(distinct_id.as_str())?;
+            to.add(property.as_str())?;
+            to.add(value.as_str())?;
+            to.add(state.next_change())?;
+            to.add(now)
+        })
+        .await?;
     state.save_change_seq(connection).await
 }
 

@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use super::epochs::EpochState;
 use super::errors::sql;
 use super::fact_changes;
-use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::rows::{Parameters, WriteRows, batches, list_sql};
 use crate::columns::properties_from_json;
 use crate::fact_rows::{GROUPED, Gains, Group, Key, Said, changed, part};
 
@@ -28,32 +28,31 @@ pub(super) async fn add(
 
 async fn put(connection: &mut SqliteConnection, epoch: i64, gains: &Gains) -> Result<()> {
     let rows: Vec<(&Key, &Said)> = gains.iter().collect();
-    for batch in batches(&rows, ROWS) {
-        let mut parameters = Parameters::with_capacity(7 * batch.len());
-        for ((distinct_id, property, value), said) in batch {
-            parameters.add(epoch)?;
-            parameters.add(distinct_id.as_str())?;
-            parameters.add(property.as_str())?;
-            parameters.add(value.as_str())?;
-            parameters.add(said.events)?;
-            parameters.add(said.first)?;
-            parameters.add(said.last)?;
-        }
-        let text = values_sql(
-            "INSERT INTO identity_facts
+    let write = WriteRows {
+        before: "INSERT INTO identity_facts
                 (epoch, distinct_id, property, value, events, first_seen, last_seen) VALUES",
-            7,
-            batch.len(),
-            "ON CONFLICT (epoch, distinct_id, property, value) DO UPDATE SET
+        columns: 7,
+        after: "ON CONFLICT (epoch, distinct_id, property, value) DO UPDATE SET
                 events = events + excluded.events,
                 first_seen = min(first_seen, excluded.first_seen),
                 last_seen = max(last_seen, excluded.last_seen)",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+        most: ROWS,
+    };
+    write
+        .run(
+            connection,
+            &rows,
+            |to, ((distinct_id, property, value), said)| {
+                to.add(epoch)?;
+                to.add(distinct_id.as_str())?;
+                to.add(property.as_str())?;
+                to.add(value.as_str())?;
+                to.add(said.events)?;
+                to.add(said.first)?;
+                to.add(said.last)
+            },
+        )
+        .await?;
     Ok(())
 }
 

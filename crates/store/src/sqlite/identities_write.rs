@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::errors::sql;
-use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{get, micros};
 use super::{SqliteStore, erasing, leases, refusals};
 use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
@@ -142,29 +142,28 @@ async fn write(
         .await
         .map_err(sql)?;
     }
-    for batch in batches(&difference.begun, ROWS) {
-        let mut parameters = Parameters::with_capacity(6 * batch.len());
-        for (distinct_id, person_id) in batch {
-            seq += 1;
-            parameters.add(epoch)?;
-            parameters.add(*distinct_id)?;
-            parameters.add(*person_id)?;
-            parameters.add(at)?;
-            parameters.add(at)?;
-            parameters.add(seq)?;
-        }
-        let text = values_sql(
-            "INSERT INTO person_links
+    let write = WriteRows {
+        before: "INSERT INTO person_links
                 (epoch, distinct_id, person_id, valid_from, last_seen, change_seq) VALUES",
-            6,
-            batch.len(),
-            "",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+        columns: 6,
+        after: "",
+        most: ROWS,
+    };
+    write
+        .run(
+            connection,
+            &difference.begun,
+            |to, (distinct_id, person_id)| {
+                seq += 1;
+                to.add(epoch)?;
+                to.add(*distinct_id)?;
+                to.add(*person_id)?;
+                to.add(at)?;
+                to.add(at)?;
+                to.add(seq)
+            },
+        )
+        .await?;
     sqlx::query("UPDATE epochs SET link_seq = ? WHERE number = ?")
         .bind(seq)
         .bind(epoch)

@@ -13,7 +13,7 @@ use super::epochs::EpochState;
 use super::errors::sql;
 use super::events_remove;
 use super::events_write::stored_rows;
-use super::rows::{Parameters, batches, list_sql, values_sql};
+use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{get, instant, micros};
 use crate::tombstones::{Hasher, IdHash, Named, Refusals};
 
@@ -167,25 +167,20 @@ pub(super) async fn keep(
     epoch: i64,
     rows: &[ErasedRow],
 ) -> Result<()> {
-    for batch in batches(rows, ROWS) {
-        let mut parameters = Parameters::with_capacity(4 * batch.len());
-        for row in batch {
-            parameters.add(epoch)?;
-            parameters.add(row.uuid)?;
-            parameters.add(micros(row.timestamp))?;
-            parameters.add(micros(row.created_at))?;
-        }
-        let text = values_sql(
-            "INSERT OR REPLACE INTO erased_events (epoch, uuid, timestamp, created_at) VALUES",
-            4,
-            batch.len(),
-            "",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+    let write = WriteRows {
+        before: "INSERT OR REPLACE INTO erased_events (epoch, uuid, timestamp, created_at) VALUES",
+        columns: 4,
+        after: "",
+        most: ROWS,
+    };
+    write
+        .run(connection, rows, |to, row| {
+            to.add(epoch)?;
+            to.add(row.uuid)?;
+            to.add(micros(row.timestamp))?;
+            to.add(micros(row.created_at))
+        })
+        .await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::rows::{Parameters, batches, values_sql};
+use super::rows::WriteRows;
 use super::values::{from_json, get, instant, limit, to_json};
 use super::{SqliteStore, counts, event_columns, leases};
 
@@ -228,25 +228,20 @@ async fn move_events(
     if moved.is_empty() {
         return Ok(());
     }
-    for batch in batches(moved, ROWS) {
-        let mut parameters = Parameters::with_capacity(3 * batch.len());
-        for event in batch {
-            parameters.add(event.rowid)?;
-            parameters.add(event.after.map(PostHogStage::number))?;
-            parameters.add(state.next_change())?;
-        }
-        let text = values_sql(
-            "WITH moved (id, stage, change_seq) AS (VALUES",
-            3,
-            batch.len(),
-            ") UPDATE events SET stage = moved.stage, change_seq = moved.change_seq
+    let write = WriteRows {
+        before: "WITH moved (id, stage, change_seq) AS (VALUES",
+        columns: 3,
+        after: ") UPDATE events SET stage = moved.stage, change_seq = moved.change_seq
              FROM moved WHERE events.rowid = moved.id",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+        most: ROWS,
+    };
+    write
+        .run(connection, moved, |to, event| {
+            to.add(event.rowid)?;
+            to.add(event.after.map(PostHogStage::number))?;
+            to.add(state.next_change())
+        })
+        .await?;
     state.save_change_seq(connection).await?;
     let edges = state.edges(moved.iter().map(|event| event.timestamp));
     let deltas = Deltas::of_restaging(

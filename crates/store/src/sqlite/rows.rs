@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, Type};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, SqliteConnection, Type};
 
 use domain::storage::Result;
 
-use super::errors::corrupt;
+use super::errors::{corrupt, sql};
 
 /// The most parameters that SQLite takes (<https://sqlite.org/limits.html>).
 const MAX_PARAMETERS: usize = 32_766;
@@ -38,6 +38,42 @@ pub(super) fn values_sql(
     let row = format!("({})", vec!["?"; columns].join(","));
     let text = format!("{before} {} {after}", vec![row; rows].join(","));
     AssertSqlSafe(text.into())
+}
+
+/// A statement that writes many rows, its parts as [`values_sql`] takes them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WriteRows<'s> {
+    /// What comes before the rows.
+    pub(super) before: &'s str,
+    /// The parameters of a row.
+    pub(super) columns: usize,
+    /// What comes after them.
+    pub(super) after: &'s str,
+    /// The most rows written at once.
+    pub(super) most: usize,
+}
+
+impl WriteRows<'_> {
+    /// Writes `rows`, each as `add` puts it into the parameters.
+    pub(super) async fn run<R>(
+        self,
+        connection: &mut SqliteConnection,
+        rows: &[R],
+        mut add: impl FnMut(&mut Parameters, &R) -> Result<()>,
+    ) -> Result<()> {
+        for batch in batches(rows, self.most) {
+            let mut parameters = Parameters::with_capacity(self.columns * batch.len());
+            for row in batch {
+                add(&mut parameters, row)?;
+            }
+            let text = values_sql(self.before, self.columns, batch.len(), self.after);
+            sqlx::query_with(text, parameters.into_arguments())
+                .execute(&mut *connection)
+                .await
+                .map_err(sql)?;
+        }
+        Ok(())
+    }
 }
 
 /// The text of a statement with a list of `items` parameters between `before` and `after`.

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::errors::{not_found, sql};
-use super::rows::{Parameters, batches, values_sql};
+use super::rows::WriteRows;
 use super::runs;
 use super::values::{from_json, get, instant, micros, signed, to_json};
 use crate::run_rows::{moves, totals_of};
@@ -134,26 +134,21 @@ async fn insert(
     run: i64,
     rows: &[(i64, String, &Slice)],
 ) -> Result<()> {
-    for batch in batches(rows, ROWS) {
-        let mut parameters = Parameters::with_capacity(5 * batch.len());
-        for (number, place, slice) in batch {
-            parameters.add(run)?;
-            parameters.add(*number)?;
-            parameters.add(place.as_str())?;
-            parameters.add(to_json(slice)?)?;
-            parameters.add(signed(slice.expected_rows))?;
-        }
-        let text = values_sql(
-            "INSERT INTO slices (run, number, place, spec, expected_rows) VALUES",
-            5,
-            batch.len(),
-            "",
-        );
-        sqlx::query_with(text, parameters.into_arguments())
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
+    let write = WriteRows {
+        before: "INSERT INTO slices (run, number, place, spec, expected_rows) VALUES",
+        columns: 5,
+        after: "",
+        most: ROWS,
+    };
+    write
+        .run(connection, rows, |to, (number, place, slice)| {
+            to.add(run)?;
+            to.add(*number)?;
+            to.add(place.as_str())?;
+            to.add(to_json(slice)?)?;
+            to.add(signed(slice.expected_rows))
+        })
+        .await?;
     Ok(())
 }
 
