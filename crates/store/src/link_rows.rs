@@ -1,6 +1,8 @@
 //! Identity links as rows, in every store alike: their order, their places in it, and what a
 //! row of either table says.
 
+use std::collections::BTreeSet;
+
 use domain::identity::{
     Evidence, IdProperty, IdPropertyKind, IdentityFact, IdentityKey, IdentityLink, MAX_ID_BYTES,
 };
@@ -35,6 +37,13 @@ pub(crate) struct Place {
 
 /// A link with its place.
 pub(crate) type Placed = (Place, IdentityLink);
+
+/// The first links of those found, in their order; what was found twice is told once.
+pub(crate) fn first_links(found: Vec<Placed>, limit: usize) -> Vec<IdentityLink> {
+    let found = BTreeSet::from_iter(found);
+    let first = found.into_iter().take(limit);
+    first.map(|(_, link)| link).collect()
+}
 
 impl Place {
     /// The key that names this place to the outside. Keys travel in tokens, which are short: where a

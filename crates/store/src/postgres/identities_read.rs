@@ -1,14 +1,12 @@
 //! Reading links: person mappings and identity facts side by side, in one order.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::identity::{IdProperty, IdentityKey, IdentityLink};
 use domain::storage::{FactChanges, IdentityReader, LinkKey, PersonChange, Result};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::errors::sql;
@@ -17,7 +15,8 @@ use super::values::{from_json, get, limit as rows, text, texts};
 use super::{PostgresStore, fact_changes};
 use crate::failures::corrupt;
 use crate::link_rows::{
-    FactRow, PersonRow, Place, Placed, customer_properties, kind, kinds_of, no_such_place,
+    FactRow, PersonRow, Place, Placed, customer_properties, first_links, kind, kinds_of,
+    no_such_place,
 };
 
 #[async_trait]
@@ -33,17 +32,9 @@ impl IdentityReader for PostgresStore {
             tx.end().await?;
             return Ok(Vec::new());
         };
-        let found: BTreeSet<Placed> = owner
-            .touching(&mut tx, &Asked::of(keys), limit)
-            .await?
-            .into_iter()
-            .collect();
+        let found = owner.touching(&mut tx, &Asked::of(keys), limit).await?;
         tx.end().await?;
-        Ok(found
-            .into_iter()
-            .take(limit)
-            .map(|(_, link)| link)
-            .collect())
+        Ok(first_links(found, limit))
     }
 
     async fn links_carried(
@@ -58,12 +49,9 @@ impl IdentityReader for PostgresStore {
             return Ok(Vec::new());
         };
         let asked = texts(distinct_ids.iter().map(String::as_str));
-        let mut found = owner.carried(&mut tx, &asked, limit).await?;
+        let found = owner.carried(&mut tx, &asked, limit).await?;
         tx.end().await?;
-        found.sort();
-        found.dedup();
-        found.truncate(limit);
-        Ok(found.into_iter().map(|(_, link)| link).collect())
+        Ok(first_links(found, limit))
     }
 
     async fn links(

@@ -1,7 +1,5 @@
 //! Reading links: person mappings and identity facts side by side, in one order.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::identity::{IdProperty, IdentityKey, IdentityLink};
@@ -14,7 +12,8 @@ use super::errors::{corrupt, sql};
 use super::values::{from_json, get, limit as rows};
 use super::{SqliteStore, fact_changes};
 use crate::link_rows::{
-    FactRow, PersonRow, Place, Placed, customer_properties, kind, kinds_of, no_such_place,
+    FactRow, PersonRow, Place, Placed, customer_properties, first_links, kind, kinds_of,
+    no_such_place,
 };
 
 #[async_trait]
@@ -29,15 +28,11 @@ impl IdentityReader for SqliteStore {
         let Some(epoch) = Owner::find(&mut tx, connection).await? else {
             return Ok(Vec::new());
         };
-        let mut found: BTreeSet<Placed> = BTreeSet::new();
+        let mut found = Vec::new();
         for key in keys {
             found.extend(epoch.touching(&mut tx, key, limit).await?);
         }
-        Ok(found
-            .into_iter()
-            .take(limit)
-            .map(|(_, link)| link)
-            .collect())
+        Ok(first_links(found, limit))
     }
 
     async fn links_carried(
@@ -50,15 +45,11 @@ impl IdentityReader for SqliteStore {
         let Some(epoch) = Owner::find(&mut tx, connection).await? else {
             return Ok(Vec::new());
         };
-        let mut found: BTreeSet<Placed> = BTreeSet::new();
+        let mut found = Vec::new();
         for distinct_id in distinct_ids {
             found.extend(epoch.carried(&mut tx, distinct_id, limit).await?);
         }
-        Ok(found
-            .into_iter()
-            .take(limit)
-            .map(|(_, link)| link)
-            .collect())
+        Ok(first_links(found, limit))
     }
 
     async fn links(
