@@ -18,6 +18,7 @@ macro_rules! sync_store {
             use jiff::civil::Date;
             use uuid::Uuid;
 
+            use super::utc_days::STORED;
             use super::$store;
 
             #[async_trait]
@@ -134,7 +135,7 @@ macro_rules! sync_store {
                     from: Date,
                     to: Date,
                 ) -> Result<Vec<(Date, u64)>> {
-                    self.utc_day_counts(connection, from, to).await
+                    self.utc_day_counts(STORED, connection, from, to).await
                 }
 
                 async fn uuids_of_utc_day(
@@ -142,7 +143,7 @@ macro_rules! sync_store {
                     connection: ConnectionId,
                     day: Date,
                 ) -> Result<Vec<Uuid>> {
-                    self.utc_day_uuids(connection, day).await
+                    self.utc_day_uuids(STORED, connection, day).await
                 }
             }
         }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::erasing::{OF_IDS, bury, ids_of, lock, remove_batch};
 use super::errors::sql;
 use super::statement::{query, query_scalar};
-use super::values::{DAY, day, day_number, get, text, unsigned};
+use super::utc_days::ERASED;
+use super::values::{text, unsigned};
 use super::{PostgresStore, leases, refusals};
 use crate::failures::not_found;
 
@@ -94,23 +95,7 @@ impl ErasureStore for PostgresStore {
         from: Date,
         to: Date,
     ) -> Result<Vec<(Date, u64)>> {
-        // PostgreSQL divides towards zero; a day before 1970 must be rounded down.
-        let query = query(
-            "SELECT (timestamp - ((timestamp % $4) + $4) % $4) / $4 AS day, count(*) AS events
-             FROM erased_events
-             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
-                AND timestamp >= $2 AND timestamp < $3
-             GROUP BY 1 ORDER BY 1",
-        )
-        .bind(connection.0)
-        .bind(day_number(from) * DAY)
-        .bind(day_number(to) * DAY)
-        .bind(DAY);
-        self.fetch(query)
-            .await?
-            .iter()
-            .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
-            .collect()
+        self.utc_day_counts(ERASED, connection, from, to).await
     }
 
     async fn erased_uuids_of_utc_day(
@@ -118,15 +103,7 @@ impl ErasureStore for PostgresStore {
         connection: ConnectionId,
         day: Date,
     ) -> Result<Vec<Uuid>> {
-        let query = query(
-            "SELECT uuid FROM erased_events
-             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
-                AND timestamp >= $2 AND timestamp < $3",
-        )
-        .bind(connection.0)
-        .bind(day_number(day) * DAY)
-        .bind((day_number(day) + 1) * DAY);
-        self.fetch_column(query).await
+        self.utc_day_uuids(ERASED, connection, day).await
     }
 
     async fn forget_erased(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {

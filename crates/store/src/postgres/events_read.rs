@@ -10,12 +10,11 @@ use domain::{ConnectionId, EventName};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::AssertSqlSafe;
-use uuid::Uuid;
 
 use super::PostgresStore;
 use super::event_columns;
 use super::statement::query;
-use super::values::{DAY, day, day_number, get, limit as rows, micros, text, texts, unsigned};
+use super::values::{day, day_number, get, limit as rows, micros, text, texts, unsigned};
 use crate::failures::corrupt;
 
 /// Reads nothing but a part of `events_by_time`.
@@ -163,49 +162,6 @@ impl EventReader for PostgresStore {
         .bind(text(after.unwrap_or_default()))
         .bind(micros(since))
         .bind(rows(limit));
-        self.fetch_column(query).await
-    }
-}
-
-impl PostgresStore {
-    pub(super) async fn utc_day_counts(
-        &self,
-        connection: ConnectionId,
-        from: Date,
-        to: Date,
-    ) -> Result<Vec<(Date, u64)>> {
-        // PostgreSQL divides towards zero; a day before 1970 must be rounded down.
-        let query = query(
-            "SELECT (timestamp - ((timestamp % $4) + $4) % $4) / $4 AS day, count(*) AS events
-             FROM events
-             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
-                AND timestamp >= $2 AND timestamp < $3
-             GROUP BY 1 ORDER BY 1",
-        )
-        .bind(connection.0)
-        .bind(day_number(from) * DAY)
-        .bind(day_number(to) * DAY)
-        .bind(DAY);
-        self.fetch(query)
-            .await?
-            .iter()
-            .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
-            .collect()
-    }
-
-    pub(super) async fn utc_day_uuids(
-        &self,
-        connection: ConnectionId,
-        day: Date,
-    ) -> Result<Vec<Uuid>> {
-        let query = query(
-            "SELECT uuid FROM events
-             WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
-                AND timestamp >= $2 AND timestamp < $3",
-        )
-        .bind(connection.0)
-        .bind(day_number(day) * DAY)
-        .bind((day_number(day) + 1) * DAY);
         self.fetch_column(query).await
     }
 }

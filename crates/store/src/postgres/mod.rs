@@ -41,6 +41,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod utc_days;
 mod values;
 
 use std::sync::Arc;

@@ -13,7 +13,8 @@ use super::epochs;
 use super::erasing::{IDS, bury, ids_of, of_ids, remove_batch};
 use super::errors::sql;
 use super::rows::{batches, list_sql};
-use super::values::{DAY, day, day_number, get, unsigned};
+use super::utc_days::ERASED;
+use super::values::{get, unsigned};
 use super::{SqliteStore, leases, refusals};
 
 #[async_trait]
@@ -93,24 +94,7 @@ impl ErasureStore for SqliteStore {
         from: Date,
         to: Date,
     ) -> Result<Vec<(Date, u64)>> {
-        // SQLite divides towards zero; a day before 1970 must be rounded down.
-        sqlx::query(
-            "SELECT (timestamp - ((timestamp % ?4) + ?4) % ?4) / ?4 AS day, count(*) AS events
-             FROM erased_events
-             WHERE epoch = (SELECT number FROM epochs WHERE id = ?1)
-                AND timestamp >= ?2 AND timestamp < ?3
-             GROUP BY 1 ORDER BY 1",
-        )
-        .bind(connection.0)
-        .bind(day_number(from) * DAY)
-        .bind(day_number(to) * DAY)
-        .bind(DAY)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(sql)?
-        .iter()
-        .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
-        .collect()
+        self.utc_day_counts(ERASED, connection, from, to).await
     }
 
     async fn erased_uuids_of_utc_day(
@@ -118,17 +102,7 @@ impl ErasureStore for SqliteStore {
         connection: ConnectionId,
         day: Date,
     ) -> Result<Vec<Uuid>> {
-        sqlx::query_scalar(
-            "SELECT uuid FROM erased_events
-             WHERE epoch = (SELECT number FROM epochs WHERE id = ?)
-                AND timestamp >= ? AND timestamp < ?",
-        )
-        .bind(connection.0)
-        .bind(day_number(day) * DAY)
-        .bind((day_number(day) + 1) * DAY)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(sql)
+        self.utc_day_uuids(ERASED, connection, day).await
     }
 
     async fn forget_erased(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {

@@ -10,12 +10,11 @@ use domain::{ConnectionId, EventName};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
-use uuid::Uuid;
 
 use super::SqliteStore;
 use super::errors::{corrupt, sql};
 use super::event_columns;
-use super::values::{DAY, day, day_number, get, limit as rows, micros, unsigned};
+use super::values::{day, day_number, get, limit as rows, micros, unsigned};
 
 /// Reads nothing but a part of `events_by_time`.
 pub(super) const COUNT: &str = "SELECT count(*) FROM events INDEXED BY events_by_time
@@ -169,52 +168,6 @@ impl EventReader for SqliteStore {
         .bind(after.unwrap_or_default())
         .bind(micros(since))
         .bind(rows(limit))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(sql)
-    }
-}
-
-impl SqliteStore {
-    pub(super) async fn utc_day_counts(
-        &self,
-        connection: ConnectionId,
-        from: Date,
-        to: Date,
-    ) -> Result<Vec<(Date, u64)>> {
-        // SQLite divides towards zero; a day before 1970 must be rounded down.
-        sqlx::query(
-            "SELECT (timestamp - ((timestamp % ?4) + ?4) % ?4) / ?4 AS day, count(*) AS events
-             FROM events INDEXED BY events_by_time
-             WHERE epoch = (SELECT number FROM epochs WHERE id = ?1)
-                AND timestamp >= ?2 AND timestamp < ?3
-             GROUP BY 1 ORDER BY 1",
-        )
-        .bind(connection.0)
-        .bind(day_number(from) * DAY)
-        .bind(day_number(to) * DAY)
-        .bind(DAY)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(sql)?
-        .iter()
-        .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
-        .collect()
-    }
-
-    pub(super) async fn utc_day_uuids(
-        &self,
-        connection: ConnectionId,
-        day: Date,
-    ) -> Result<Vec<Uuid>> {
-        sqlx::query_scalar(
-            "SELECT uuid FROM events INDEXED BY events_by_time
-             WHERE epoch = (SELECT number FROM epochs WHERE id = ?)
-                AND timestamp >= ? AND timestamp < ?",
-        )
-        .bind(connection.0)
-        .bind(day_number(day) * DAY)
-        .bind((day_number(day) + 1) * DAY)
         .fetch_all(&self.readers)
         .await
         .map_err(sql)

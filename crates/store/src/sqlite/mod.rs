@@ -38,6 +38,7 @@ mod schema;
 mod slices;
 #[cfg(test)]
 mod tests;
+mod utc_days;
 mod values;
 
 use domain::storage::Result;
