@@ -103,6 +103,12 @@ impl Scope {
     }
 }
 
+/// The first 64 bits of a hash, for a cursor or a revision: enough to notice a change by.
+pub(crate) fn first_bits(hash: &[u8]) -> u64 {
+    let first = hash.iter().take(8);
+    first.fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
 /// 128 bits of SHA-256: nobody gains by finding two requests alike.
 fn digest(arguments: &impl Message) -> String {
     let hash = Sha256::digest(arguments.encode_to_vec());

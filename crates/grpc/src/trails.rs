@@ -15,7 +15,7 @@ use crate::paging::{Page, check_page_size, fill};
 use crate::proto::v1;
 use crate::proto::v1::trail_service_server::TrailService;
 use crate::reads::{ReadStore, Reads};
-use crate::token::Scope;
+use crate::token::{Scope, first_bits};
 
 /// The most distinct ids whose events make one trail: each is a place of its own in an index.
 const MOST_IDS: usize = 100;
@@ -184,16 +184,14 @@ impl<S: ReadStore + ?Sized> TrailServer<S> {
     }
 }
 
-/// 64 bits of SHA-256 over the ids: enough to notice a change by.
+/// A number for the ids of a trail.
 fn digest(ids: &[String]) -> u64 {
     let mut hash = Sha256::new();
     for id in ids {
         hash.update((id.len() as u64).to_be_bytes());
         hash.update(id);
     }
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.finalize()[..8]);
-    u64::from_be_bytes(first)
+    first_bits(&hash.finalize())
 }
 
 #[tonic::async_trait]

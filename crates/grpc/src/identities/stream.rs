@@ -19,7 +19,7 @@ use crate::following::{CHANGES_AT_ONCE, Changes, Follower, MESSAGE_BYTES, no_suc
 use crate::proto::v1;
 use crate::proto::v1::stream_identity_changes_request::Start;
 use crate::reads::ReadStore;
-use crate::token::Scope;
+use crate::token::{Scope, first_bits};
 
 /// The changes of links.
 pub(super) struct IdentityChanges {
@@ -74,9 +74,7 @@ fn revision(id_properties: &[IdProperty]) -> Result<i64, ApiError> {
     let written = serde_json::to_vec(id_properties).map_err(|error| ApiError::Internal {
         detail: format!("identity properties cannot be written: {error}"),
     })?;
-    let hash = Sha256::digest(written);
-    let first = hash.iter().take(8);
-    Ok(first.fold(0, |number, byte| (number << 8) | i64::from(*byte)))
+    Ok(first_bits(&Sha256::digest(written)).cast_signed())
 }
 
 impl<S: ReadStore + ?Sized + 'static> Changes<S> for IdentityChanges {
