@@ -12,6 +12,7 @@ use std::time::Duration;
 use domain::ConnectionName;
 use domain::storage::EpochRecord;
 use futures_util::{Stream, stream};
+use prost::Message;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
@@ -159,6 +160,27 @@ impl<S: ReadStore + ?Sized + 'static, C: Changes<S>> Follower<S, C> {
             .sign(&*self.reads.store, &self.scope, self.changes.place())
             .await
     }
+}
+
+/// Tells changes until a message is full: what is sent, and whether it reaches what is stored now.
+/// `changes` are the next [`CHANGES_AT_ONCE`], or all that are left. `tell` moves the place on; of a
+/// change that nobody is told of it makes nothing.
+pub(crate) fn tell_each<T, M: Message>(
+    changes: Vec<T>,
+    mut tell: impl FnMut(T) -> Option<M>,
+) -> (Vec<M>, bool) {
+    let all_read = changes.len() < CHANGES_AT_ONCE;
+    let (mut told, mut bytes) = (Vec::new(), 0);
+    let mut changes = changes.into_iter();
+    while bytes < MESSAGE_BYTES
+        && let Some(change) = changes.next()
+    {
+        if let Some(change) = tell(change) {
+            bytes += change.encoded_len();
+            told.push(change);
+        }
+    }
+    (told, all_read && changes.len() == 0)
 }
 
 /// The error of a `start` that is none.

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use domain::ConnectionName;
 use domain::cohorts::CohortId;
 use domain::storage::{CohortHistory, EpochRecord};
-use prost::Message;
 use serde::{Deserialize, Serialize};
 
 use super::CohortServer;
@@ -17,7 +16,7 @@ use crate::answer::cohort_change;
 use crate::check::{check_cohorts, check_connection};
 use crate::deadline::Deadline;
 use crate::errors::ApiError;
-use crate::following::{CHANGES_AT_ONCE, Changes, Follower, MESSAGE_BYTES, no_such_start};
+use crate::following::{CHANGES_AT_ONCE, Changes, Follower, no_such_start, tell_each};
 use crate::proto::v1;
 use crate::proto::v1::stream_cohort_changes_request::Start;
 use crate::reads::ReadStore;
@@ -114,21 +113,11 @@ impl<S: ReadStore + ?Sized + 'static> Changes<S> for CohortChanges {
         if self.place.is_lost(store.cohort_history(epoch.id).await?) {
             return Err(self.scope.stale());
         }
-        let read = changes.len();
-        let (mut told, mut bytes, mut used) = (Vec::new(), 0, 0);
-        for change in changes {
+        Ok(tell_each(changes, |change| {
             self.place.seq = change.seq;
-            used += 1;
-            if self.wanted.is_empty() || self.wanted.contains(&change.cohort) {
-                let change = cohort_change(&self.name, change);
-                bytes += change.encoded_len();
-                told.push(change);
-            }
-            if bytes >= MESSAGE_BYTES {
-                break;
-            }
-        }
-        Ok((told, used == read && read < CHANGES_AT_ONCE))
+            let wanted = self.wanted.is_empty() || self.wanted.contains(&change.cohort);
+            wanted.then(|| cohort_change(&self.name, change))
+        }))
     }
 
     fn place(&self) -> &Place {

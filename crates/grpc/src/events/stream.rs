@@ -7,7 +7,6 @@
 
 use domain::storage::{Change, ChangeKind, EpochRecord, EventRow};
 use domain::{EventName, PostHogStage};
-use prost::Message;
 use serde::{Deserialize, Serialize};
 
 use super::EventServer;
@@ -15,7 +14,7 @@ use crate::answer::Events;
 use crate::check::{check_connection, check_event_names, check_stages};
 use crate::deadline::Deadline;
 use crate::errors::ApiError;
-use crate::following::{CHANGES_AT_ONCE, Changes, Follower, MESSAGE_BYTES, no_such_start};
+use crate::following::{CHANGES_AT_ONCE, Changes, Follower, no_such_start, tell_each};
 use crate::proto::v1;
 use crate::proto::v1::stream_events_request::Start;
 use crate::reads::ReadStore;
@@ -135,23 +134,11 @@ impl<S: ReadStore + ?Sized + 'static> Changes<S> for EventChanges {
         let changes = store
             .changes(epoch.id, self.place.seq, CHANGES_AT_ONCE)
             .await?;
-        let read = changes.len();
-        let mut told = Vec::new();
         let mut events = Events::default();
-        let (mut bytes, mut used) = (0, 0);
-        for change in changes {
-            let seq = change.seq;
-            if let Some(change) = self.wanted.tell(change, self.place.first_pass, &mut events) {
-                bytes += change.encoded_len();
-                told.push(change);
-            }
-            self.place.seq = seq;
-            used += 1;
-            if bytes >= MESSAGE_BYTES {
-                break;
-            }
-        }
-        Ok((told, used == read && read < CHANGES_AT_ONCE))
+        Ok(tell_each(changes, |change| {
+            self.place.seq = change.seq;
+            self.wanted.tell(change, self.place.first_pass, &mut events)
+        }))
     }
 
     fn place(&self) -> &Place {
