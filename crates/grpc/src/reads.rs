@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use domain::ConnectionName;
 use domain::storage::{
-    ClickmapReader, CohortReader, CompletenessStore, ConnectionStore, ErasureStore, EventReader,
-    IdentityReader, SyncStore,
+    ClickmapReader, CohortReader, CompletenessStore, ConnectionStore, ErasureStore, EventFilter,
+    EventKey, EventReader, EventRow, IdentityReader, SyncStore,
 };
+use domain::{ConnectionId, ConnectionName};
+use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Readable};
 use crate::errors::ApiError;
+use crate::paging::{Filling, Page};
 use crate::settings::Settings;
 use crate::token::{Scope, TokenKeys};
 
@@ -84,6 +86,24 @@ impl<S: ReadStore + ?Sized> Reads<S> {
         }
         let cursor = self.tokens.verify(&*self.store, scope, token).await?;
         Ok(Some(cursor))
+    }
+
+    /// A page of the events that pass `filter` after a place, each as `message` tells it while the
+    /// store is at the next.
+    pub(crate) async fn event_page<M: Message>(
+        &self,
+        epoch: ConnectionId,
+        filter: &EventFilter,
+        after: Option<EventKey>,
+        size: usize,
+        mut message: impl FnMut(EventRow) -> M + Send,
+    ) -> Result<Page<M, EventKey>, ApiError> {
+        let mut page = Filling::new(size);
+        let mut take = |row: EventRow| page.offer(row.key(), || message(row));
+        self.store
+            .each_event(epoch, filter, after, size + 1, &mut take)
+            .await?;
+        Ok(page.end())
     }
 
     /// The token of the page after `last`; empty when there is none.

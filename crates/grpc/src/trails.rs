@@ -166,21 +166,13 @@ impl<S: ReadStore + ?Sized> TrailServer<S> {
         after: Option<EventKey>,
         size: usize,
     ) -> Result<Page<v1::TrailEvent, EventKey>, ApiError> {
-        let store = &self.reads.store;
-        let rows = store
-            .events(readable.epoch.id, filter, after, size + 1)
-            .await?;
         let usual = ClickmapRules::default();
         let rules = readable.epoch.clickmap_rules.as_ref().unwrap_or(&usual);
         let mut steps = TrailEvents::by(rules);
-        let rows = rows.into_iter().map(|row| {
-            let place = EventKey {
-                timestamp: row.event.timestamp,
-                uuid: row.event.uuid,
-            };
-            (place, steps.message(row))
-        });
-        Ok(fill(rows, size))
+        let epoch = readable.epoch.id;
+        self.reads
+            .event_page(epoch, filter, after, size, |row| steps.message(row))
+            .await
     }
 }
 

@@ -22,6 +22,16 @@ pub struct EventRow {
     pub stage: Option<PostHogStage>,
 }
 
+impl EventRow {
+    /// Its place in the order of events.
+    pub fn key(&self) -> EventKey {
+        EventKey {
+            timestamp: self.event.timestamp,
+            uuid: self.event.uuid,
+        }
+    }
+}
+
 /// A place in the order (timestamp, uuid), ascending by both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EventKey {

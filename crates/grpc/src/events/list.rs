@@ -1,7 +1,7 @@
 //! ListMappedEvents and ListEvents: pages of stored events by time.
 
 use domain::PostHogStage;
-use domain::storage::{EventFilter, EventKey, EventRow};
+use domain::storage::{EventFilter, EventKey};
 
 use super::EventServer;
 use crate::access::Readable;
@@ -10,7 +10,7 @@ use crate::check::{
     check_connection, check_event_names, check_instants, check_order, check_stages,
 };
 use crate::errors::ApiError;
-use crate::paging::{Filling, Page, check_page_size};
+use crate::paging::{Page, check_page_size};
 use crate::proto::v1;
 use crate::reads::ReadStore;
 use crate::token::Scope;
@@ -84,18 +84,10 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         size: usize,
     ) -> Result<Page<v1::Event, EventKey>, ApiError> {
         let after: Option<EventKey> = self.reads.cursor(scope, token).await?;
-        let (mut events, mut page) = (Events::default(), Filling::new(size));
-        let mut take = |row: EventRow| {
-            let key = EventKey {
-                timestamp: row.event.timestamp,
-                uuid: row.event.uuid,
-            };
-            page.offer(key, || events.message(row));
-        };
+        let mut events = Events::default();
+        let epoch = readable.epoch.id;
         self.reads
-            .store
-            .each_event(readable.epoch.id, filter, after, size + 1, &mut take)
-            .await?;
-        Ok(page.end())
+            .event_page(epoch, filter, after, size, |row| events.message(row))
+            .await
     }
 }

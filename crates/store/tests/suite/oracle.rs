@@ -6,7 +6,7 @@ use domain::day::{day_of, time_zone};
 use domain::identity::{IdentityLink, facts_of};
 use domain::stage::PostHogStage;
 use domain::storage::{
-    ChangeKind, DailyEventCount, DailyStageCount, EventFilter, EventKey, EventRow, LinkKey, Store,
+    ChangeKind, DailyEventCount, DailyStageCount, EventFilter, EventRow, LinkKey, Store,
 };
 use domain::{ConnectionId, Event, EventName, Mapping};
 use jiff::civil::{Date, date};
@@ -172,10 +172,7 @@ pub(crate) async fn listed(
 ) -> Vec<EventRow> {
     let mut rows: Vec<EventRow> = Vec::new();
     loop {
-        let after = rows.last().map(|row| EventKey {
-            timestamp: row.event.timestamp,
-            uuid: row.event.uuid,
-        });
+        let after = rows.last().map(EventRow::key);
         let page = store.events(id, filter, after, 3).await.unwrap();
         if page.is_empty() {
             return rows;

@@ -200,10 +200,7 @@ impl Shop {
             let Some(last) = page.last() else {
                 return rows;
             };
-            after = Some(EventKey {
-                timestamp: last.event.timestamp,
-                uuid: last.event.uuid,
-            });
+            after = Some(last.key());
             rows.extend(page.into_iter().map(|row| row.event));
         }
     }

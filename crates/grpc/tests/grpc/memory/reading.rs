@@ -16,13 +16,6 @@ use uuid::Uuid;
 
 use super::{Memory, State};
 
-fn key(row: &EventRow) -> EventKey {
-    EventKey {
-        timestamp: row.event.timestamp,
-        uuid: row.event.uuid,
-    }
-}
-
 fn passes(row: &EventRow, filter: &EventFilter) -> bool {
     let event = &row.event;
     filter.from.is_none_or(|from| event.timestamp >= from)
@@ -50,7 +43,7 @@ impl EventReader for Memory {
     ) -> Result<()> {
         let rows = self.ask(|state| {
             let mut rows: Vec<EventRow> = state.events.values().cloned().collect();
-            rows.sort_by_key(key);
+            rows.sort_by_key(EventRow::key);
             if filter.newest_first {
                 rows.reverse();
             }
@@ -58,9 +51,9 @@ impl EventReader for Memory {
                 passes(row, filter)
                     && after.is_none_or(|after| {
                         if filter.newest_first {
-                            key(row) < after
+                            row.key() < after
                         } else {
-                            key(row) > after
+                            row.key() > after
                         }
                     })
             });

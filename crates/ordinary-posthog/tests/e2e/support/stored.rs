@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::ConnectionName;
 use domain::identity::{Evidence, IdentityKey};
 use domain::storage::{
-    DailyEventCount, DailyStageCount, EventFilter, EventKey, EventRow, RunEnd, RunRecord, Store,
+    DailyEventCount, DailyStageCount, EventFilter, EventRow, RunEnd, RunRecord, Store,
 };
 use jiff::civil::Date;
 use store::OpenOptions;
@@ -84,10 +84,7 @@ impl Stored {
 async fn events(store: &Arc<dyn Store>, id: domain::ConnectionId) -> Vec<EventRow> {
     let mut events: Vec<EventRow> = Vec::new();
     loop {
-        let after = events.last().map(|row| EventKey {
-            timestamp: row.event.timestamp,
-            uuid: row.event.uuid,
-        });
+        let after = events.last().map(EventRow::key);
         let page = store
             .events(id, &EventFilter::default(), after, PAGE)
             .await

@@ -11,7 +11,7 @@ use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey};
 use domain::mapping::{CheckoutSource, MappingSpec, StageRule, StageSpec};
 use domain::page_path::PathPattern;
 use domain::stage::PostHogStage;
-use domain::storage::{ClickmapSpan, EventFilter, EventKey, EventRow, Store};
+use domain::storage::{ClickmapSpan, EventFilter, EventRow, Store};
 use domain::sync::SyncMode;
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
@@ -277,13 +277,10 @@ impl<'a> Site<'a> {
         loop {
             let page = store.events(id, &EventFilter::default(), after, 100).await;
             let page = page.unwrap();
-            let Some(EventRow { event, .. }) = page.last() else {
+            let Some(last) = page.last() else {
                 return rows;
             };
-            after = Some(EventKey {
-                timestamp: event.timestamp,
-                uuid: event.uuid,
-            });
+            after = Some(last.key());
             for mut row in page {
                 let person = row.event.person_id.take();
                 let mapped = truth.persons.get(&row.event.distinct_id).copied();
