@@ -1,6 +1,5 @@
 //! Clickmaps: whatever becomes of the events, they end as a naive count of those that are stored.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use domain::clickmap::{
@@ -18,11 +17,10 @@ use domain::{ConnectionId, Event};
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::Database;
-use super::fixtures::{Site, cut_off, event, hours};
+use super::fixtures::{Site, any_history, cut_off, event, hours};
 use super::oracle::{EARLIEST, LATEST, Oracle};
 
 const BUY: &str = r#"button:attr_id="buy"nth-child="1"nth-of-type="1"text="Buy""#;
@@ -319,23 +317,12 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
 pub(crate) async fn any_order_split_and_repetition_ends_in_the_naive_clickmaps(
     database: &dyn Database,
 ) {
-    let runtime = tokio::runtime::Handle::current();
-    let steps = prop::collection::vec(any_step(), 1..12);
-    let mut runner = TestRunner::new(Config {
-        cases: 48,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    let case = Cell::new(0);
-    tokio::task::block_in_place(|| {
-        runner
-            .run(&steps, |steps| {
-                case.set(case.get() + 1);
-                runtime.block_on(play(database, &format!("shop-{}", case.get()), &steps));
-                Ok(())
-            })
-            .unwrap();
-    });
+    any_history(
+        prop::collection::vec(any_step(), 1..12),
+        async |name, steps| {
+            play(database, &name, &steps).await;
+        },
+    );
 }
 
 /// A site with clicks on two days, and what it holds.

@@ -1,5 +1,6 @@
 //! Connections, events and mappings to test with, and a site: a connection that is being written.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
@@ -20,6 +21,8 @@ use domain::storage::{
 use domain::sync::{RunTotals, Slice, SliceEvents, SyncMode, Window};
 use domain::{ApiHost, Event, EventName, Mapping};
 use jiff::{SignedDuration, Timestamp};
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::Database;
@@ -249,6 +252,26 @@ impl Site {
             .await
             .unwrap()
     }
+}
+
+/// Plays histories of any steps, each on a connection of its own name.
+pub(crate) fn any_history<S: Strategy>(steps: S, play: impl AsyncFn(String, S::Value)) {
+    let runtime = tokio::runtime::Handle::current();
+    let mut runner = TestRunner::new(Config {
+        cases: 48,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let case = Cell::new(0);
+    tokio::task::block_in_place(|| {
+        runner
+            .run(&steps, |steps| {
+                case.set(case.get() + 1);
+                runtime.block_on(play(format!("shop-{}", case.get()), steps));
+                Ok(())
+            })
+            .unwrap();
+    });
 }
 
 /// Polls a future that many times and then drops it, as a crash would.

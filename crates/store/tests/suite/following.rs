@@ -1,7 +1,6 @@
 //! Followers of links: whatever they are interrupted by, and whatever happens meanwhile, they hold
 //! what is listed.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use domain::identity::{IdentityFact, IdentityKey, IdentityLink, LinkPlace, links_after};
@@ -9,11 +8,10 @@ use domain::storage::{EpochRecord, LinkChange, PersonMapping, ReadRange, Store};
 use domain::{ConnectionId, Event};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::Database;
-use super::fixtures::{Site, carrying, event, hours};
+use super::fixtures::{Site, any_history, carrying, event, hours};
 use super::oracle::all_links;
 use super::property::any_event;
 
@@ -183,23 +181,12 @@ async fn observe(site: &Site, mappings: &[(usize, u128)], range: &ReadRange, at:
 pub(crate) async fn a_follower_that_breaks_off_anywhere_holds_the_links_that_are_listed(
     database: &dyn Database,
 ) {
-    let runtime = tokio::runtime::Handle::current();
-    let steps = prop::collection::vec(any_step(), 1..16);
-    let mut runner = TestRunner::new(Config {
-        cases: 48,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    let case = Cell::new(0);
-    tokio::task::block_in_place(|| {
-        runner
-            .run(&steps, |steps| {
-                case.set(case.get() + 1);
-                runtime.block_on(play(database, &format!("shop-{}", case.get()), &steps));
-                Ok(())
-            })
-            .unwrap();
-    });
+    any_history(
+        prop::collection::vec(any_step(), 1..16),
+        async |name, steps| {
+            play(database, &name, &steps).await;
+        },
+    );
 }
 
 pub(crate) async fn a_link_that_comes_and_goes_is_told_as_it_is_now(database: &dyn Database) {

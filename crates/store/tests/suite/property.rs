@@ -2,7 +2,6 @@
 //! times, with removals, expiry, erasures cut off anywhere, changes of mapping and zone, crashes and
 //! reopening in between.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use domain::Event;
@@ -10,11 +9,10 @@ use domain::connection::ConnectionName;
 use domain::erasure::erase;
 use domain::identity::IdentityKey;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::Database;
-use super::fixtures::{Site, carrying, cut_off, event, hours, mapping};
+use super::fixtures::{Site, any_history, carrying, cut_off, event, hours, mapping};
 use super::oracle::{EARLIEST, Follower, LATEST, Oracle};
 
 #[derive(Debug, Clone)]
@@ -182,21 +180,10 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
 pub(crate) async fn any_order_split_and_repetition_ends_in_the_oracles_state(
     database: &dyn Database,
 ) {
-    let runtime = tokio::runtime::Handle::current();
-    let steps = prop::collection::vec(any_step(), 1..14);
-    let mut runner = TestRunner::new(Config {
-        cases: 48,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    let case = Cell::new(0);
-    tokio::task::block_in_place(|| {
-        runner
-            .run(&steps, |steps| {
-                case.set(case.get() + 1);
-                runtime.block_on(play(database, &format!("shop-{}", case.get()), &steps));
-                Ok(())
-            })
-            .unwrap();
-    });
+    any_history(
+        prop::collection::vec(any_step(), 1..14),
+        async |name, steps| {
+            play(database, &name, &steps).await;
+        },
+    );
 }

@@ -1,18 +1,16 @@
 //! Cohorts against a naive oracle: any snapshots, in any parts, with crashes, repetitions and vanishing
 //! cohorts between them, end in exactly their members and a history that replays to them.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::cohorts::{CohortBucket, CohortId};
 use domain::storage::{CohortPart, MembersMoved, Store, StoreError};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::Database;
 use super::cohorts::{Follower, assert_members, cohort, person};
-use super::fixtures::{Site, cut_off, hours};
+use super::fixtures::{Site, any_history, cut_off, hours};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -226,21 +224,10 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
 pub(crate) async fn any_snapshots_end_in_their_members_and_a_history_that_replays_to_them(
     database: &dyn Database,
 ) {
-    let runtime = tokio::runtime::Handle::current();
-    let steps = prop::collection::vec(any_step(), 1..16);
-    let mut runner = TestRunner::new(Config {
-        cases: 48,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    let case = Cell::new(0);
-    tokio::task::block_in_place(|| {
-        runner
-            .run(&steps, |steps| {
-                case.set(case.get() + 1);
-                runtime.block_on(play(database, &format!("shop-{}", case.get()), &steps));
-                Ok(())
-            })
-            .unwrap();
-    });
+    any_history(
+        prop::collection::vec(any_step(), 1..16),
+        async |name, steps| {
+            play(database, &name, &steps).await;
+        },
+    );
 }
