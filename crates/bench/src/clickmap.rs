@@ -5,13 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::clickmap::ClickmapPolicy;
-use domain::connection::{ConnectionName, Epoch, ProjectId};
-use domain::plan::{Plan, PlanStanding};
-use domain::storage::{
-    Deletion, DesiredConnection, Lease, NewRun, Page, RunEnd, SliceAdvance, Store,
-};
+use domain::storage::{Lease, NewRun, Page, RunEnd, SliceAdvance, Store};
 use domain::sync::{RunTotals, Slice, SliceEvents, SyncMode, Window};
-use domain::{ApiHost, Event, EventName};
+use domain::{Event, EventName};
 use grpc::proto::v1::clickmap_service_client::ClickmapServiceClient;
 use grpc::proto::v1::{Date, ListClickmapElementsRequest};
 use grpc::{ServeConfig, Settings};
@@ -24,6 +20,7 @@ use uuid::Uuid;
 
 use crate::Outcome;
 use crate::copy::Copying;
+use crate::desired::desired;
 use crate::figures::{line, median, title};
 
 const DATABASE: &str = "clicks";
@@ -124,23 +121,7 @@ fn date(year: i32, month: i32, day: i32) -> Date {
 
 async fn fill(store: &dyn Store, clicks: usize) -> Outcome<Lease> {
     let start: Timestamp = START.parse()?;
-    let desired = DesiredConnection {
-        name: ConnectionName::new("bench", "shop"),
-        epoch: Epoch {
-            host: ApiHost::parse("https://eu.posthog.com")?,
-            project_id: ProjectId::try_from(1)?,
-        },
-        plan: PlanStanding::Eligible {
-            plan: Plan::Starter,
-        },
-        suspended: false,
-        backfill_days: 30,
-        retention_days: 400,
-        id_properties: Vec::new(),
-        deletion: Deletion::Retain,
-        clickmaps: ClickmapPolicy::default(),
-    };
-    let record = store.put_connection(&desired, start).await?;
+    let record = store.put_connection(&desired(Vec::new())?, start).await?;
     let lease = store.acquire_lease(record.target, "bench", LEASE).await?;
     store.set_time_zone(&lease, "UTC").await?;
     let window = Window {

@@ -5,12 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::ApiHost;
-use domain::clickmap::ClickmapPolicy;
-use domain::connection::{ConnectionName, Epoch, ProjectId};
 use domain::identity::{IdProperty, IdPropertyKind};
-use domain::plan::{Plan, PlanStanding};
-use domain::storage::{Deletion, DesiredConnection, Lease, PersonMapping, ReadRange, Store};
+use domain::storage::{Lease, PersonMapping, ReadRange, Store};
 use grpc::proto::v1::identity_key::Key;
 use grpc::proto::v1::identity_service_client::IdentityServiceClient;
 use grpc::proto::v1::{IdentityKey, ResolveIdentitiesRequest};
@@ -25,6 +21,7 @@ use uuid::Uuid;
 
 use crate::Outcome;
 use crate::copy::Copying;
+use crate::desired::desired;
 use crate::figures::{line, median, title};
 
 /// Distinct ids of one person, but for a rest.
@@ -81,7 +78,7 @@ pub(crate) async fn identity(ids: usize) -> Outcome<()> {
     let url = copying.database(DATABASE)?;
     let store = open(&url, OpenOptions::default()).await?;
     let record = store
-        .put_connection(&desired()?, Timestamp::UNIX_EPOCH)
+        .put_connection(&desired(customers())?, Timestamp::UNIX_EPOCH)
         .await?;
     let minute = Duration::from_secs(60);
     let lease = store.acquire_lease(record.target, "bench", minute).await?;
@@ -227,24 +224,9 @@ fn key(crowd: Crowd, nth: usize) -> IdentityKey {
     IdentityKey { key: Some(key) }
 }
 
-fn desired() -> Outcome<DesiredConnection> {
-    Ok(DesiredConnection {
-        name: ConnectionName::new("bench", "shop"),
-        epoch: Epoch {
-            host: ApiHost::parse("https://eu.posthog.com")?,
-            project_id: ProjectId::try_from(1)?,
-        },
-        plan: PlanStanding::Eligible {
-            plan: Plan::Starter,
-        },
-        suspended: false,
-        backfill_days: 30,
-        clickmaps: ClickmapPolicy::default(),
-        retention_days: 400,
-        id_properties: vec![IdProperty {
-            kind: IdPropertyKind::Customer,
-            property: "customer_id".to_owned(),
-        }],
-        deletion: Deletion::Retain,
-    })
+fn customers() -> Vec<IdProperty> {
+    vec![IdProperty {
+        kind: IdPropertyKind::Customer,
+        property: "customer_id".to_owned(),
+    }]
 }

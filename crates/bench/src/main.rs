@@ -8,6 +8,7 @@ mod bare;
 mod clickmap;
 mod cohorts;
 mod copy;
+mod desired;
 mod elements;
 mod figures;
 mod grown;
