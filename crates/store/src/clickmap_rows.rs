@@ -21,8 +21,11 @@ pub(crate) struct Work {
     pub(crate) zone: TimeZone,
     /// The clickmaps that are written.
     pub(crate) clickmap: i64,
-    /// Whether those are to be built whole, beside the ones in force.
+    /// Whether those are to be built whole.
     pub(crate) anew: bool,
+    /// Whether others are in force meanwhile: a day that is due stays so for them, for this work may be
+    /// given up.
+    pub(crate) beside: bool,
     /// The rules as stored.
     pub(crate) rules: String,
     /// The zone as stored.
@@ -49,6 +52,7 @@ impl Work {
             zone: time_zone(zone_name).map_err(corrupt)?,
             clickmap: now.clickmap + i64::from(anew),
             anew,
+            beside: anew && stored.is_some(),
             rules: to_json(rules)?,
             zone_name: zone_name.to_owned(),
         })

@@ -27,7 +27,7 @@ impl ClickmapWriter for PostgresStore {
             self.remove_clickmaps(lease).await?;
             return Ok(0);
         };
-        let work = self.begin_clickmaps(lease, rules).await?;
+        let mut work = self.begin_clickmaps(lease, rules).await?;
         let mut made = 0;
         if work.anew {
             let mut from = i64::MIN;
@@ -37,6 +37,7 @@ impl ClickmapWriter for PostgresStore {
                 from = next;
             }
             self.switch_clickmaps(lease, &work).await?;
+            work.beside = false;
         }
         while let Some(day) = self.next_due_day(work.epoch).await? {
             self.make_day(lease, &work, rules, day).await?;
@@ -137,13 +138,15 @@ impl PostgresStore {
         leases::hold(&mut tx, lease).await?;
         remove_day(&mut tx, work, number).await?;
         put_day(&mut tx, work, number, &made).await?;
-        query("DELETE FROM clickmap_days_due WHERE epoch = $1 AND day = $2 AND changes = $3")
-            .bind(work.epoch)
-            .bind(number)
-            .bind(changes)
-            .execute(&mut *tx)
-            .await
-            .map_err(sql)?;
+        if !work.beside {
+            query("DELETE FROM clickmap_days_due WHERE epoch = $1 AND day = $2 AND changes = $3")
+                .bind(work.epoch)
+                .bind(number)
+                .bind(changes)
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?;
+        }
         tx.commit().await
     }
 

@@ -30,7 +30,7 @@ impl ClickmapWriter for SqliteStore {
             self.remove_clickmaps(lease).await?;
             return Ok(0);
         };
-        let work = self.begin_clickmaps(lease, rules).await?;
+        let mut work = self.begin_clickmaps(lease, rules).await?;
         let mut made = 0;
         if work.anew {
             let mut from = i64::MIN;
@@ -40,6 +40,7 @@ impl ClickmapWriter for SqliteStore {
                 from = next;
             }
             self.switch_clickmaps(lease, &work).await?;
+            work.beside = false;
         }
         while let Some(day) = self.next_due_day(work.epoch).await? {
             self.make_day(lease, &work, rules, day).await?;
@@ -140,13 +141,17 @@ impl SqliteStore {
         leases::hold(&mut tx, lease).await?;
         remove_day(&mut tx, work, number).await?;
         put_day(&mut tx, work, number, &made).await?;
-        sqlx::query("DELETE FROM clickmap_days_due WHERE epoch = ?1 AND day = ?2 AND changes = ?3")
+        if !work.beside {
+            sqlx::query(
+                "DELETE FROM clickmap_days_due WHERE epoch = ?1 AND day = ?2 AND changes = ?3",
+            )
             .bind(work.epoch)
             .bind(number)
             .bind(changes)
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
+        }
         tx.commit().await.map_err(sql)
     }
 

@@ -392,6 +392,27 @@ pub(crate) async fn a_crash_while_clickmaps_are_made_leaves_them_to_the_next_cal
     assert_made(&site, &oracle, &policy).await;
 }
 
+pub(crate) async fn other_clickmaps_that_are_given_up_leave_what_is_due_to_those_in_force(
+    database: &dyn Database,
+) {
+    let (mut site, mut oracle) = clicked(database).await;
+    let policy = rules(0);
+    let make = async |site: &Site| {
+        let made = site.store.make_clickmaps(&site.lease, &policy).await;
+        made.unwrap();
+    };
+    make(&site).await;
+    for polls in (1..120).step_by(4) {
+        let late = [click(1_000 + polls as u128, 0, polls as i64, 0)];
+        site.store(&late).await;
+        oracle.apply(&late);
+        cut_off(site.store.make_clickmaps(&site.lease, &rules(1)), polls).await;
+        site.store = database.open().await;
+        make(&site).await;
+        assert_made(&site, &oracle, &policy).await;
+    }
+}
+
 pub(crate) async fn a_change_of_rules_or_zone_makes_all_clickmaps_anew(database: &dyn Database) {
     let (site, mut oracle) = clicked(database).await;
     let mut revision = 0;

@@ -60,6 +60,7 @@ macro_rules! store_suite {
                 any_order_split_and_repetition_ends_in_the_naive_clickmaps,
                 a_crash_between_a_page_and_its_clickmaps_loses_no_click,
                 a_crash_while_clickmaps_are_made_leaves_them_to_the_next_call,
+                other_clickmaps_that_are_given_up_leave_what_is_due_to_those_in_force,
                 a_change_of_rules_or_zone_makes_all_clickmaps_anew,
                 clickmaps_that_are_switched_off_are_gone_and_come_back_whole,
                 only_days_whose_clicks_changed_are_made_anew,
