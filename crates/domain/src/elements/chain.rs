@@ -105,20 +105,18 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Whether the classes before the colon are those of the `class` attribute, sorted and dotted:
-    /// then a semicolon among them is one that a class has.
+    /// Whether the classes before the colon are those of the `class` attribute: then a semicolon among
+    /// them is one that a class has.
     fn has_dotted_what_it_has(&self) -> bool {
         let Some(class) = self.class else {
             return false;
         };
         let class = class.text();
-        let mut classes: Vec<&str> = class.split_whitespace().collect();
-        // As JavaScript sorts: by UTF-16 code units.
-        classes.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
-        let dotted: String = classes.iter().flat_map(|class| [".", class]).collect();
-        // The writer leaves quotes out here, and there a quote stands with a backslash, whoever put it.
-        let bare = |text: &str| text.replace(['"', '\\'], "");
-        bare(&dotted) == bare(self.dotted_classes)
+        let dotted: String = class
+            .split_whitespace()
+            .flat_map(|class| [".", class])
+            .collect();
+        dotted_parts(&dotted) == dotted_parts(self.dotted_classes)
     }
 
     /// The tag in lower case; `None` where the sender had none.
@@ -198,6 +196,16 @@ impl<'a> Element<'a> {
             .find(|(key, _)| key.strip_prefix("attr__") == Some(name))
             .map(|(_, value)| value)
     }
+}
+
+/// What stands between the dots of classes, in whatever order: the writer sorts them with backslashes
+/// of which a reader cannot tell who put them.
+fn dotted_parts(classes: &str) -> Vec<String> {
+    // The writer leaves quotes out here, and in the attribute a quote stands with a backslash.
+    let bare = |part: &str| part.replace(['"', '\\'], "");
+    let mut parts: Vec<String> = classes.split('.').map(bare).collect();
+    parts.sort_unstable();
+    parts
 }
 
 fn position(value: Quoted<'_>) -> Option<u32> {

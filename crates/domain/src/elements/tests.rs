@@ -112,6 +112,9 @@ fn a_semicolon_belongs_to_a_class_only_if_the_class_attribute_has_it() {
     let chain = ElementsChain::parse(typo).unwrap();
     assert_eq!(chain.elements().len(), 2);
     assert_eq!(chain.elements()[0].classes(), ["primary", "btn;"]);
+    // Sorted with the backslash that the sender had before its quote.
+    let quoted = r#".;.\:attr__class="; \""nth-child="0""#;
+    assert_eq!(ElementsChain::parse(quoted).unwrap().elements().len(), 1);
     let torn = r#"a.btn;b.primary:attr__class="primary"nth-child="1""#;
     assert_eq!(ElementsChain::parse(torn), Err(Fault::NoAttributes.at(5)));
 }
