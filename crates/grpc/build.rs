@@ -1,9 +1,9 @@
 //! Generates the API's code and its descriptor set from `proto/`, without a system `protoc`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
 
     let mut files: Vec<PathBuf> = std::fs::read_dir(root.join("ordinary/posthog/v1"))?
