@@ -229,23 +229,6 @@ proptest! {
         prop_assert!(is_harmless(kept.selector.as_str()), "{}", kept.selector);
         prop_assert!(kept.selector.as_str().len() <= 1024);
     }
-
-    #[test]
-    fn a_masked_chain_is_read_like_the_first_but_for_what_is_masked(elements in private()) {
-        prop_assume!(elements.iter().all(Captured::is_clear));
-        let (text, _) = write(&elements);
-        let masked = MaskedText::new(&text);
-        let kept = ElementsChain::parse(masked.as_str())
-            .map_err(|fault| TestCaseError::fail(format!("{fault}: {masked}")))?;
-        prop_assert_eq!(kept.elements().len(), elements.len());
-        let chain = ElementsChain::parse(&text).unwrap();
-        for (kept, captured) in kept.elements().iter().zip(chain.elements()) {
-            for (kept, captured) in kept.pairs().zip(captured.pairs()) {
-                let expected = MaskedText::new(captured.1.raw());
-                prop_assert_eq!(kept.1.raw(), expected.as_str());
-            }
-        }
-    }
 }
 
 /// Elements with what must not be kept in some of their values.
