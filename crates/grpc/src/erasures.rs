@@ -54,6 +54,7 @@ fn answer(erased: Erased) -> v1::ErasePersonResponse {
         event_count: erased.events,
         person_link_count: erased.person_links,
         fact_link_count: erased.fact_links,
+        cohort_stay_count: erased.cohort_stays,
     }
 }
 

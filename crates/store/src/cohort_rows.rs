@@ -1,7 +1,7 @@
 //! Rows of cohorts as they are read, and what moves when a list or a part is stored, in every store
 //! alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use domain::cohorts::{Cohort, CohortBucket, CohortDigest, CohortId, digests_of};
 use domain::storage::{CohortChange, CohortMove, CohortPart, CohortRead, CohortRecord, Result};
@@ -40,11 +40,12 @@ impl CohortRow {
     }
 }
 
-/// A row of the union of both kinds of change.
+/// A row of the union of all kinds of change.
 #[derive(FromRow)]
 pub(crate) struct ChangeRow {
     seq: i64,
-    cohort: i64,
+    /// Absent where the person was erased.
+    cohort: Option<i64>,
     person_id: Uuid,
     at: i64,
     has_left: i64,
@@ -55,12 +56,11 @@ impl ChangeRow {
     pub(crate) fn change(self) -> Result<CohortChange> {
         Ok(CohortChange {
             seq: self.seq,
-            cohort: CohortId(self.cohort),
             person_id: self.person_id,
-            kind: if self.has_left == 0 {
-                CohortMove::Entered
-            } else {
-                CohortMove::Left
+            kind: match self.cohort.map(CohortId) {
+                None => CohortMove::Erased,
+                Some(cohort) if self.has_left == 0 => CohortMove::Entered(cohort),
+                Some(cohort) => CohortMove::Left(cohort),
             },
             at: instant(self.at)?,
         })
@@ -70,17 +70,33 @@ impl ChangeRow {
 /// The statement for changes of `epoch` after `seq`, `limit` at most; all three are SQL, since parameters
 /// are written in one way for SQLite and in another for PostgreSQL.
 pub(crate) fn changes_sql(epoch: &str, seq: &str, limit: &str) -> String {
-    let part = |number: &str, at: &str, has_left: &str, name: &str| {
+    let part = |name: &str, table: &str, number: &str, columns: &str| {
         format!(
             "SELECT * FROM (
-                SELECT {number} AS seq, cohort, person_id, {at} AS at, CAST({has_left} AS bigint) AS has_left
-                FROM cohort_members WHERE epoch = {epoch} AND {number} > {seq}
+                SELECT {number} AS seq, person_id, {columns}
+                FROM {table} WHERE epoch = {epoch} AND {number} > {seq}
                 ORDER BY {number} LIMIT {limit}) AS {name}"
         )
     };
-    let entered = part("entered_seq", "entered_at", "0", "entered");
-    let left = part("left_seq", "left_at", "1", "gone");
-    format!("{entered} UNION ALL {left} ORDER BY seq LIMIT {limit}")
+    let entered = part(
+        "entered",
+        "cohort_members",
+        "entered_seq",
+        "cohort, entered_at AS at, CAST(0 AS bigint) AS has_left",
+    );
+    let left = part(
+        "gone",
+        "cohort_members",
+        "left_seq",
+        "cohort, left_at AS at, CAST(1 AS bigint) AS has_left",
+    );
+    let erased = part(
+        "erased",
+        "erased_persons",
+        "cohort_seq",
+        "CAST(NULL AS bigint) AS cohort, erased_at AS at, CAST(1 AS bigint) AS has_left",
+    );
+    format!("{entered} UNION ALL {left} UNION ALL {erased} ORDER BY seq LIMIT {limit}")
 }
 
 /// What a list of cohorts changes.
@@ -124,39 +140,59 @@ pub(crate) struct Moves {
     pub(crate) left: Vec<i64>,
     /// Persons who become members, each with its bucket, in the order in which members lie.
     pub(crate) entered: Vec<(CohortBucket, Uuid)>,
-    /// What each bucket that changes has then; nobody without a digest.
+    /// What PostHog has in each bucket that differs from what is noted; nobody without a digest.
     pub(crate) buckets: BTreeMap<CohortBucket, Option<CohortDigest>>,
 }
 
-/// Compares a part with the rows of its `stored` members.
-pub(crate) fn moves(part: &CohortPart, stored: &BTreeMap<Uuid, i64>) -> Moves {
-    let mut changed = BTreeSet::new();
-    let mut left = Vec::new();
-    for (person, row) in stored {
-        if !part.members.contains(person) {
-            changed.insert(CohortBucket::of(*person));
-            left.push(*row);
-        }
+impl Moves {
+    /// Whether nothing is to be written.
+    pub(crate) fn are_none(&self) -> bool {
+        self.of_nobody() && self.buckets.is_empty()
     }
-    let mut entered: Vec<(CohortBucket, Uuid)> = part
-        .members
-        .iter()
+
+    /// Whether nobody comes or goes.
+    pub(crate) fn of_nobody(&self) -> bool {
+        self.left.is_empty() && self.entered.is_empty()
+    }
+}
+
+/// The persons of a part who are not among its `stored` members.
+pub(crate) fn newcomers(part: &CohortPart, stored: &BTreeMap<Uuid, i64>) -> Vec<Uuid> {
+    let members = part.members.iter();
+    members
         .filter(|person| !stored.contains_key(person))
-        .map(|person| (CohortBucket::of(*person), *person))
+        .copied()
+        .collect()
+}
+
+/// Compares a part with the rows of its `stored` members and what is `noted` of its buckets. All of
+/// `newcomers` enter who are not `erased`: PostHog still has these, so that a bucket's digest is of
+/// them too, or it would be read again and again.
+pub(crate) fn moves(
+    part: &CohortPart,
+    stored: &BTreeMap<Uuid, i64>,
+    noted: &BTreeMap<CohortBucket, CohortDigest>,
+    newcomers: Vec<Uuid>,
+    erased: &HashSet<Uuid>,
+) -> Moves {
+    let gone = stored
+        .iter()
+        .filter(|(person, _)| !part.members.contains(person));
+    let mut entered: Vec<(CohortBucket, Uuid)> = newcomers
+        .into_iter()
+        .filter(|person| !erased.contains(person))
+        .map(|person| (CohortBucket::of(person), person))
         .collect();
     entered.sort_unstable();
-    changed.extend(entered.iter().map(|(bucket, _)| *bucket));
-    let within = part
-        .members
-        .iter()
-        .filter(|person| changed.contains(&CohortBucket::of(**person)));
-    let digests = digests_of(within);
-    let buckets = changed
+    let read = digests_of(&part.members);
+    let all: BTreeSet<CohortBucket> = noted.keys().chain(read.keys()).copied().collect();
+    let buckets = all
         .into_iter()
-        .map(|bucket| (bucket, digests.get(&bucket).copied()))
+        .filter(|bucket| noted.get(bucket) != read.get(bucket))
+        .map(|bucket| (bucket, read.get(&bucket).copied()))
         .collect();
     Moves {
-        left,
+        left: gone.map(|(_, row)| *row).collect(),
         entered,
         buckets,
     }

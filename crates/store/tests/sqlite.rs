@@ -56,6 +56,7 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN namespace;
     ALTER TABLE epochs DROP COLUMN name;
     ALTER TABLE epochs DROP COLUMN condemned;
+    DROP INDEX person_links_ended;
     DROP TABLE identity_fact_changes;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
     DROP TABLE erased_ids;

@@ -30,7 +30,7 @@ impl ErasedPerson {
 /// What an erasure removed, or would remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Erased {
-    /// Persons.
+    /// Persons, and those that were merged into them.
     pub persons: u64,
     /// Distinct ids.
     pub distinct_ids: u64,
@@ -40,6 +40,8 @@ pub struct Erased {
     pub person_links: u64,
     /// Links of a distinct id to a customer id, anonymous id or e-mail.
     pub fact_links: u64,
+    /// Stays in cohorts, ended ones included.
+    pub cohort_stays: u64,
 }
 
 impl std::ops::AddAssign for Erased {
@@ -49,5 +51,6 @@ impl std::ops::AddAssign for Erased {
         self.events += more.events;
         self.person_links += more.person_links;
         self.fact_links += more.fact_links;
+        self.cohort_stays += more.cohort_stays;
     }
 }

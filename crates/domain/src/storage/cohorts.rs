@@ -72,23 +72,35 @@ pub struct Membership {
     pub entered_at: Timestamp,
 }
 
-/// What happened to a person in a cohort.
+/// What happened to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CohortMove {
-    /// It is a member from now on.
-    Entered,
+    /// It is a member of that cohort from now on.
+    Entered(CohortId),
     /// It is none any more.
-    Left,
+    Left(CohortId),
+    /// It was erased, and is a member of no cohort any more. Of which it was one is not kept, nor are
+    /// its earlier changes.
+    Erased,
 }
 
-/// A change of one cohort's members, in the order in which followers must apply them.
+impl CohortMove {
+    /// The cohort whose members changed; absent where it may be any.
+    #[must_use]
+    pub fn cohort(self) -> Option<CohortId> {
+        match self {
+            Self::Entered(cohort) | Self::Left(cohort) => Some(cohort),
+            Self::Erased => None,
+        }
+    }
+}
+
+/// A change of cohorts' members, in the order in which followers must apply them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CohortChange {
     /// The change's number: strictly ascending within an epoch, gaps allowed. A sequence of its own,
     /// not that of events or of person mappings.
     pub seq: i64,
-    /// The cohort.
-    pub cohort: CohortId,
     /// The person.
     pub person_id: Uuid,
     /// What happened.
@@ -122,7 +134,9 @@ pub trait CohortWriter: Send + Sync {
     ) -> Result<Vec<CohortRecord>>;
 
     /// Stores the members of a part, their changes and their digests, in one transaction. Members that
-    /// stay are not written; a part that is stored already changes nothing.
+    /// stay are not written; a part that is stored already changes nothing. Who was erased
+    /// ([`super::ErasureStore`]) becomes no member, and is in the digests nevertheless: they are of what
+    /// PostHog has.
     async fn put_members(
         &self,
         lease: &Lease,
@@ -153,7 +167,8 @@ pub trait CohortReader: Send + Sync {
     /// The cohort of that id, deleted or not.
     async fn cohort(&self, connection: ConnectionId, id: CohortId) -> Result<Option<CohortRecord>>;
 
-    /// The digest of each bucket of a cohort that has any member stored.
+    /// What each bucket of a cohort came to when it was stored: its members, and erased persons whom
+    /// PostHog had in it. Buckets that had nobody are absent.
     async fn bucket_digests(
         &self,
         connection: ConnectionId,

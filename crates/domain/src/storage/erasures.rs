@@ -13,8 +13,10 @@ use crate::erasure::{Erased, ErasedPerson};
 ///
 /// A distinct id that was erased is refused from then on: [`super::SyncStore::apply_page`] stores no
 /// event of it, nor one that PostHog gives an erased person, and
-/// [`super::IdentityWriter::observe_persons`] no link. A distinct id that PostHog comes to map to an
-/// erased person is erased as well. Of an erased distinct id only a keyed hash is kept once its rows
+/// [`super::IdentityWriter::observe_persons`] no link; [`super::CohortWriter::put_members`] makes no
+/// erased person a member. A distinct id that PostHog comes to map to an erased person is erased as
+/// well, and so is a person all of whose links, ended ones included, were those of erased distinct ids:
+/// who was merged into the person. Of an erased distinct id only a keyed hash is kept once its rows
 /// are gone, of a person the uuid, and of an event its uuid and times, so that a recount knows that it
 /// is not missing.
 #[async_trait]
@@ -25,9 +27,9 @@ pub trait ErasureStore: Send + Sync {
     /// What erasing a person would remove now.
     async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased>;
 
-    /// From now on nothing of the person comes in, and its links are gone; its events are removed by
-    /// [`ErasureStore::finish_erasures`]. No lease is needed: a run that is going on obeys at its next
-    /// page. Distinct ids that are linked to the persons are erased with them. Doing it again is no
+    /// From now on nothing of the person comes in, and its links and stays in cohorts are gone; its
+    /// events are removed by [`ErasureStore::finish_erasures`]. No lease is needed: a run that is going
+    /// on obeys at its next page. Distinct ids that are linked to the persons are erased with them. Doing it again is no
     /// error, and removes what is there again.
     async fn begin_erasure(
         &self,

@@ -92,11 +92,15 @@ pub(crate) fn cohort_membership(found: Membership) -> v1::CohortMembership {
 pub(crate) fn cohort_change(connection: &ConnectionName, change: CohortChange) -> v1::CohortChange {
     use v1::cohort_change::Kind;
     v1::CohortChange {
-        cohort: resource_name(connection, change.cohort),
+        cohort: change
+            .kind
+            .cohort()
+            .map_or_else(String::new, |cohort| resource_name(connection, cohort)),
         person_id: change.person_id.to_string(),
         kind: match change.kind {
-            CohortMove::Entered => Kind::Entered,
-            CohortMove::Left => Kind::Left,
+            CohortMove::Entered(_) => Kind::Entered,
+            CohortMove::Left(_) => Kind::Left,
+            CohortMove::Erased => Kind::Erased,
         }
         .into(),
         observe_time: Some(timestamp(change.at)),

@@ -3,6 +3,7 @@
 //! A stay in a cohort is told twice, by the number of its beginning and by that of its end, so that a
 //! stream's place is one number. Retention removes stays that ended long ago, both their changes at
 //! once: whoever was told of the beginning alone would never learn of the end, and must begin again.
+//! An erasure removes all of a person's stays, and is itself told from then on.
 
 use std::collections::BTreeSet;
 
@@ -115,7 +116,9 @@ impl<S: ReadStore + ?Sized + 'static> Changes<S> for CohortChanges {
         }
         Ok(tell_each(changes, |change| {
             self.place.seq = change.seq;
-            let wanted = self.wanted.is_empty() || self.wanted.contains(&change.cohort);
+            // Who was erased may have been in any cohort.
+            let cohort = change.kind.cohort();
+            let wanted = self.wanted.is_empty() || cohort.is_none_or(|it| self.wanted.contains(&it));
             wanted.then(|| cohort_change(&self.name, change))
         }))
     }

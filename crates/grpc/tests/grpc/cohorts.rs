@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use domain::ConnectionId;
 use domain::cohorts::{Cohort, CohortId, CohortKind, CohortMark};
-use domain::identity::{IdProperty, IdPropertyKind};
+use domain::erasure::erase;
+use domain::identity::{IdProperty, IdPropertyKind, IdentityKey};
 use domain::storage::{
     CohortPart, CohortRead, Lease, NewRun, Page, PersonMapping, ReadRange, SliceAdvance, Store,
 };
@@ -389,11 +390,18 @@ struct Follower {
 impl Follower {
     fn apply(&mut self, message: v1::StreamCohortChangesResponse) -> bool {
         for change in message.changes {
+            if change.kind() == Kind::Erased {
+                assert_eq!(change.cohort, "");
+                for members in self.members.values_mut() {
+                    members.remove(&change.person_id);
+                }
+                continue;
+            }
             let members = self.members.entry(change.cohort.clone()).or_default();
             let is_new = match change.kind() {
                 Kind::Entered => members.insert(change.person_id.clone()),
                 Kind::Left => members.remove(&change.person_id),
-                Kind::Unspecified => panic!("never sent"),
+                Kind::Erased | Kind::Unspecified => panic!("never sent"),
             };
             assert!(is_new, "{change:?}");
         }
@@ -475,6 +483,52 @@ async fn an_open_stream_tells_of_the_cohorts_that_are_wanted_as_they_change() {
     let mut stream = site.stream(now).await.unwrap();
     let first = next(&mut stream).await.unwrap();
     assert!(first.changes.is_empty() && first.caught_up && !first.resume_token.is_empty());
+}
+
+#[tokio::test]
+async fn an_erased_person_is_told_to_whoever_follows_any_cohort_and_is_in_none() {
+    let mut site = Site::open().await;
+    site.members(12, 0..3, hours(1)).await;
+    site.members(13, 0..3, hours(1)).await;
+    let wanted = v1::StreamCohortChangesRequest {
+        cohorts: vec![name(13)],
+        ..Follower::default().request()
+    };
+    let mut stream = site.stream(wanted).await.unwrap();
+    let mut follower = Follower::default();
+    assert!(follower.apply(next(&mut stream).await.unwrap()));
+    let key = IdentityKey::Person(person(1));
+    erase(&*site.store, &shop::name(), &key, hours(2))
+        .await
+        .unwrap();
+    follower.apply(next(&mut stream).await.unwrap());
+    let left: BTreeSet<String> = [0, 2]
+        .map(|number| person(number).to_string())
+        .into();
+    assert_eq!(follower.members[&name(13)], left);
+
+    // PostHog still has the person in the cohort: nobody is told again.
+    site.members(13, 0..4, hours(2)).await;
+    let told = next(&mut stream).await.unwrap();
+    let told: Vec<&str> = told
+        .changes
+        .iter()
+        .map(|it| it.person_id.as_str())
+        .collect();
+    assert_eq!(told, [person(3).to_string()]);
+    let request = v1::ListCohortMembersRequest {
+        parent: name(13),
+        ..Default::default()
+    };
+    let listed = site.client.list_cohort_members(request).await.unwrap();
+    let listed: BTreeSet<String> = listed
+        .into_inner()
+        .cohort_members
+        .into_iter()
+        .map(|it| it.person_id)
+        .collect();
+    let left: BTreeSet<String> = [0, 2, 3].map(|number| person(number).to_string()).into();
+    assert_eq!(listed, left);
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ impl Args {
             "events": erased.events,
             "personLinks": erased.person_links,
             "factLinks": erased.fact_links,
+            "cohortStays": erased.cohort_stays,
         });
         terminal::print(&format!("{line}\n"));
         Ok(())

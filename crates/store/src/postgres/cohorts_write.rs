@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::cohorts::{Cohort, CohortId};
+use domain::cohorts::{Cohort, CohortBucket, CohortDigest, CohortId};
 use domain::storage::{
     CohortPart, CohortRead, CohortRecord, CohortWriter, Lease, MembersMoved, Result,
 };
@@ -14,9 +14,11 @@ use uuid::Uuid;
 
 use super::errors::sql;
 use super::statement::{query, query_as, query_scalar};
-use super::values::{limit, micros, to_json};
-use super::{PostgresStore, leases};
-use crate::cohort_rows::{CohortRow, Moves, bucket_column, list_difference, moves};
+use super::values::{limit, micros, signed, to_json};
+use super::{PostgresStore, leases, refusals};
+use crate::cohort_rows::{
+    CohortRow, Moves, bucket_column, bucket_of_columns, list_difference, moves, newcomers,
+};
 use crate::failures::not_found;
 
 /// Members removed in one transaction.
@@ -87,8 +89,11 @@ impl CohortWriter for PostgresStore {
             return Err(not_found(format!("cohort {}", part.cohort)));
         }
         let stored = stored_members(&mut tx, epoch, part).await?;
-        let moves = moves(part, &stored);
-        if moves.buckets.is_empty() {
+        let noted = noted_digests(&mut tx, epoch, part).await?;
+        let newcomers = newcomers(part, &stored);
+        let erased = refusals::erased_among(&mut tx, epoch, &newcomers).await?;
+        let moves = moves(part, &stored, &noted, newcomers, &erased);
+        if moves.are_none() {
             tx.end().await?;
             return Ok(MembersMoved::default());
         }
@@ -152,12 +157,19 @@ impl CohortWriter for PostgresStore {
                 .map_err(sql)?;
             }
             if gone.len() < BATCH {
-                query("DELETE FROM cohorts WHERE epoch = $1 AND deleted_at < $2 AND members = 0")
-                    .bind(epoch)
-                    .bind(micros(before))
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(sql)?;
+                // Of a cohort in which PostHog had none but erased persons, digests are left.
+                query(
+                    "WITH gone AS (
+                        DELETE FROM cohorts WHERE epoch = $1 AND deleted_at < $2 AND members = 0
+                        RETURNING cohort)
+                     DELETE FROM cohort_buckets
+                     WHERE epoch = $1 AND cohort IN (SELECT cohort FROM gone)",
+                )
+                .bind(epoch)
+                .bind(micros(before))
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?;
                 tx.commit().await?;
                 return Ok(expired);
             }
@@ -181,10 +193,7 @@ async fn stored_members(
     epoch: i64,
     part: &CohortPart,
 ) -> Result<BTreeMap<Uuid, i64>> {
-    let buckets: Option<Vec<i16>> = part
-        .buckets
-        .as_ref()
-        .map(|buckets| buckets.iter().copied().map(bucket_column).collect());
+    let buckets = buckets_of(part);
     let text = if buckets.is_some() {
         "SELECT person_id, entered_seq FROM cohort_members
          WHERE epoch = $1 AND cohort = $2 AND left_seq IS NULL AND bucket = ANY($3)"
@@ -202,6 +211,33 @@ async fn stored_members(
     Ok(rows.into_iter().collect())
 }
 
+/// What is noted of the part's buckets so far.
+async fn noted_digests(
+    connection: &mut PgConnection,
+    epoch: i64,
+    part: &CohortPart,
+) -> Result<BTreeMap<CohortBucket, CohortDigest>> {
+    let rows: Vec<(i64, i64, i64)> = query_as(
+        "SELECT bucket::bigint, members, hash FROM cohort_buckets
+         WHERE epoch = $1 AND cohort = $2 AND ($3::smallint[] IS NULL OR bucket = ANY($3))",
+    )
+    .bind(epoch)
+    .bind(part.cohort.0)
+    .bind(buckets_of(part))
+    .fetch_all(connection)
+    .await
+    .map_err(sql)?;
+    rows.into_iter()
+        .map(|(bucket, members, hash)| bucket_of_columns(bucket, members, hash))
+        .collect()
+}
+
+/// The buckets that were read; absent when all were.
+fn buckets_of(part: &CohortPart) -> Option<Vec<i16>> {
+    let buckets = part.buckets.as_ref()?.iter();
+    Some(buckets.copied().map(bucket_column).collect())
+}
+
 /// Who comes and goes, each with the next number of the epoch's changes.
 async fn write_members(
     connection: &mut PgConnection,
@@ -210,6 +246,9 @@ async fn write_members(
     moves: &Moves,
     at: i64,
 ) -> Result<()> {
+    if moves.of_nobody() {
+        return Ok(());
+    }
     let mut seq: i64 = query_scalar("SELECT latest FROM cohort_histories WHERE epoch = $1")
         .bind(epoch)
         .fetch_optional(&mut *connection)
@@ -294,7 +333,7 @@ async fn write_buckets(
     for (bucket, digest) in &moves.buckets {
         if let Some(digest) = digest {
             buckets.push(bucket_column(*bucket));
-            members.push(super::values::signed(digest.members));
+            members.push(signed(digest.members));
             hashes.push(digest.hash.cast_signed());
         }
     }

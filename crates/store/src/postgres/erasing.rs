@@ -13,7 +13,7 @@ use super::errors::sql;
 use super::refusals::{self, hasher};
 use super::statement::{query, query_as, query_scalar};
 use super::values::{limit, micros};
-use super::{epochs, event_columns, events_remove};
+use super::{cohorts_erase, epochs, event_columns, events_remove};
 use crate::failures::not_found;
 use crate::tombstones::IdHash;
 
@@ -36,12 +36,13 @@ pub(super) async fn lock(connection: &mut PgConnection, id: ConnectionId) -> Res
         .ok_or_else(|| not_found(format!("connection {id}")))
 }
 
-/// The person's distinct ids, those linked to it now among them.
-pub(super) async fn ids_of(
+/// The person with all that goes with it: the distinct ids that are linked to it now, and who was merged
+/// into it, which are the persons to whom no other distinct ids ever led.
+pub(super) async fn whole(
     connection: &mut PgConnection,
     epoch: i64,
     person: &ErasedPerson,
-) -> Result<Vec<String>> {
+) -> Result<ErasedPerson> {
     let linked: Vec<String> = query_scalar(
         "SELECT distinct_id FROM person_links
          WHERE epoch = $1 AND person_id = ANY($2) AND valid_to IS NULL",
@@ -53,17 +54,42 @@ pub(super) async fn ids_of(
     .map_err(sql)?;
     let mut ids: BTreeSet<String> = linked.into_iter().collect();
     ids.extend(person.distinct_ids.iter().cloned());
-    Ok(ids.into_iter().collect())
+    let ids: Vec<String> = ids.into_iter().collect();
+    // Two conditions, for there is an index of links that have ended and one of those that have not.
+    let text = format!(
+        "SELECT DISTINCT person_id FROM person_links AS own WHERE {OF_IDS}
+            AND NOT EXISTS (SELECT 1 FROM person_links AS o WHERE o.epoch = $1
+                AND o.person_id = own.person_id AND o.valid_to IS NULL
+                AND o.distinct_id <> ALL($2))
+            AND NOT EXISTS (SELECT 1 FROM person_links AS o WHERE o.epoch = $1
+                AND o.person_id = own.person_id AND o.valid_to IS NOT NULL
+                AND o.distinct_id <> ALL($2))"
+    );
+    let merged: Vec<Uuid> = query_scalar(AssertSqlSafe(text))
+        .bind(epoch)
+        .bind(&ids)
+        .fetch_all(connection)
+        .await
+        .map_err(sql)?;
+    let mut persons: BTreeSet<Uuid> = merged.into_iter().collect();
+    persons.extend(&person.persons);
+    Ok(ErasedPerson {
+        persons: persons.into_iter().collect(),
+        distinct_ids: ids,
+    })
 }
 
-/// Leaves the tombstones and removes the links of these distinct ids.
+/// Leaves the tombstones of a [`whole`] person, and removes its links and its stays in cohorts.
 pub(super) async fn bury(
     connection: &mut PgConnection,
     epoch: i64,
-    persons: &[Uuid],
-    ids: &[String],
+    person: &ErasedPerson,
     now: Timestamp,
 ) -> Result<Erased> {
+    let ErasedPerson {
+        persons,
+        distinct_ids: ids,
+    } = person;
     query("INSERT INTO erasure_key (key) VALUES ($1) ON CONFLICT DO NOTHING")
         .bind(rand::random::<[u8; crate::tombstones::KEY]>().to_vec())
         .execute(&mut *connection)
@@ -110,6 +136,7 @@ pub(super) async fn bury(
         events: 0,
         person_links: delete(connection, "person_links", epoch, ids).await?,
         fact_links: delete(connection, "identity_facts", epoch, ids).await?,
+        cohort_stays: cohorts_erase::remove(connection, epoch, persons).await?,
     };
     forget_told(
         connection,

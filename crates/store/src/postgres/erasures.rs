@@ -10,12 +10,12 @@ use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::erasing::{OF_IDS, bury, ids_of, lock, remove_batch};
+use super::erasing::{OF_IDS, bury, lock, remove_batch, whole};
 use super::errors::sql;
 use super::statement::{query, query_scalar};
 use super::utc_days::ERASED;
 use super::values::{text, unsigned};
-use super::{PostgresStore, leases, refusals};
+use super::{PostgresStore, cohorts_erase, leases, refusals};
 use crate::failures::not_found;
 
 #[async_trait]
@@ -41,7 +41,10 @@ impl ErasureStore for PostgresStore {
         let Some(epoch) = epoch else {
             return Err(not_found(format!("connection {connection}")));
         };
-        let ids = ids_of(&mut tx, epoch, person).await?;
+        let ErasedPerson {
+            persons,
+            distinct_ids: ids,
+        } = whole(&mut tx, epoch, person).await?;
         let count = async |tx: &mut PgConnection, table: &str| -> Result<u64> {
             let text = format!("SELECT count(*) FROM {table} WHERE {OF_IDS}");
             let counted: i64 = query_scalar(AssertSqlSafe(text))
@@ -53,11 +56,12 @@ impl ErasureStore for PostgresStore {
             Ok(unsigned(counted))
         };
         let erasable = Erased {
-            persons: person.persons.len() as u64,
+            persons: persons.len() as u64,
             distinct_ids: ids.len() as u64,
             events: count(&mut tx, "events").await?,
             person_links: count(&mut tx, "person_links").await?,
             fact_links: count(&mut tx, "identity_facts").await?,
+            cohort_stays: cohorts_erase::count(&mut tx, epoch, &persons).await?,
         };
         tx.end().await?;
         Ok(erasable)
@@ -71,8 +75,8 @@ impl ErasureStore for PostgresStore {
     ) -> Result<Erased> {
         let mut tx = self.write().await?;
         let epoch = lock(&mut tx, connection).await?;
-        let ids = ids_of(&mut tx, epoch, person).await?;
-        let erased = bury(&mut tx, epoch, &person.persons, &ids, now).await?;
+        let person = whole(&mut tx, epoch, person).await?;
+        let erased = bury(&mut tx, epoch, &person, now).await?;
         tx.commit().await?;
         Ok(erased)
     }

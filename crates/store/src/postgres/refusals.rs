@@ -1,7 +1,7 @@
 //! What tombstones refuse of a page or an identity read, and the erased rows that tell of it.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use domain::Event;
 use domain::erasure::{ErasedRow, Sifted, sift};
@@ -71,12 +71,7 @@ pub(super) async fn part_mappings<'a>(
     epoch: i64,
     mappings: &'a [PersonMapping],
 ) -> Result<(Cow<'a, [PersonMapping]>, BTreeSet<String>)> {
-    let erasures: i64 = query_scalar("SELECT erasures FROM epochs WHERE number = $1")
-        .bind(epoch)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(sql)?;
-    if erasures == 0 {
+    if !has_any(connection, epoch).await? {
         return Ok((Cow::Borrowed(mappings), BTreeSet::new()));
     }
     let hasher = hasher(connection, epoch).await?;
@@ -100,19 +95,48 @@ async fn find(
             .fetch_all(&mut *connection)
             .await
             .map_err(sql)?;
-    let persons: Vec<Uuid> = query_scalar(
-        "SELECT person_id FROM erased_persons WHERE epoch = $1 AND person_id = ANY($2)",
-    )
-    .bind(epoch)
-    .bind(named.persons)
-    .fetch_all(connection)
-    .await
-    .map_err(sql)?;
     Ok(Refusals {
         hasher,
         hashes: hashes.into_iter().collect(),
-        persons: persons.into_iter().collect(),
+        persons: erased_persons(connection, epoch, &named.persons).await?,
     })
+}
+
+/// Which of these persons are erased.
+pub(super) async fn erased_among(
+    connection: &mut PgConnection,
+    epoch: i64,
+    persons: &[Uuid],
+) -> Result<HashSet<Uuid>> {
+    if persons.is_empty() || !has_any(connection, epoch).await? {
+        return Ok(HashSet::new());
+    }
+    erased_persons(connection, epoch, persons).await
+}
+
+/// Whether anybody was erased from the epoch.
+async fn has_any(connection: &mut PgConnection, epoch: i64) -> Result<bool> {
+    query_scalar("SELECT erasures > 0 FROM epochs WHERE number = $1")
+        .bind(epoch)
+        .fetch_one(connection)
+        .await
+        .map_err(sql)
+}
+
+async fn erased_persons(
+    connection: &mut PgConnection,
+    epoch: i64,
+    persons: &[Uuid],
+) -> Result<HashSet<Uuid>> {
+    let found: Vec<Uuid> = query_scalar(
+        "SELECT person_id FROM erased_persons WHERE epoch = $1 AND person_id = ANY($2)",
+    )
+    .bind(epoch)
+    .bind(persons)
+    .fetch_all(connection)
+    .await
+    .map_err(sql)?;
+    Ok(found.into_iter().collect())
 }
 
 async fn erased_rows(

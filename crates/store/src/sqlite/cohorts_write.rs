@@ -16,8 +16,10 @@ use uuid::Uuid;
 use super::errors::{not_found, sql};
 use super::rows::{Parameters, WriteRows, batches, list_sql, values_sql};
 use super::values::{get, limit, micros, signed, to_json};
-use super::{SqliteStore, leases};
-use crate::cohort_rows::{CohortRow, Moves, bucket_column, list_difference, moves};
+use super::{SqliteStore, leases, refusals};
+use crate::cohort_rows::{
+    CohortRow, Moves, bucket_column, bucket_of_columns, list_difference, moves, newcomers,
+};
 
 /// Members removed in one transaction: others wait that long for the file.
 const BATCH: usize = 20_000;
@@ -89,8 +91,11 @@ impl CohortWriter for SqliteStore {
             return Err(not_found(format!("cohort {}", part.cohort)));
         }
         let stored = stored_members(&mut tx, epoch, part).await?;
-        let moves = moves(part, &stored);
-        if moves.buckets.is_empty() {
+        let noted = noted_digests(&mut tx, epoch, part).await?;
+        let newcomers = newcomers(part, &stored);
+        let erased = refusals::erased_among(&mut tx, epoch, &newcomers).await?;
+        let moves = moves(part, &stored, &noted, newcomers, &erased);
+        if moves.are_none() {
             return Ok(MembersMoved::default());
         }
         write_members(&mut tx, epoch, part.cohort, &moves, micros(observed_at)).await?;
@@ -152,14 +157,20 @@ impl CohortWriter for SqliteStore {
                 .map_err(sql)?;
             }
             if gone.len() < BATCH {
-                sqlx::query(
-                    "DELETE FROM cohorts WHERE epoch = ? AND deleted_at < ? AND members = 0",
-                )
-                .bind(epoch)
-                .bind(micros(before))
-                .execute(&mut *tx)
-                .await
-                .map_err(sql)?;
+                // Of a cohort in which PostHog had none but erased persons, digests are left.
+                for text in [
+                    "DELETE FROM cohort_buckets WHERE epoch = ?1 AND cohort IN (
+                        SELECT cohort FROM cohorts
+                        WHERE epoch = ?1 AND deleted_at < ?2 AND members = 0)",
+                    "DELETE FROM cohorts WHERE epoch = ?1 AND deleted_at < ?2 AND members = 0",
+                ] {
+                    sqlx::query(text)
+                        .bind(epoch)
+                        .bind(micros(before))
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(sql)?;
+                }
                 tx.commit().await.map_err(sql)?;
                 return Ok(expired);
             }
@@ -184,20 +195,46 @@ async fn stored_members(
     epoch: i64,
     part: &CohortPart,
 ) -> Result<BTreeMap<Uuid, i64>> {
-    const MEMBERS: &str = "SELECT person_id, entered_seq FROM cohort_members
+    let members = "SELECT person_id, entered_seq FROM cohort_members
          WHERE epoch = ? AND cohort = ? AND left_seq IS NULL";
-    let decode = |row: &SqliteRow| Ok((get(row, "person_id")?, get(row, "entered_seq")?));
+    rows_of_part(connection, epoch, part, members)
+        .await?
+        .iter()
+        .map(|row| Ok((get(row, "person_id")?, get(row, "entered_seq")?)))
+        .collect()
+}
+
+/// What is noted of the part's buckets so far.
+async fn noted_digests(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    part: &CohortPart,
+) -> Result<BTreeMap<CohortBucket, CohortDigest>> {
+    let digests = "SELECT bucket, members, hash FROM cohort_buckets WHERE epoch = ? AND cohort = ?";
+    rows_of_part(connection, epoch, part, digests)
+        .await?
+        .iter()
+        .map(|row| bucket_of_columns(get(row, "bucket")?, get(row, "members")?, get(row, "hash")?))
+        .collect()
+}
+
+/// The rows that `select` gives of an epoch and a cohort, of the part's buckets.
+async fn rows_of_part(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    part: &CohortPart,
+    select: &'static str,
+) -> Result<Vec<SqliteRow>> {
     let Some(buckets) = &part.buckets else {
-        let rows = sqlx::query(MEMBERS)
+        return sqlx::query(select)
             .bind(epoch)
             .bind(part.cohort.0)
             .fetch_all(connection)
             .await
-            .map_err(sql)?;
-        return rows.iter().map(decode).collect();
+            .map_err(sql);
     };
     let buckets: Vec<CohortBucket> = buckets.iter().copied().collect();
-    let mut found = BTreeMap::new();
+    let mut found = Vec::new();
     for batch in batches(&buckets, ROWS) {
         let mut parameters = Parameters::with_capacity(2 + batch.len());
         parameters.add(epoch)?;
@@ -205,15 +242,12 @@ async fn stored_members(
         for bucket in batch {
             parameters.add(bucket_column(*bucket))?;
         }
-        let text = list_sql(&format!("{MEMBERS} AND bucket IN"), batch.len(), "");
+        let text = list_sql(&format!("{select} AND bucket IN"), batch.len(), "");
         let rows = sqlx::query_with(text, parameters.into_arguments())
             .fetch_all(&mut *connection)
             .await
             .map_err(sql)?;
-        for row in &rows {
-            let (person, number) = decode(row)?;
-            found.insert(person, number);
-        }
+        found.extend(rows);
     }
     Ok(found)
 }
@@ -226,6 +260,9 @@ async fn write_members(
     moves: &Moves,
     at: i64,
 ) -> Result<()> {
+    if moves.of_nobody() {
+        return Ok(());
+    }
     let mut seq: i64 = sqlx::query_scalar("SELECT latest FROM cohort_histories WHERE epoch = ?")
         .bind(epoch)
         .fetch_optional(&mut *connection)

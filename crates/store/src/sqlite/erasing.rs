@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::event_columns;
+use super::{cohorts_erase, event_columns};
 use super::events_remove::{self, Doomed};
 use super::refusals::{self, hasher};
 use super::rows::{Parameters, WriteRows, batches, list_sql};
@@ -23,12 +23,13 @@ const BATCH: usize = 4096;
 /// Distinct ids whose events are looked for at once.
 pub(super) const IDS: usize = 256;
 
-/// The person's distinct ids, those linked to it now among them.
-pub(super) async fn ids_of(
+/// The person with all that goes with it: the distinct ids that are linked to it now, and who was merged
+/// into it, which are the persons to whom no other distinct ids ever led.
+pub(super) async fn whole(
     connection: &mut SqliteConnection,
     epoch: i64,
     person: &ErasedPerson,
-) -> Result<Vec<String>> {
+) -> Result<ErasedPerson> {
     let mut ids: BTreeSet<String> = person.distinct_ids.iter().cloned().collect();
     for person_id in &person.persons {
         let linked: Vec<String> = sqlx::query_scalar(
@@ -42,17 +43,72 @@ pub(super) async fn ids_of(
         .map_err(sql)?;
         ids.extend(linked);
     }
+    let mut persons: BTreeSet<Uuid> = person.persons.iter().copied().collect();
+    let distinct_ids: Vec<String> = ids.iter().cloned().collect();
+    for candidate in ever_linked(connection, epoch, &distinct_ids).await? {
+        if !persons.contains(&candidate) && ids_ever_of(connection, epoch, candidate).await?.is_subset(&ids) {
+            persons.insert(candidate);
+        }
+    }
+    Ok(ErasedPerson {
+        persons: persons.into_iter().collect(),
+        distinct_ids,
+    })
+}
+
+/// The persons to whom these distinct ids lead or have led.
+async fn ever_linked(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    ids: &[String],
+) -> Result<BTreeSet<Uuid>> {
+    let mut found = BTreeSet::new();
+    for batch in batches(ids, IDS) {
+        let before = "SELECT DISTINCT person_id FROM person_links WHERE epoch = ? AND distinct_id IN";
+        let text = list_sql(before, batch.len(), "");
+        let persons: Vec<Uuid> =
+            sqlx::query_scalar_with(text, of_ids(epoch, batch)?.into_arguments())
+                .fetch_all(&mut *connection)
+                .await
+                .map_err(sql)?;
+        found.extend(persons);
+    }
+    Ok(found)
+}
+
+/// The distinct ids that lead to a person or have led to it.
+async fn ids_ever_of(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    person: Uuid,
+) -> Result<BTreeSet<String>> {
+    // In two parts, for there is an index of links that have ended and one of those that have not.
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT distinct_id FROM person_links
+         WHERE epoch = ?1 AND person_id = ?2 AND valid_to IS NULL
+         UNION ALL
+         SELECT distinct_id FROM person_links
+         WHERE epoch = ?1 AND person_id = ?2 AND valid_to IS NOT NULL",
+    )
+    .bind(epoch)
+    .bind(person)
+    .fetch_all(connection)
+    .await
+    .map_err(sql)?;
     Ok(ids.into_iter().collect())
 }
 
-/// Leaves the tombstones and removes the links of these distinct ids.
+/// Leaves the tombstones of a [`whole`] person, and removes its links and its stays in cohorts.
 pub(super) async fn bury(
     connection: &mut SqliteConnection,
     epoch: i64,
-    persons: &[Uuid],
-    ids: &[String],
+    person: &ErasedPerson,
     now: Timestamp,
 ) -> Result<Erased> {
+    let ErasedPerson {
+        persons,
+        distinct_ids: ids,
+    } = person;
     sqlx::query("INSERT INTO erasure_key (one, key) VALUES (1, ?) ON CONFLICT DO NOTHING")
         .bind(rand::random::<[u8; crate::tombstones::KEY]>().to_vec())
         .execute(&mut *connection)
@@ -101,6 +157,7 @@ pub(super) async fn bury(
         events: 0,
         person_links: delete(connection, "person_links", epoch, ids).await?,
         fact_links: delete(connection, "identity_facts", epoch, ids).await?,
+        cohort_stays: cohorts_erase::remove(connection, epoch, persons).await?,
     };
     forget_told(
         connection,

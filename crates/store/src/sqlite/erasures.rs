@@ -10,12 +10,12 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::epochs;
-use super::erasing::{IDS, bury, ids_of, of_ids, remove_batch};
+use super::erasing::{IDS, bury, of_ids, remove_batch, whole};
 use super::errors::sql;
 use super::rows::{batches, list_sql};
 use super::utc_days::ERASED;
 use super::values::{get, unsigned};
-use super::{SqliteStore, leases, refusals};
+use super::{SqliteStore, cohorts_erase, leases, refusals};
 
 #[async_trait]
 impl ErasureStore for SqliteStore {
@@ -35,10 +35,14 @@ impl ErasureStore for SqliteStore {
     async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased> {
         let mut tx = self.read().await?;
         let epoch = epochs::number(&mut tx, connection).await?;
-        let ids = ids_of(&mut tx, epoch, person).await?;
+        let ErasedPerson {
+            persons,
+            distinct_ids: ids,
+        } = whole(&mut tx, epoch, person).await?;
         let mut erasable = Erased {
-            persons: person.persons.len() as u64,
+            persons: persons.len() as u64,
             distinct_ids: ids.len() as u64,
+            cohort_stays: cohorts_erase::count(&mut tx, epoch, &persons).await?,
             ..Erased::default()
         };
         for batch in batches(&ids, IDS) {
@@ -70,8 +74,8 @@ impl ErasureStore for SqliteStore {
     ) -> Result<Erased> {
         let mut tx = self.write().await?;
         let epoch = epochs::number(&mut tx, connection).await?;
-        let ids = ids_of(&mut tx, epoch, person).await?;
-        let erased = bury(&mut tx, epoch, &person.persons, &ids, now).await?;
+        let person = whole(&mut tx, epoch, person).await?;
+        let erased = bury(&mut tx, epoch, &person, now).await?;
         tx.commit().await.map_err(sql)?;
         Ok(erased)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use domain::erasure::ErasedPerson;
 use domain::storage::{ErasureStore, IdentityWriter, Lease, PersonMapping, ReadRange, Result};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
@@ -33,8 +34,12 @@ impl IdentityWriter for SqliteStore {
         let difference = compare(&observed, &current);
         write(&mut tx, epoch, &difference, micros(observed_at)).await?;
         if !erased.is_empty() {
-            let ids: Vec<String> = erased.iter().cloned().collect();
-            erasing::bury(&mut tx, epoch, &[], &ids, observed_at).await?;
+            let person = ErasedPerson {
+                persons: Vec::new(),
+                distinct_ids: erased.iter().cloned().collect(),
+            };
+            let person = erasing::whole(&mut tx, epoch, &person).await?;
+            erasing::bury(&mut tx, epoch, &person, observed_at).await?;
         }
         tx.commit().await.map_err(sql)?;
         if !erased.is_empty() {

@@ -4,6 +4,7 @@
 mod budget;
 mod clickmaps_make;
 mod clickmaps_read;
+mod cohorts_erase;
 mod cohorts_read;
 mod cohorts_write;
 mod completeness;

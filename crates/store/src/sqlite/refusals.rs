@@ -74,12 +74,7 @@ pub(super) async fn part_mappings<'a>(
     epoch: i64,
     mappings: &'a [PersonMapping],
 ) -> Result<(Cow<'a, [PersonMapping]>, BTreeSet<String>)> {
-    let erasures: i64 = sqlx::query_scalar("SELECT erasures FROM epochs WHERE number = ?")
-        .bind(epoch)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(sql)?;
-    if erasures == 0 {
+    if !has_any(connection, epoch).await? {
         return Ok((Cow::Borrowed(mappings), BTreeSet::new()));
     }
     let hasher = hasher(connection, epoch).await?;
@@ -96,7 +91,7 @@ async fn find(
     hasher: Hasher,
     named: Named,
 ) -> Result<Refusals> {
-    let (mut hashes, mut persons) = (HashSet::new(), HashSet::new());
+    let mut hashes = HashSet::new();
     for batch in batches(&named.hashes, ROWS) {
         let mut parameters = Parameters::with_capacity(1 + batch.len());
         parameters.add(epoch)?;
@@ -114,7 +109,41 @@ async fn find(
             .map_err(sql)?;
         hashes.extend(found);
     }
-    for batch in batches(&named.persons, ROWS) {
+    Ok(Refusals {
+        hasher,
+        hashes,
+        persons: erased_persons(connection, epoch, &named.persons).await?,
+    })
+}
+
+/// Which of these persons are erased.
+pub(super) async fn erased_among(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    persons: &[Uuid],
+) -> Result<HashSet<Uuid>> {
+    if persons.is_empty() || !has_any(connection, epoch).await? {
+        return Ok(HashSet::new());
+    }
+    erased_persons(connection, epoch, persons).await
+}
+
+/// Whether anybody was erased from the epoch.
+async fn has_any(connection: &mut SqliteConnection, epoch: i64) -> Result<bool> {
+    sqlx::query_scalar("SELECT erasures > 0 FROM epochs WHERE number = ?")
+        .bind(epoch)
+        .fetch_one(connection)
+        .await
+        .map_err(sql)
+}
+
+async fn erased_persons(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    persons: &[Uuid],
+) -> Result<HashSet<Uuid>> {
+    let mut erased = HashSet::new();
+    for batch in batches(persons, ROWS) {
         let text = list_sql(
             "SELECT person_id FROM erased_persons WHERE epoch = ? AND person_id IN",
             batch.len(),
@@ -125,13 +154,9 @@ async fn find(
                 .fetch_all(&mut *connection)
                 .await
                 .map_err(sql)?;
-        persons.extend(found);
+        erased.extend(found);
     }
-    Ok(Refusals {
-        hasher,
-        hashes,
-        persons,
-    })
+    Ok(erased)
 }
 
 async fn erased_rows(

@@ -78,10 +78,17 @@ impl Follower {
             for change in changes {
                 assert!(change.seq > self.seq, "{change:?} after {}", self.seq);
                 self.seq = change.seq;
-                let members = self.members.entry(change.cohort).or_default();
+                let person = change.person_id;
                 match change.kind {
-                    CohortMove::Entered => assert!(members.insert(change.person_id)),
-                    CohortMove::Left => assert!(members.remove(&change.person_id)),
+                    CohortMove::Entered(cohort) => {
+                        assert!(self.members.entry(cohort).or_default().insert(person));
+                    }
+                    CohortMove::Left(cohort) => {
+                        assert!(self.members.entry(cohort).or_default().remove(&person));
+                    }
+                    CohortMove::Erased => self.members.values_mut().for_each(|members| {
+                        members.remove(&person);
+                    }),
                 }
             }
         }
@@ -121,14 +128,26 @@ pub(crate) async fn assert_members(
     cohort: CohortId,
     expected: &BTreeSet<Uuid>,
 ) {
+    assert_members_of(store, id, cohort, expected, expected).await;
+}
+
+/// That members, their number and memberships are those of this set, and digests those of what PostHog
+/// `has`.
+pub(crate) async fn assert_members_of(
+    store: &dyn Store,
+    id: ConnectionId,
+    cohort: CohortId,
+    expected: &BTreeSet<Uuid>,
+    has: &BTreeSet<Uuid>,
+) {
     let found = members(store, id, cohort).await;
     let found: BTreeSet<Uuid> = found.into_iter().map(|(person, _)| person).collect();
     assert_eq!(found, *expected);
     let record = store.cohort(id, cohort).await.unwrap().unwrap();
     assert_eq!(record.members, expected.len() as u64);
     let digests = store.bucket_digests(id, cohort).await.unwrap();
-    assert_eq!(digests, digests_of(expected));
-    let asked: Vec<Uuid> = expected.iter().copied().chain([person(999)]).collect();
+    assert_eq!(digests, digests_of(has));
+    let asked: Vec<Uuid> = has.iter().copied().chain([person(999)]).collect();
     let memberships = store.memberships(id, &[cohort], &asked).await.unwrap();
     let found: BTreeSet<Uuid> = memberships.iter().map(|it| it.person_id).collect();
     assert_eq!(found, *expected);

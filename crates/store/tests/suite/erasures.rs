@@ -1,14 +1,18 @@
 //! Erasing a person: what goes, what stays, and that nothing of it comes back.
 
+use std::collections::BTreeSet;
+
+use domain::cohorts::CohortId;
 use domain::connection::ConnectionName;
 use domain::erasure::{Erased, ErasureError, Meant, erase, meant, preview, resume};
 use domain::identity::{IdentityKey, LinkPlace};
-use domain::storage::{PersonMapping, ReadRange};
+use domain::storage::{CohortMove, MembersMoved, PersonMapping, ReadRange};
 use domain::{ConnectionId, Event};
 use jiff::civil::date;
 use uuid::Uuid;
 
 use super::Database;
+use super::cohorts::{Follower as CohortFollower, assert_members_of, cohort, whole};
 use super::fixtures::{GRACE, Site, carrying, cut_off, event, hours, mapping, start};
 use super::oracle::{EARLIEST, Follower, LATEST, Oracle, all_links};
 
@@ -111,6 +115,7 @@ pub(crate) async fn any_id_of_a_person_erases_all_of_it_and_nobody_else(database
         events: 2,
         person_links: 2,
         fact_links: 2,
+        cohort_stays: 0,
     };
     for key in [
         distinct("ada-1"),
@@ -204,6 +209,97 @@ pub(crate) async fn an_id_that_comes_to_an_erased_person_is_erased_too(database:
     observe(&site, &[moved]).await;
     assert_without(&site, &["ada-1", "ada@shop.example", "somebody"]).await;
     assert_eq!(site.store(&events()).await.stored, 0);
+}
+
+/// Makes these persons, and nobody else, the members of a cohort that PostHog lists.
+async fn gather(site: &Site, hour: i64, members: &BTreeSet<Uuid>) -> MembersMoved {
+    let (store, lease) = (&*site.store, &site.lease);
+    let listed = [cohort(1, members.len() as u64)];
+    store.put_cohorts(lease, &listed, hours(hour)).await.unwrap();
+    let part = whole(1, members.clone());
+    store.put_members(lease, &part, hours(hour)).await.unwrap()
+}
+
+fn persons(numbers: impl IntoIterator<Item = u128>) -> BTreeSet<Uuid> {
+    numbers.into_iter().map(person).collect()
+}
+
+/// What is told of each person, from the beginning.
+async fn told(site: &Site) -> Vec<(Uuid, CohortMove)> {
+    let changes = site.store.cohort_changes(site.id, 0, 99).await.unwrap();
+    let changes = changes.into_iter();
+    changes.map(|it| (it.person_id, it.kind)).collect()
+}
+
+pub(crate) async fn an_erased_person_is_in_no_cohort_nor_its_history_and_comes_into_none(
+    database: &dyn Database,
+) {
+    let site = filled(database).await;
+    gather(&site, 1, &persons([1, 2, 3])).await;
+    gather(&site, 2, &persons([2, 3])).await;
+    gather(&site, 3, &persons([1, 2, 3])).await;
+    let mut follower = CohortFollower::default();
+    follower.catch_up(&*site.store, site.id).await;
+    let would = preview(&*site.store, &shop(), &distinct("ada-1")).await;
+    assert_eq!(would.unwrap().cohort_stays, 2);
+    let erased = erase(&*site.store, &shop(), &distinct("ada-1"), hours(4)).await;
+    assert_eq!(erased.unwrap().cohort_stays, 2);
+
+    let (cohort, left) = (CohortId(1), persons([2, 3]));
+    assert_members_of(&*site.store, site.id, cohort, &left, &persons([1, 2, 3])).await;
+    follower.catch_up(&*site.store, site.id).await;
+    assert_eq!(follower.known()[&cohort], left);
+    let entered = [2, 3].map(|number| (person(number), CohortMove::Entered(cohort)));
+    let gone = (person(1), CohortMove::Erased);
+    assert_eq!(told(&site).await, [&entered[..], &[gone]].concat());
+
+    // PostHog has her in the cohort for as long as she is not deleted there.
+    let again = gather(&site, 5, &persons([1, 2, 3])).await;
+    assert_eq!(again, MembersMoved::default());
+    let more = gather(&site, 6, &persons([1, 2, 3, 4])).await;
+    assert_eq!((more.entered, more.left), (1, 0));
+    let (left, has) = (persons([2, 3, 4]), persons([1, 2, 3, 4]));
+    assert_members_of(&*site.store, site.id, cohort, &left, &has).await;
+    // And then it is noted that she is, though nobody left.
+    assert_eq!(gather(&site, 7, &left).await, MembersMoved::default());
+    assert_members_of(&*site.store, site.id, cohort, &left, &left).await;
+}
+
+pub(crate) async fn who_was_merged_into_an_erased_person_is_erased_too(database: &dyn Database) {
+    for early in [true, false] {
+        let site = filled(database).await;
+        let of = |distinct_id: &str, number| PersonMapping {
+            distinct_id: distinct_id.to_owned(),
+            person_id: person(number),
+        };
+        // Bob's other id was his person's once, and is another person's now.
+        observe(&site, &[of("bobby", 2), of("somebody", 3), of("other", 4)]).await;
+        observe(&site, &[of("bobby", 4)]).await;
+        gather(&site, 1, &persons([1, 2, 3, 4])).await;
+        let merged = [of("somebody", 1), of("bobby", 1)];
+        if early {
+            observe(&site, &merged).await;
+        }
+        let erased = erase(&*site.store, &shop(), &distinct("ada-1"), hours(5)).await;
+        if !early {
+            observe(&site, &merged).await;
+        }
+        let of_early = if early { (2, 2) } else { (1, 1) };
+        let erased = erased.unwrap();
+        assert_eq!((erased.persons, erased.cohort_stays), of_early);
+        let (left, has) = (persons([2, 4]), persons([1, 2, 3, 4]));
+        assert_members_of(&*site.store, site.id, CohortId(1), &left, &has).await;
+        assert_eq!(gather(&site, 6, &has).await, MembersMoved::default());
+        assert_without(&site, &["ada-1", "ada@shop.example", "somebody", "bobby"]).await;
+
+        let store = &*site.store;
+        store.release_lease(&site.lease).await.unwrap();
+        store.mark_deleted(&shop(), start()).await.unwrap();
+        store
+            .purge_connection(&shop(), start() + GRACE)
+            .await
+            .unwrap();
+    }
 }
 
 pub(crate) async fn an_id_that_is_not_known_yet_is_refused_once_it_comes(database: &dyn Database) {

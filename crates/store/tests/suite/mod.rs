@@ -99,6 +99,8 @@ macro_rules! store_suite {
                 nothing_of_an_erased_person_comes_back,
                 followers_of_links_begin_anew_without_the_person,
                 an_id_that_comes_to_an_erased_person_is_erased_too,
+                an_erased_person_is_in_no_cohort_nor_its_history_and_comes_into_none,
+                who_was_merged_into_an_erased_person_is_erased_too,
                 an_id_that_is_not_known_yet_is_refused_once_it_comes,
                 an_erased_event_counts_until_posthog_no_longer_has_it,
                 retention_forgets_erased_events_too,

@@ -1,15 +1,18 @@
-//! Cohorts against a naive oracle: any snapshots, in any parts, with crashes, repetitions and vanishing
-//! cohorts between them, end in exactly their members and a history that replays to them.
+//! Cohorts against a naive oracle: any snapshots, in any parts, with crashes, repetitions, erasures and
+//! vanishing cohorts between them, end in exactly their members and a history that replays to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::cohorts::{CohortBucket, CohortId};
+use domain::cohorts::{CohortBucket, CohortId, digests_of};
+use domain::connection::ConnectionName;
+use domain::erasure::{Erased, erase, preview};
+use domain::identity::IdentityKey;
 use domain::storage::{CohortPart, MembersMoved, Store, StoreError};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Database;
-use super::cohorts::{Follower, assert_members, cohort, person};
+use super::cohorts::{Follower, assert_members_of, cohort, person};
 use super::fixtures::{Site, any_history, cut_off, hours};
 
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ enum Step {
         buckets: BTreeSet<usize>,
         dies_after: Option<usize>,
     },
+    /// A person is erased; or the process dies while it is, after so many steps.
+    Erase(usize, Option<usize>),
     Expire(i64),
     Reopen,
     Follow,
@@ -52,6 +57,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => prop::collection::btree_set(0_i64..4, 0..4).prop_map(Step::List),
         12 => part,
+        2 => (0_usize..11, prop::option::weighted(0.4, 0_usize..40))
+            .prop_map(|(who, dies_after)| Step::Erase(who, dies_after)),
         1 => (0_i64..30).prop_map(Step::Expire),
         1 => Just(Step::Reopen),
         2 => Just(Step::Follow),
@@ -60,32 +67,42 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 #[derive(Default)]
 struct Oracle {
-    members: BTreeMap<CohortId, BTreeSet<Uuid>>,
+    /// Who was in a cohort in PostHog when its parts were stored.
+    has: BTreeMap<CohortId, BTreeSet<Uuid>>,
+    erased: BTreeSet<Uuid>,
 }
 
 impl Oracle {
-    /// The cohort's members once the part is stored.
+    /// Who is a member of those whom PostHog has.
+    fn without_erased(&self, has: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
+        has.difference(&self.erased).copied().collect()
+    }
+
+    /// Whom PostHog has in the cohort once the part is stored.
     fn with(&self, part: &CohortPart) -> BTreeSet<Uuid> {
         let is_read = |person: &Uuid| {
             let buckets = part.buckets.as_ref();
             buckets.is_none_or(|buckets| buckets.contains(&CohortBucket::of(*person)))
         };
-        let kept = self.members[&part.cohort]
+        let kept = self.has[&part.cohort]
             .iter()
             .filter(|person| !is_read(person));
         kept.chain(&part.members).copied().collect()
     }
 
     async fn assert_kept(&self, store: &dyn Store, site: &Site) {
-        for (cohort, members) in &self.members {
-            assert_members(store, site.id, *cohort, members).await;
+        for (cohort, has) in &self.has {
+            let members = self.without_erased(has);
+            assert_members_of(store, site.id, *cohort, &members, has).await;
         }
     }
 
     fn known(&self) -> BTreeMap<CohortId, BTreeSet<Uuid>> {
-        let mut known = self.members.clone();
-        known.retain(|_, members| !members.is_empty());
-        known
+        let members = self
+            .has
+            .iter()
+            .map(|(id, has)| (*id, self.without_erased(has)));
+        members.filter(|(_, members)| !members.is_empty()).collect()
     }
 }
 
@@ -108,6 +125,7 @@ fn part_of(cohort: i64, members: &BTreeSet<usize>, buckets: &BTreeSet<usize>) ->
 
 async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
     let mut site = Site::named(database.open().await, name).await;
+    let connection = ConnectionName::new("acme", name);
     let mut oracle = Oracle::default();
     let mut listed = Vec::new();
     let mut follower = Follower::default();
@@ -120,7 +138,7 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
                     .await
                     .unwrap();
                 for id in ids {
-                    oracle.members.entry(CohortId(*id)).or_default();
+                    oracle.has.entry(CohortId(*id)).or_default();
                 }
             }
             Step::Part {
@@ -130,7 +148,7 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
                 dies_after,
             } => {
                 let part = part_of(*cohort, members, buckets);
-                if !oracle.members.contains_key(&part.cohort) {
+                if !oracle.has.contains_key(&part.cohort) {
                     let refused = site
                         .store
                         .put_members(&site.lease, &part, hours(hour))
@@ -139,10 +157,11 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
                     continue;
                 }
                 let after = oracle.with(&part);
-                let before = &oracle.members[&part.cohort];
+                let before = &oracle.has[&part.cohort];
+                let (then, now) = (oracle.without_erased(before), oracle.without_erased(&after));
                 let expected = MembersMoved {
-                    entered: after.difference(before).count() as u64,
-                    left: before.difference(&after).count() as u64,
+                    entered: now.difference(&then).count() as u64,
+                    left: then.difference(&now).count() as u64,
                 };
                 if let Some(polls) = dies_after {
                     cut_off(
@@ -156,23 +175,16 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
                         .put_cohorts(&site.lease, &listed, hours(hour))
                         .await
                         .unwrap();
-                    let record = site
-                        .store
-                        .cohort(site.id, part.cohort)
-                        .await
-                        .unwrap()
-                        .unwrap();
                     let digests = site
                         .store
                         .bucket_digests(site.id, part.cohort)
                         .await
                         .unwrap();
-                    let is_stored = digests == domain::cohorts::digests_of(&after);
-                    let kept = if is_stored { &after } else { before };
-                    assert_eq!(record.members, kept.len() as u64);
-                    assert_members(&*site.store, site.id, part.cohort, kept).await;
+                    let is_stored = digests == digests_of(&after);
+                    let (kept, has) = if is_stored { (&now, &after) } else { (&then, before) };
+                    assert_members_of(&*site.store, site.id, part.cohort, kept, has).await;
                     if is_stored {
-                        oracle.members.insert(part.cohort, after);
+                        oracle.has.insert(part.cohort, after);
                     }
                     continue;
                 }
@@ -190,7 +202,35 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
                     .unwrap();
                 assert_eq!(again, MembersMoved::default());
                 assert_eq!(site.store.cohort_history(site.id).await.unwrap(), history);
-                oracle.members.insert(part.cohort, after);
+                oracle.has.insert(part.cohort, after);
+            }
+            Step::Erase(who, dies_after) => {
+                let who = pool()[*who];
+                let key = IdentityKey::Person(who);
+                if let Some(polls) = dies_after {
+                    let store = site.store.clone();
+                    cut_off(erase(&*store, &connection, &key, hours(hour)), *polls).await;
+                    site.store = database.open().await;
+                }
+                let store = &*site.store;
+                let would = preview(store, &connection, &key).await.unwrap();
+                let erased = erase(store, &connection, &key, hours(hour)).await.unwrap();
+                if dies_after.is_none() {
+                    assert_eq!(erased, would);
+                    let has = oracle.has.values().filter(|has| has.contains(&who));
+                    if oracle.erased.contains(&who) {
+                        assert_eq!(erased.cohort_stays, 0, "nothing of it came back");
+                    } else {
+                        assert!(erased.cohort_stays >= has.count() as u64);
+                    }
+                }
+                oracle.erased.insert(who);
+                let nothing = Erased {
+                    persons: 1,
+                    ..Erased::default()
+                };
+                let again = preview(store, &connection, &key).await.unwrap();
+                assert_eq!(again, nothing);
             }
             Step::Expire(hour) => {
                 // A follower that is not behind misses nothing.
@@ -202,9 +242,8 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
                     .unwrap();
                 let kept = site.store.cohorts(site.id, true, None, 9).await.unwrap();
                 let kept: BTreeSet<CohortId> = kept.iter().map(|it| it.cohort.id).collect();
-                oracle
-                    .members
-                    .retain(|id, members| kept.contains(id) || !members.is_empty());
+                let Oracle { has, erased } = &mut oracle;
+                has.retain(|id, has| kept.contains(id) || !has.is_subset(erased));
             }
             Step::Reopen => site.store = database.open().await,
             Step::Follow => {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::ConnectionId;
-use domain::cohorts::{CohortId, CohortSelection};
+use domain::cohorts::{CohortBucket, CohortId, CohortSelection};
+use domain::erasure::erase;
+use domain::identity::IdentityKey;
 use domain::storage::{CohortMove, Store};
 use domain::sync::SyncMode;
 use jiff::{SignedDuration, Timestamp};
@@ -86,10 +88,14 @@ async fn stored(store: &dyn Store, id: ConnectionId) -> Members {
 async fn followed(store: &dyn Store, id: ConnectionId) -> Members {
     let mut all = Members::new();
     for change in store.cohort_changes(id, 0, 1_000_000).await.unwrap() {
-        let members = all.entry(change.cohort).or_default();
+        let person = change.person_id;
         let is_new = match change.kind {
-            CohortMove::Entered => members.insert(change.person_id),
-            CohortMove::Left => members.remove(&change.person_id),
+            CohortMove::Entered(cohort) => all.entry(cohort).or_default().insert(person),
+            CohortMove::Left(cohort) => all.entry(cohort).or_default().remove(&person),
+            CohortMove::Erased => all.values_mut().fold(true, |_, members| {
+                members.remove(&person);
+                true
+            }),
         };
         assert!(is_new, "{change:?}");
     }
@@ -200,6 +206,60 @@ async fn cohorts_that_were_computed_again_are_read_together_where_they_differ() 
     ];
     assert_eq!(asked(&shop), expected);
     assert_same(&shop).await;
+}
+
+#[tokio::test]
+async fn an_erased_member_stays_away_and_costs_no_read() {
+    let mut shop = shop([
+        Cohort::new(1, "Buyers").people(people(0..40)),
+        Cohort::new(2, "Large").people(people(0..3_000)),
+    ])
+    .await;
+    shop.page_rows = Some(500);
+    shop.run(SyncMode::Backfill).await.unwrap();
+    let name = &shop.settings.desired.name;
+    let key = IdentityKey::Person(person(7));
+    let erased = erase(&*shop.store, name, &key, shop.clock_now()).await;
+    assert_eq!(erased.unwrap().cohort_stays, 2);
+    let assert_rest = async |shop: &Shop| {
+        let mut rest = real(shop);
+        for members in rest.values_mut() {
+            members.remove(&person(7));
+        }
+        assert_eq!(stored(&*shop.store, shop.id()).await, rest);
+        assert_eq!(followed(&*shop.store, shop.id()).await, rest);
+    };
+    assert_rest(&shop).await;
+
+    // PostHog computes them again, and finds the same.
+    let recalculated = |shop: &Shop, large: Vec<Uuid>| {
+        shop.pass(HOUR);
+        let now = shop.clock_now();
+        shop.edit(|project| {
+            let cohort = project.cohort_mut(1).unwrap();
+            cohort.recalculate(people(0..40), now);
+            project.cohort_mut(2).unwrap().recalculate(large, now);
+        });
+        shop.stub.clear_requests();
+    };
+    recalculated(&shop, people(0..3_000));
+    let cohorts = shop.run(SyncMode::Refresh).await.unwrap().cohorts;
+    assert_eq!((cohorts.compared, cohorts.unchanged), (2, 2));
+    assert_eq!(asked(&shop), [("cohort_digests".to_owned(), 2)]);
+    assert_rest(&shop).await;
+
+    // Somebody new in the person's bucket, which is read with the person in it.
+    let bucket = CohortBucket::of(person(7));
+    let mut others = 9_000..;
+    let new = others.find(|number| CohortBucket::of(person(*number)) == bucket);
+    let large = people((0..3_000).chain(new));
+    recalculated(&shop, large.clone());
+    let cohorts = shop.run(SyncMode::Refresh).await.unwrap().cohorts;
+    assert_eq!((cohorts.entered, cohorts.left), (1, 0));
+    assert_rest(&shop).await;
+    recalculated(&shop, large);
+    let cohorts = shop.run(SyncMode::Refresh).await.unwrap().cohorts;
+    assert_eq!((cohorts.compared, cohorts.unchanged), (2, 2));
 }
 
 #[tokio::test]
