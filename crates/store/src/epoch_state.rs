@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::failures::corrupt;
+use crate::link_rows::customers_of;
 use crate::values::from_json;
 
 /// The most days whose edges are worked out ahead; rows beyond are placed one by one.
@@ -27,10 +28,13 @@ pub(crate) struct EpochState {
     pub(crate) change_seq: i64,
     /// How many tombstones of erased persons it has.
     pub(crate) erasures: i64,
+    /// The properties that name customers, while persons of several are kept; none otherwise.
+    pub(crate) customers: Vec<String>,
 }
 
 impl EpochState {
-    /// The state of these columns: a zone's name, a mapping as JSON.
+    /// The state of these columns: a zone's name, a mapping and identity properties as JSON, the last
+    /// only while persons of several customers are kept.
     pub(crate) fn of_columns(
         number: i64,
         rollup: i64,
@@ -38,6 +42,7 @@ impl EpochState {
         mapping: Option<&str>,
         change_seq: i64,
         erasures: i64,
+        id_properties: Option<&str>,
     ) -> Result<Self> {
         Ok(Self {
             number,
@@ -46,6 +51,7 @@ impl EpochState {
             mapping: mapping.map_or_else(|| Ok(no_mapping()), from_json)?,
             change_seq,
             erasures,
+            customers: id_properties.map_or_else(|| Ok(Vec::new()), customers_of)?,
         })
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::event::without_nul;
 use domain::identity::{
     Evidence, IdProperty, IdPropertyKind, IdentityFact, IdentityKey, IdentityLink, MAX_ID_BYTES,
 };
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::fact_rows::{ALIASED, IDENTIFIED, OWN_FORM};
 use crate::failures::not_found;
-use crate::values::{instant, instant_or_none, to_json};
+use crate::values::{from_json, instant, instant_or_none, to_json};
 
 /// What a link leads to, as a number: the order of [`IdentityKey`]'s variants.
 pub(crate) mod kind {
@@ -98,6 +99,13 @@ pub(crate) fn kinds_of(properties: Vec<IdProperty>) -> Vec<(String, i64)> {
 pub(crate) fn customer_properties(kinds: &[(String, i64)]) -> Vec<&str> {
     let customers = kinds.iter().filter(|(_, kind)| *kind == kind::CUSTOMER);
     customers.map(|(property, _)| property.as_str()).collect()
+}
+
+/// The properties that name customers, of an epoch's properties as JSON.
+pub(crate) fn customers_of(id_properties: &str) -> Result<Vec<String>> {
+    let kinds = kinds_of(from_json(id_properties)?);
+    let customers = customer_properties(&kinds).into_iter();
+    Ok(customers.map(|it| without_nul(it).into_owned()).collect())
 }
 
 /// A row of person links.

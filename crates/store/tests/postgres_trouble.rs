@@ -259,6 +259,8 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE connections DROP COLUMN purge_at;
     ALTER TABLE epochs DROP COLUMN namespace, DROP COLUMN name, DROP COLUMN condemned;
     DROP INDEX person_links_ended;
+    DROP TABLE identity_conflicts;
+    ALTER TABLE epochs DROP COLUMN conflicts_known;
     DROP TABLE identity_fact_changes;
     DROP INDEX identity_facts_merged;
     ALTER TABLE epochs DROP COLUMN facts_known_from;

@@ -57,6 +57,8 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN name;
     ALTER TABLE epochs DROP COLUMN condemned;
     DROP INDEX person_links_ended;
+    DROP TABLE identity_conflicts;
+    ALTER TABLE epochs DROP COLUMN conflicts_known;
     DROP TABLE identity_fact_changes;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
     DROP TABLE erased_ids;

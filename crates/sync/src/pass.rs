@@ -154,6 +154,7 @@ async fn follow(session: &Session<'_>, project: &Project, run: &NewRun) -> Resul
         }
         read => read?,
     }
+    session.ctx.store.find_conflicts(session.lease()).await?;
     if daily && project.definitions_readable {
         definitions::read(session).await?;
     }

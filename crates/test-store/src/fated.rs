@@ -244,6 +244,7 @@ pass_on! {
     IdentityWriter {
         write observe_persons(lease: &Lease, mappings: &[PersonMapping], range: &ReadRange, observed_at: Timestamp) -> u64;
         write persons_read(lease: &Lease, at: Timestamp) -> ();
+        write find_conflicts(lease: &Lease) -> ();
     }
     CohortReader {
         read cohorts(connection: ConnectionId, with_deleted: bool, after: Option<CohortId>, limit: usize) -> Vec<CohortRecord>;

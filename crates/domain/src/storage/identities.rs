@@ -97,6 +97,11 @@ pub trait IdentityWriter: Send + Sync {
 
     /// Notes that all of `person_distinct_ids` was read at `at`.
     async fn persons_read(&self, lease: &Lease, at: Timestamp) -> Result<()>;
+
+    /// Sees to it that [`IdentityReader::persons_of_several_customers`] is answered from what is kept for
+    /// it. Otherwise it is answered from all links after a change of the identity properties and after a
+    /// read that brought many links. Does nothing where that is so already.
+    async fn find_conflicts(&self, lease: &Lease) -> Result<()>;
 }
 
 /// Reading links. The resolution itself is [`crate::identity`]'s.

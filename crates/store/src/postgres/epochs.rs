@@ -48,7 +48,7 @@ pub(super) async fn load(connection: &mut PgConnection, number: i64) -> Result<E
     // by the earlier one.
     let row = query(
         "SELECT time_zone, rollup, coalesce(pending_mapping, mapping) AS mapping, change_seq,
-            erasures
+            erasures, CASE WHEN conflicts_known THEN id_properties END AS id_properties
          FROM epochs WHERE number = $1",
     )
     .bind(number)
@@ -62,6 +62,7 @@ pub(super) async fn load(connection: &mut PgConnection, number: i64) -> Result<E
         get(&row, "mapping")?,
         get(&row, "change_seq")?,
         get(&row, "erasures")?,
+        get(&row, "id_properties")?,
     )
 }
 

@@ -13,7 +13,7 @@ use super::errors::sql;
 use super::refusals::{self, hasher};
 use super::statement::{query, query_as, query_scalar};
 use super::values::{limit, micros};
-use super::{cohorts_erase, epochs, event_columns, events_remove};
+use super::{cohorts_erase, conflicts, epochs, event_columns, events_remove};
 use crate::failures::not_found;
 use crate::tombstones::IdHash;
 
@@ -138,6 +138,7 @@ pub(super) async fn bury(
         fact_links: delete(connection, "identity_facts", epoch, ids).await?,
         cohort_stays: cohorts_erase::remove(connection, epoch, persons).await?,
     };
+    conflicts::forget(connection, epoch, persons).await?;
     forget_told(
         connection,
         epoch,

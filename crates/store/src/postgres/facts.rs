@@ -6,8 +6,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::errors::sql;
-use super::fact_changes;
-use super::statement::query;
+use super::statement::{query, query_scalar};
+use super::{conflicts, fact_changes};
 use crate::columns::properties_from_json;
 use crate::epoch_state::EpochState;
 use crate::fact_rows::{GROUPED, Gains, Group, Key, Said, changed, part};
@@ -20,41 +20,46 @@ pub(super) async fn add(
     deltas: &[FactDelta],
 ) -> Result<()> {
     let (gains, unsure) = part(deltas)?;
-    put(connection, state.number, &gains).await?;
+    put(connection, state, &gains).await?;
     if unsure.is_empty() {
         return Ok(());
     }
     recompute(connection, state, &unsure).await
 }
 
-async fn put(connection: &mut PgConnection, epoch: i64, gains: &Gains) -> Result<()> {
+async fn put(connection: &mut PgConnection, state: &EpochState, gains: &Gains) -> Result<()> {
     if gains.is_empty() {
         return Ok(());
     }
     let column =
         |of: fn(&(String, String, String)) -> &str| -> Vec<&str> { gains.keys().map(of).collect() };
     let number = |of: fn(&Said) -> i64| -> Vec<i64> { gains.values().map(of).collect() };
-    query(
-        "INSERT INTO identity_facts AS f
-            (epoch, distinct_id, property, value, events, first_seen, last_seen)
-         SELECT $1, g.* FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[],
-            $6::bigint[], $7::bigint[]) AS g
-         ON CONFLICT (epoch, distinct_id, property, value) DO UPDATE SET
-            events = f.events + excluded.events,
-            first_seen = least(f.first_seen, excluded.first_seen),
-            last_seen = greatest(f.last_seen, excluded.last_seen)",
+    // A row that was there before was locked, which its `xmax` says.
+    let named: Vec<String> = query_scalar(
+        "WITH put AS (
+            INSERT INTO identity_facts AS f
+                (epoch, distinct_id, property, value, events, first_seen, last_seen)
+            SELECT $1, g.* FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[],
+                $6::bigint[], $7::bigint[]) AS g
+            ON CONFLICT (epoch, distinct_id, property, value) DO UPDATE SET
+                events = f.events + excluded.events,
+                first_seen = least(f.first_seen, excluded.first_seen),
+                last_seen = greatest(f.last_seen, excluded.last_seen)
+            RETURNING distinct_id, property, xmax = 0 AS is_new)
+         SELECT DISTINCT distinct_id FROM put WHERE is_new AND property = ANY($8)",
     )
-    .bind(epoch)
+    .bind(state.number)
     .bind(column(|key| &key.0))
     .bind(column(|key| &key.1))
     .bind(column(|key| &key.2))
     .bind(number(|said| said.events))
     .bind(number(|said| said.first))
     .bind(number(|said| said.last))
-    .execute(connection)
+    .bind(&state.customers)
+    .fetch_all(&mut *connection)
     .await
     .map_err(sql)?;
-    Ok(())
+    conflicts::after_facts(connection, state, &named).await
 }
 
 /// Writes the facts of these distinct ids anew, from their stored events.
@@ -104,7 +109,7 @@ async fn recompute(
         };
         decode_group(row)?.add_to(&mut gains, said)?;
     }
-    put(connection, epoch, &gains).await?;
+    put(connection, state, &gains).await?;
     fact_changes::note(connection, state, &changed(&before, &gains)).await
 }
 

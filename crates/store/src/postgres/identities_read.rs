@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::errors::sql;
 use super::statement::{built, query, query_scalar};
 use super::values::{from_json, get, limit as rows, text, texts};
-use super::{PostgresStore, fact_changes};
+use super::{PostgresStore, conflicts, fact_changes};
 use crate::failures::corrupt;
 use crate::link_rows::{
     FactRow, PersonRow, Place, Placed, customer_properties, first_links, kind, kinds_of,
@@ -94,21 +94,8 @@ impl IdentityReader for PostgresStore {
             tx.end().await?;
             return Ok(Vec::new());
         };
-        let found = query_scalar(
-            "SELECT p.person_id FROM person_links AS p
-                JOIN identity_facts AS f ON f.epoch = p.epoch AND f.distinct_id = p.distinct_id
-             WHERE p.epoch = $1 AND p.valid_to IS NULL
-                AND ($2::uuid IS NULL OR p.person_id > $2) AND f.property = ANY($3)
-             GROUP BY p.person_id HAVING min(f.value) <> max(f.value)
-             ORDER BY p.person_id LIMIT $4",
-        )
-        .bind(owner.epoch)
-        .bind(after)
-        .bind(texts(customer_properties(&owner.kinds)))
-        .bind(rows(limit))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql)?;
+        let customers = customer_properties(&owner.kinds);
+        let found = conflicts::list(&mut tx, owner.epoch, &customers, after, limit).await?;
         tx.end().await?;
         Ok(found)
     }

@@ -14,7 +14,7 @@ use super::copy::{CHUNK, Rows};
 use super::errors::sql;
 use super::statement::{query, query_as};
 use super::values::{get, limit, micros, text};
-use super::{PostgresStore, erasing, leases, refusals};
+use super::{PostgresStore, conflicts, erasing, leases, refusals};
 use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
 
 #[async_trait]
@@ -33,6 +33,7 @@ impl IdentityWriter for PostgresStore {
         let current = current_links(&mut tx, epoch, &observed, range).await?;
         let difference = compare(&observed, &current);
         write(&mut tx, epoch, &difference, micros(observed_at)).await?;
+        conflicts::after_links(&mut tx, epoch, &difference.begun).await?;
         if !erased.is_empty() {
             let person = ErasedPerson {
                 persons: Vec::new(),
@@ -57,7 +58,12 @@ impl IdentityWriter for PostgresStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
+        conflicts::prune(&mut tx, epoch).await?;
         tx.commit().await
+    }
+
+    async fn find_conflicts(&self, lease: &Lease) -> Result<()> {
+        self.look_for_conflicts(lease).await
     }
 }
 

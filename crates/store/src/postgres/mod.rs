@@ -10,6 +10,7 @@ mod cohorts_erase;
 mod cohorts_read;
 mod cohorts_write;
 mod completeness;
+mod conflicts;
 mod connections;
 mod copy;
 mod counts;

@@ -182,6 +182,7 @@ async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
         "DELETE FROM event_definitions WHERE epoch = $1",
         "DELETE FROM identity_facts WHERE epoch = $1",
         "DELETE FROM identity_fact_changes WHERE epoch = $1",
+        "DELETE FROM identity_conflicts WHERE epoch = $1",
         "DELETE FROM person_links WHERE epoch = $1",
         "DELETE FROM day_verdicts WHERE epoch = $1",
         "DELETE FROM erased_ids WHERE epoch = $1",

@@ -237,6 +237,8 @@ async fn put_epoch(
         "INSERT INTO epochs (id, host, project_id, id_properties, namespace, name)
          VALUES (?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET id_properties = excluded.id_properties,
+            conflicts_known = epochs.conflicts_known
+                AND epochs.id_properties = excluded.id_properties,
             namespace = excluded.namespace, name = excluded.name",
     )
     .bind(id.0)

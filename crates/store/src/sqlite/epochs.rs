@@ -47,7 +47,7 @@ impl EpochState {
         // assigned by the earlier one.
         let row = sqlx::query(
             "SELECT time_zone, rollup, coalesce(pending_mapping, mapping) AS mapping, change_seq,
-                erasures
+                erasures, CASE WHEN conflicts_known THEN id_properties END AS id_properties
              FROM epochs WHERE number = ?",
         )
         .bind(number)
@@ -58,7 +58,10 @@ impl EpochState {
         let mapping: Option<&str> = get(&row, "mapping")?;
         let rollup = get(&row, "rollup")?;
         let (change_seq, erasures) = (get(&row, "change_seq")?, get(&row, "erasures")?);
-        Self::of_columns(number, rollup, zone, mapping, change_seq, erasures)
+        let properties: Option<&str> = get(&row, "id_properties")?;
+        Self::of_columns(
+            number, rollup, zone, mapping, change_seq, erasures, properties,
+        )
     }
 
     /// Writes back the last change sequence number given.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::{cohorts_erase, event_columns};
+use super::{cohorts_erase, conflicts, event_columns};
 use super::events_remove::{self, Doomed};
 use super::refusals::{self, hasher};
 use super::rows::{Parameters, WriteRows, batches, list_sql};
@@ -159,6 +159,7 @@ pub(super) async fn bury(
         fact_links: delete(connection, "identity_facts", epoch, ids).await?,
         cohort_stays: cohorts_erase::remove(connection, epoch, persons).await?,
     };
+    conflicts::forget(connection, epoch, persons).await?;
     forget_told(
         connection,
         epoch,

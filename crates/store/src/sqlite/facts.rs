@@ -1,5 +1,7 @@
 //! Identity facts: which ids the stored events of a distinct id carry, exact at any moment.
 
+use std::collections::BTreeSet;
+
 use domain::merge::FactDelta;
 use domain::storage::Result;
 use sqlx::sqlite::SqliteRow;
@@ -7,7 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::fact_changes;
+use super::{conflicts, fact_changes};
 use super::rows::{Parameters, WriteRows, batches, list_sql};
 use crate::columns::properties_from_json;
 use crate::fact_rows::{GROUPED, Gains, Group, Key, Said, changed, part};
@@ -22,11 +24,11 @@ pub(super) async fn add(
     deltas: &[FactDelta],
 ) -> Result<()> {
     let (gains, unsure) = part(deltas)?;
-    put(connection, state.number, &gains).await?;
+    put(connection, state, &gains).await?;
     recompute(connection, state, &unsure).await
 }
 
-async fn put(connection: &mut SqliteConnection, epoch: i64, gains: &Gains) -> Result<()> {
+async fn put(connection: &mut SqliteConnection, state: &EpochState, gains: &Gains) -> Result<()> {
     let rows: Vec<(&Key, &Said)> = gains.iter().collect();
     let write = WriteRows {
         before: "INSERT INTO identity_facts
@@ -43,7 +45,7 @@ async fn put(connection: &mut SqliteConnection, epoch: i64, gains: &Gains) -> Re
             connection,
             &rows,
             |to, ((distinct_id, property, value), said)| {
-                to.add(epoch)?;
+                to.add(state.number)?;
                 to.add(distinct_id.as_str())?;
                 to.add(property.as_str())?;
                 to.add(value.as_str())?;
@@ -53,7 +55,12 @@ async fn put(connection: &mut SqliteConnection, epoch: i64, gains: &Gains) -> Re
             },
         )
         .await?;
-    Ok(())
+    let named = gains
+        .keys()
+        .filter(|(_, property, _)| state.customers.contains(property));
+    let named: BTreeSet<&String> = named.map(|(distinct_id, ..)| distinct_id).collect();
+    let named: Vec<String> = named.into_iter().cloned().collect();
+    conflicts::after_facts(connection, state, &named).await
 }
 
 /// Writes the facts of these distinct ids anew, from their stored events.
@@ -111,7 +118,7 @@ async fn recompute(
             };
             decode_group(row)?.add_to(&mut gains, said)?;
         }
-        put(connection, epoch, &gains).await?;
+        put(connection, state, &gains).await?;
         fact_changes::note(connection, state, &changed(&before, &gains)).await?;
     }
     Ok(())

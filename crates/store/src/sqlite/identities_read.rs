@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::errors::{corrupt, sql};
 use super::values::{from_json, get, limit as rows};
-use super::{SqliteStore, fact_changes};
+use super::{SqliteStore, conflicts, fact_changes};
 use crate::link_rows::{
     FactRow, PersonRow, Place, Placed, customer_properties, first_links, kind, kinds_of,
     no_such_place,
@@ -89,28 +89,8 @@ impl IdentityReader for SqliteStore {
         let Some(owner) = Owner::find(&mut tx, connection).await? else {
             return Ok(Vec::new());
         };
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT p.person_id FROM person_links AS p
-                JOIN identity_facts AS f ON f.epoch = p.epoch AND f.distinct_id = p.distinct_id
-             WHERE p.valid_to IS NULL AND p.epoch = ",
-        );
-        query.push_bind(owner.epoch);
-        if let Some(after) = after {
-            query.push(" AND p.person_id > ").push_bind(after);
-        }
-        query.push(" AND f.property IN (");
-        let mut properties = query.separated(", ");
-        for property in customer_properties(&owner.kinds) {
-            properties.push_bind(property.to_owned());
-        }
-        query.push(") GROUP BY p.person_id HAVING min(f.value) <> max(f.value)");
-        query.push(" ORDER BY p.person_id LIMIT ");
-        query.push_bind(rows(limit));
-        query
-            .build_query_scalar()
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(sql)
+        let customers = customer_properties(&owner.kinds);
+        conflicts::list(&mut tx, owner.epoch, &customers, after, limit).await
     }
 
     async fn person_changes(

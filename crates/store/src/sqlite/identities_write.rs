@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use super::errors::sql;
 use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{get, micros};
-use super::{SqliteStore, erasing, leases, refusals};
+use super::{SqliteStore, conflicts, erasing, leases, refusals};
 use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
 
 const ROWS: usize = 256;
@@ -33,6 +33,7 @@ impl IdentityWriter for SqliteStore {
         let current = current_links(&mut tx, epoch, &observed, range).await?;
         let difference = compare(&observed, &current);
         write(&mut tx, epoch, &difference, micros(observed_at)).await?;
+        conflicts::after_links(&mut tx, epoch, &difference.begun).await?;
         if !erased.is_empty() {
             let person = ErasedPerson {
                 persons: Vec::new(),
@@ -57,7 +58,12 @@ impl IdentityWriter for SqliteStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
+        conflicts::prune(&mut tx, epoch).await?;
         tx.commit().await.map_err(sql)
+    }
+
+    async fn find_conflicts(&self, lease: &Lease) -> Result<()> {
+        self.look_for_conflicts(lease).await
     }
 }
 

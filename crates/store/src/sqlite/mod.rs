@@ -8,6 +8,7 @@ mod cohorts_erase;
 mod cohorts_read;
 mod cohorts_write;
 mod completeness;
+mod conflicts;
 mod connections;
 mod counts;
 mod definitions;

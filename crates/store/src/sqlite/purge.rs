@@ -169,6 +169,7 @@ async fn remove_rest(connection: &mut SqliteConnection, epoch: i64) -> Result<()
         "DELETE FROM event_definitions WHERE epoch = ?",
         "DELETE FROM identity_facts WHERE epoch = ?",
         "DELETE FROM identity_fact_changes WHERE epoch = ?",
+        "DELETE FROM identity_conflicts WHERE epoch = ?",
         "DELETE FROM person_links WHERE epoch = ?",
         "DELETE FROM day_verdicts WHERE epoch = ?",
         "DELETE FROM erased_ids WHERE epoch = ?",

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{SqliteStore, open};
+use super::{SqliteStore, conflicts, open};
 use crate::OpenOptions;
 
 async fn site() -> (TempDir, SqliteStore, ConnectionId, Lease) {
@@ -178,5 +178,32 @@ async fn long_lists_are_read_without_sorting() {
             !plan.contains("TEMP B-TREE") && !plan.contains("SCAN events"),
             "{statement}\n{plan}"
         );
+    }
+}
+
+/// A page of conflicts costs what its persons have.
+#[tokio::test]
+async fn conflicts_are_listed_without_a_look_at_all_links() {
+    let (_folder, store, ..) = site().await;
+    for after in [false, true] {
+        let explained = format!("EXPLAIN QUERY PLAN {}", conflicts::list_sql_after(after));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(explained))
+            .bind(1)
+            .bind("[]")
+            .bind(after.then_some(Uuid::nil()))
+            .bind(9)
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+        let plan: Vec<String> = plan.into_iter().map(|step| step.3).collect();
+        let plan = plan.join("\n");
+        for step in [
+            "SEARCH c USING PRIMARY KEY (epoch=?",
+            "SEARCH p USING COVERING INDEX person_links_of_person (epoch=? AND person_id=?)",
+            "SEARCH f USING PRIMARY KEY (epoch=? AND distinct_id=? AND property=?)",
+        ] {
+            assert!(plan.contains(step), "{plan}");
+        }
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
 }

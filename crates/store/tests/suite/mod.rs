@@ -5,6 +5,7 @@ pub(crate) mod budget;
 pub(crate) mod clickmaps;
 pub(crate) mod cohorts;
 pub(crate) mod completeness;
+pub(crate) mod conflicts;
 pub(crate) mod connections;
 pub(crate) mod definitions;
 #[allow(
@@ -80,6 +81,10 @@ macro_rules! store_suite {
                 a_later_verdict_replaces_the_earlier_one_of_its_day,
                 what_was_proven_of_days_that_retention_cuts_is_forgotten,
                 verdicts_need_the_lease,
+            }
+            conflicts: {
+                any_history_lists_the_persons_of_several_customers,
+                a_read_of_many_links_lists_conflicts_before_and_after_they_are_looked_for,
             }
             connections: {
                 a_first_epoch_serves_at_once_and_another_only_when_told,
