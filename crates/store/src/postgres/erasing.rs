@@ -49,7 +49,7 @@ pub(super) async fn whole(
     )
     .bind(epoch)
     .bind(&person.persons)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await
     .map_err(sql)?;
     let mut ids: BTreeSet<String> = linked.into_iter().collect();

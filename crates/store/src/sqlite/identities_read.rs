@@ -1,14 +1,17 @@
 //! Reading links: person mappings and identity facts side by side, in one order.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use domain::ConnectionId;
 use domain::identity::{IdProperty, IdentityKey, IdentityLink};
 use domain::storage::{FactChanges, IdentityReader, LinkKey, PersonChange, Result};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Encode, QueryBuilder, Sqlite, SqliteConnection, Type};
 use uuid::Uuid;
 
 use super::errors::{corrupt, sql};
+use super::rows::batches;
 use super::values::{from_json, get, limit as rows};
 use super::{SqliteStore, conflicts, fact_changes};
 use crate::link_rows::{
@@ -28,10 +31,7 @@ impl IdentityReader for SqliteStore {
         let Some(epoch) = Owner::find(&mut tx, connection).await? else {
             return Ok(Vec::new());
         };
-        let mut found = Vec::new();
-        for key in keys {
-            found.extend(epoch.touching(&mut tx, key, limit).await?);
-        }
+        let found = epoch.touching(&mut tx, &Asked::of(keys), limit).await?;
         Ok(first_links(found, limit))
     }
 
@@ -45,10 +45,9 @@ impl IdentityReader for SqliteStore {
         let Some(epoch) = Owner::find(&mut tx, connection).await? else {
             return Ok(Vec::new());
         };
-        let mut found = Vec::new();
-        for distinct_id in distinct_ids {
-            found.extend(epoch.carried(&mut tx, distinct_id, limit).await?);
-        }
+        let asked: BTreeSet<&str> = distinct_ids.iter().map(String::as_str).collect();
+        let asked: Vec<&str> = asked.into_iter().collect();
+        let found = epoch.carried(&mut tx, &asked, limit).await?;
         Ok(first_links(found, limit))
     }
 
@@ -131,17 +130,61 @@ pub(super) struct Owner {
     pub(super) kinds: Vec<(String, i64)>,
 }
 
-const PERSONS: &str = "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen, change_seq FROM person_links";
+/// Keys by what is looked up for them, each once: what comes twice would take the place of others.
+#[derive(Default)]
+struct Asked<'a> {
+    distinct_ids: BTreeSet<&'a str>,
+    persons: BTreeSet<Uuid>,
+    /// The values of facts, by their kind.
+    values: BTreeMap<i64, BTreeSet<&'a str>>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(keys: &'a [IdentityKey]) -> Self {
+        let mut asked = Self::default();
+        for key in keys {
+            let (kind, value) = match key {
+                IdentityKey::DistinctId(id) => {
+                    asked.distinct_ids.insert(id);
+                    continue;
+                }
+                IdentityKey::Person(id) => {
+                    asked.persons.insert(*id);
+                    continue;
+                }
+                IdentityKey::CustomerId(value) => (kind::CUSTOMER, value),
+                IdentityKey::AnonymousId(value) => (kind::ANONYMOUS, value),
+                IdentityKey::Email(value) => (kind::EMAIL, value),
+            };
+            asked.values.entry(kind).or_default().insert(value);
+        }
+        asked
+    }
+}
+
+/// Ids looked up with one statement.
+const ROWS: usize = 256;
+
+const PERSONS: &str =
+    "SELECT link, distinct_id, person_id, valid_from, valid_to, last_seen, change_seq FROM";
 
 const FACTS: &str =
     "SELECT f.distinct_id, k.kind, f.value, f.property, f.first_seen, f.last_seen FROM";
 
-/// All facts, in their own order.
-const IN_ORDER: &str = "identity_facts AS f";
+// Whatever is asked for is looked up one by one, in an index that is named: left to itself the planner
+// reads all rows of the epoch, to save the few that are found from being put in order.
 
-/// Facts of one value. Left to itself the planner reads all of the epoch's, to save the few that are
-/// found from being put in order.
-const OF_VALUE: &str = "identity_facts AS f INDEXED BY identity_facts_by_value";
+/// Links of distinct ids.
+const LINKS_OF_ID: &str =
+    "person_links INDEXED BY person_links_current ON distinct_id = asked.id";
+/// Links to persons.
+const LINKS_OF_PERSON: &str =
+    "person_links INDEXED BY person_links_of_person ON person_id = asked.id";
+/// Facts of distinct ids.
+const FACTS_OF_ID: &str = "identity_facts AS f ON f.distinct_id = asked.id";
+/// Facts of values.
+const FACTS_OF_VALUE: &str =
+    "identity_facts AS f INDEXED BY identity_facts_by_value ON f.value = asked.id";
 
 impl Owner {
     async fn find(connection: &mut SqliteConnection, id: ConnectionId) -> Result<Option<Self>> {
@@ -164,50 +207,69 @@ impl Owner {
         }))
     }
 
-    /// The first current links, in order, that touch `key`.
+    /// The first current links, in order, that touch what is asked for; some may come twice.
     async fn touching(
         &self,
         connection: &mut SqliteConnection,
-        key: &IdentityKey,
+        asked: &Asked<'_>,
         limit: usize,
     ) -> Result<Vec<Placed>> {
-        match key {
-            IdentityKey::DistinctId(distinct_id) => {
-                let mut query = self.persons(false);
-                query.push(" AND distinct_id = ").push_bind(distinct_id);
-                let mut found = self.fetch_persons(connection, query, limit).await?;
-                found.extend(self.carried(connection, distinct_id, limit).await?);
-                Ok(found)
-            }
-            IdentityKey::Person(person_id) => {
-                let mut query = self.persons(false);
-                query.push(" AND person_id = ").push_bind(*person_id);
-                self.fetch_persons(connection, query, limit).await
-            }
-            IdentityKey::CustomerId(value) => {
-                self.facts_to(connection, kind::CUSTOMER, value, limit)
-                    .await
-            }
-            IdentityKey::AnonymousId(value) => {
-                self.facts_to(connection, kind::ANONYMOUS, value, limit)
-                    .await
-            }
-            IdentityKey::Email(value) => self.facts_to(connection, kind::EMAIL, value, limit).await,
+        let distinct_ids: Vec<&str> = asked.distinct_ids.iter().copied().collect();
+        let persons: Vec<Uuid> = asked.persons.iter().copied().collect();
+        let mut found = self
+            .links_to(connection, &distinct_ids, LINKS_OF_ID, limit)
+            .await?;
+        found.extend(self.carried(connection, &distinct_ids, limit).await?);
+        found.extend(
+            self.links_to(connection, &persons, LINKS_OF_PERSON, limit)
+                .await?,
+        );
+        for (kind, values) in &asked.values {
+            let values: Vec<&str> = values.iter().copied().collect();
+            found.extend(self.facts_to(connection, *kind, &values, limit).await?);
         }
+        Ok(found)
     }
 
-    /// The first links that events of a distinct id carry, and those by which others name it.
+    /// The first current links, in order, of what is asked for.
+    async fn links_to<T>(
+        &self,
+        connection: &mut SqliteConnection,
+        asked: &[T],
+        of: &str,
+        limit: usize,
+    ) -> Result<Vec<Placed>>
+    where
+        T: Copy + for<'q> Encode<'q, Sqlite> + Type<Sqlite>,
+    {
+        let mut found = Vec::new();
+        for batch in batches(asked, ROWS) {
+            let mut query = QueryBuilder::new("WITH asked (id) AS (");
+            query.push_values(batch, |mut row, id| {
+                row.push_bind(*id);
+            });
+            query.push(format!(") {PERSONS} asked CROSS JOIN {of} WHERE epoch = "));
+            query.push_bind(self.epoch).push(" AND valid_to IS NULL");
+            found.extend(self.fetch_persons(connection, query, limit).await?);
+        }
+        Ok(found)
+    }
+
+    /// The first links, in order, that events of these distinct ids carry, and those by which others
+    /// name them; some may come twice.
     async fn carried(
         &self,
         connection: &mut SqliteConnection,
-        distinct_id: &str,
+        distinct_ids: &[&str],
         limit: usize,
     ) -> Result<Vec<Placed>> {
-        let mut query = self.facts();
-        query.push(" AND f.distinct_id = ").push_bind(distinct_id);
-        let mut found = fetch_facts(connection, query, limit).await?;
+        let mut found = Vec::new();
+        for batch in batches(distinct_ids, ROWS) {
+            let query = self.facts_asked(batch, FACTS_OF_ID);
+            found.extend(fetch_facts(connection, query, limit).await?);
+        }
         let kind = kind::DISTINCT_ID;
-        found.extend(self.facts_to(connection, kind, distinct_id, limit).await?);
+        found.extend(self.facts_to(connection, kind, distinct_ids, limit).await?);
         Ok(found)
     }
 
@@ -215,13 +277,16 @@ impl Owner {
         &self,
         connection: &mut SqliteConnection,
         kind: i64,
-        value: &str,
+        values: &[&str],
         limit: usize,
     ) -> Result<Vec<Placed>> {
-        let mut query = self.facts_in(OF_VALUE);
-        query.push(" AND f.value = ").push_bind(value);
-        query.push(" AND k.kind = ").push_bind(kind);
-        fetch_facts(connection, query, limit).await
+        let mut found = Vec::new();
+        for batch in batches(values, ROWS) {
+            let mut query = self.facts_asked(batch, FACTS_OF_VALUE);
+            query.push(" AND k.kind = ").push_bind(kind);
+            found.extend(fetch_facts(connection, query, limit).await?);
+        }
+        Ok(found)
     }
 
     async fn persons_after(
@@ -313,7 +378,8 @@ impl Owner {
 
     fn persons(&self, history: bool) -> QueryBuilder<Sqlite> {
         let mut query = QueryBuilder::new(PERSONS);
-        query.push(" WHERE epoch = ").push_bind(self.epoch);
+        query.push(" person_links WHERE epoch = ");
+        query.push_bind(self.epoch);
         if !history {
             query.push(" AND valid_to IS NULL");
         }
@@ -322,14 +388,29 @@ impl Owner {
 
     /// All facts, with what their properties name.
     pub(super) fn facts(&self) -> QueryBuilder<Sqlite> {
-        self.facts_in(IN_ORDER)
+        self.facts_in(self.kinds_named(), "identity_facts AS f")
     }
 
-    fn facts_in(&self, table: &str) -> QueryBuilder<Sqlite> {
+    /// Facts of these ids, by distinct id or by value.
+    fn facts_asked(&self, asked: &[&str], of: &str) -> QueryBuilder<Sqlite> {
+        let mut query = self.kinds_named();
+        query.push("), asked (id) AS (");
+        query.push_values(asked, |mut row, id| {
+            row.push_bind(*id);
+        });
+        self.facts_in(query, &format!("asked CROSS JOIN {of}"))
+    }
+
+    /// The beginning of a statement that knows what properties name.
+    fn kinds_named(&self) -> QueryBuilder<Sqlite> {
         let mut query = QueryBuilder::new("WITH kinds (property, kind) AS (");
         query.push_values(&self.kinds, |mut row, (property, kind)| {
             row.push_bind(property).push_bind(kind);
         });
+        query
+    }
+
+    fn facts_in(&self, mut query: QueryBuilder<Sqlite>, table: &str) -> QueryBuilder<Sqlite> {
         query.push(format!(
             ") {FACTS} {table} CROSS JOIN kinds AS k ON k.property = f.property WHERE f.epoch = "
         ));
