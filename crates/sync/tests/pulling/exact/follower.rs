@@ -1,10 +1,11 @@
-//! Somebody who knows only what changes told: of events by `change_seq`, of persons by their own.
+//! Somebody who knows only what changes told: of events by `change_seq`, of persons and cohorts by
+//! their own.
 
 use std::collections::BTreeMap;
 
 use domain::ConnectionId;
-use domain::identity::IdentityKey;
-use domain::storage::{ChangeKind, Store};
+use domain::identity::{IdentityKey, LinkPlace};
+use domain::storage::{ChangeKind, CohortMove, Store};
 
 use super::truth::Truth;
 
@@ -16,6 +17,9 @@ const PAGE: usize = 7;
 pub(crate) struct Follower {
     seq: i64,
     person_seq: i64,
+    /// Up to where links were told; it may be that they cannot be told on from there.
+    links: Option<LinkPlace>,
+    cohort_seq: i64,
     known: Truth,
 }
 
@@ -24,6 +28,7 @@ impl Follower {
     pub(crate) async fn catch_up(&mut self, store: &dyn Store, id: ConnectionId) -> &Truth {
         self.follow_events(store, id).await;
         self.follow_persons(store, id).await;
+        self.follow_cohorts(store, id).await;
         &self.known
     }
 
@@ -51,6 +56,11 @@ impl Follower {
 
     async fn follow_persons(&mut self, store: &dyn Store, id: ConnectionId) {
         let persons: &mut BTreeMap<_, _> = &mut self.known.persons;
+        let epoch = store.epoch(id).await.unwrap().unwrap();
+        if self.links.replace(LinkPlace::now(&epoch)).is_some_and(|it| it.is_lost(&epoch)) {
+            persons.clear();
+            self.person_seq = 0;
+        }
         loop {
             let changes = store.person_changes(id, self.person_seq, PAGE).await;
             let changes = changes.unwrap();
@@ -68,6 +78,34 @@ impl Follower {
                 }
             }
             if is_last {
+                return;
+            }
+        }
+    }
+    async fn follow_cohorts(&mut self, store: &dyn Store, id: ConnectionId) {
+        let cohorts = &mut self.known.cohorts;
+        loop {
+            let changes = store.cohort_changes(id, self.cohort_seq, PAGE).await;
+            let changes = changes.unwrap();
+            let is_last = changes.len() < PAGE;
+            for change in changes {
+                assert!(change.seq > self.cohort_seq, "changes must ascend");
+                self.cohort_seq = change.seq;
+                let person = change.person_id;
+                match change.kind {
+                    CohortMove::Entered(cohort) => {
+                        assert!(cohorts.entry(cohort).or_default().insert(person));
+                    }
+                    CohortMove::Left(cohort) => {
+                        assert!(cohorts.entry(cohort).or_default().remove(&person));
+                    }
+                    CohortMove::Erased => cohorts.values_mut().for_each(|members| {
+                        members.remove(&person);
+                    }),
+                }
+            }
+            if is_last {
+                cohorts.retain(|_, members| !members.is_empty());
                 return;
             }
         }

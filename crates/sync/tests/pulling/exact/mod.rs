@@ -6,6 +6,7 @@
 mod database;
 mod follower;
 mod posthog;
+mod readers;
 mod site;
 mod story;
 mod truth;
@@ -39,6 +40,7 @@ async fn play(database: &Database, name: &str, story: &Story) {
     let mut follower = Follower::default();
     site.happen(&story.beginning);
     site.limit(story.limits());
+    site.expect_erasures(story.has_erasures());
     for step in &story.steps {
         match step {
             Step::Happen(happenings) => site.happen(happenings),
@@ -51,6 +53,7 @@ async fn play(database: &Database, name: &str, story: &Story) {
                     assert!(outcome.is_ok() || !must_succeed, "{outcome:?}");
                 }
             }
+            Step::Erase(visitor, ends) => site.erase(*visitor, *ends).await,
             Step::Follow => {
                 let (store, id) = site.observed();
                 follower.catch_up(store, id).await;
@@ -115,6 +118,14 @@ fn acts() -> [(SyncMode, i64, Vec<Happening>); 4] {
         },
         Happening::Deleted { nth: 9 },
         Happening::Merged { from: 1, into: 4 },
+        Happening::Gathered {
+            cohort: 1,
+            visitors: [0, 1, 2].into(),
+        },
+        Happening::Gathered {
+            cohort: 2,
+            visitors: [2, 3].into(),
+        },
     ];
     [
         (SyncMode::Backfill, 0, beginning),

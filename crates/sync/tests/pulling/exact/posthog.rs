@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::erasure::ErasedPerson;
 use jiff::{SignedDuration, Timestamp};
-use posthog_stub::{Event, Project};
+use posthog_stub::{Cohort, Event, Project};
 use uuid::Uuid;
 
 use super::truth::winner;
@@ -30,6 +31,8 @@ pub(crate) const NAMES: [&str; 7] = [
     "Order Completed",
     "$identify",
 ];
+/// Which of [`NAMES`] merges its visitor with the next.
+const IDENTIFY: usize = 6;
 /// The property that carries customers' ids.
 pub(crate) const CUSTOMER: &str = "customer_id";
 
@@ -84,6 +87,13 @@ pub(crate) enum Happening {
     Merged { from: usize, into: usize },
     /// PostHog rewrites the events of those who moved and forgets that they did.
     Squashed,
+    /// A cohort is made, or computed or uploaded anew, and has the persons of these visitors.
+    Gathered {
+        cohort: u64,
+        visitors: BTreeSet<usize>,
+    },
+    /// A cohort is deleted.
+    Disbanded { cohort: u64 },
 }
 
 /// The project, and what is known of it beyond what it says itself.
@@ -91,14 +101,60 @@ pub(crate) struct PostHog {
     /// The uuids so far, with the moment at which each first happened.
     origins: Vec<(Uuid, Timestamp)>,
     deleted: BTreeSet<Uuid>,
+    /// Whether anybody is erased in the story. Then no two rows of one uuid have all times alike: of
+    /// an erased one no more is known.
+    pub(crate) has_erasures: bool,
+    /// Whether any person was deleted. Whom an id belonged to before, PostHog then does not say.
+    has_lost_persons: bool,
+    pub(crate) erased: Erased,
 }
+
+/// Who was erased from the store.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Erased {
+    pub(crate) distinct_ids: BTreeSet<String>,
+    pub(crate) persons: BTreeSet<Uuid>,
+}
+
+/// The cohorts that there may be; those of an even number are uploaded.
+pub(crate) const COHORTS: u64 = 3;
 
 impl PostHog {
     pub(crate) fn new() -> Self {
         Self {
             origins: Vec::new(),
             deleted: BTreeSet::new(),
+            has_erasures: false,
+            has_lost_persons: false,
+            erased: Erased::default(),
         }
+    }
+
+    /// The person of a visitor with all of its distinct ids, unless it cannot be told who that is.
+    pub(crate) fn person_of(&self, project: &Project, visitor: usize) -> Option<ErasedPerson> {
+        let person = project.distinct_ids().get(VISITORS[visitor])?.person_id;
+        if self.has_lost_persons {
+            return None;
+        }
+        let ids = project.distinct_ids().iter();
+        let ids = ids.filter(|(_, link)| link.person_id == person);
+        let distinct_ids: BTreeSet<String> = ids.map(|(id, _)| id.to_string()).collect();
+        Some(ErasedPerson {
+            persons: vec![person],
+            distinct_ids: distinct_ids.into_iter().collect(),
+        })
+    }
+
+    /// Whether merging visitors would let the erased take somebody in, or be taken in: who is erased
+    /// then depends on when that is seen.
+    fn merges_erased(&self, visitors: [usize; 2]) -> bool {
+        let mut names = visitors.iter().map(|visitor| VISITORS[*visitor]);
+        names.any(|name| self.erased.distinct_ids.contains(name))
+    }
+
+    /// Whether an event by a visitor merges an erased one.
+    fn identifies_erased(&self, name: usize, visitor: usize) -> bool {
+        name == IDENTIFY && self.merges_erased([visitor, (visitor + 1) % VISITORS.len()])
     }
 
     /// Makes it happen at `now`.
@@ -109,6 +165,8 @@ impl PostHog {
         now: Timestamp,
     ) {
         match *happening {
+            Happening::Arrival { name, visitor, .. } | Happening::Resent { name, visitor, .. }
+                if self.identifies_erased(name, visitor) => {}
             Happening::Arrival {
                 name,
                 visitor,
@@ -150,7 +208,8 @@ impl PostHog {
                 // PostHog took it in just now, and after it deleted an earlier one.
                 let tied = newest.filter(|row| {
                     let is_new = now.duration_since(row.created_at) < MINUTE * BEHIND;
-                    tied && is_new && !self.deleted.contains(&uuid)
+                    let is_alike = self.has_erasures && row.timestamp == stamp;
+                    tied && is_new && !is_alike && !self.deleted.contains(&uuid)
                 });
                 let created = tied.map_or(now, |row| row.created_at);
                 project.capture(event(name, visitor, stamp).uuid(uuid).created_at(created));
@@ -175,9 +234,36 @@ impl PostHog {
                     self.delete(project, &theirs);
                 }
                 project.delete_person(person.person_id, false);
+                self.has_lost_persons = true;
             }
+            Happening::Merged { from, into } if self.merges_erased([from, into]) => {}
             Happening::Merged { from, into } => project.merge(VISITORS[from], VISITORS[into]),
             Happening::Squashed => project.squash_overrides(),
+            Happening::Gathered {
+                cohort,
+                ref visitors,
+            } => {
+                let person = |visitor: &usize| project.distinct_ids().get(VISITORS[*visitor]);
+                let people: Vec<Uuid> = visitors
+                    .iter()
+                    .filter_map(person)
+                    .map(|link| link.person_id)
+                    .collect();
+                if project.cohort_mut(cohort).is_none() {
+                    let new = Cohort::new(cohort, "Some");
+                    let is_uploaded = cohort.is_multiple_of(2);
+                    project.add_cohort(if is_uploaded { new.fixed() } else { new });
+                }
+                if let Some(cohort) = project.cohort_mut(cohort) {
+                    cohort.deleted = false;
+                    cohort.recalculate(people, now);
+                }
+            }
+            Happening::Disbanded { cohort } => {
+                if let Some(cohort) = project.cohort_mut(cohort) {
+                    cohort.deleted = true;
+                }
+            }
         }
     }
 
@@ -234,7 +320,7 @@ impl Traits {
         if name == 3 {
             texts.insert("$event_type", ["click", "submit", "change"][turn % 3]);
         }
-        if name == 6 {
+        if name == IDENTIFY {
             texts.insert(
                 "$anon_distinct_id",
                 VISITORS[(visitor + 1) % VISITORS.len()],

@@ -9,7 +9,7 @@ use posthog_stub::{Fault, Limits, TooMuch};
 use proptest::prelude::*;
 use test_store::Fate;
 
-use super::posthog::{AHEAD, BEHIND, Happening, NAMES, Taken, VISITORS};
+use super::posthog::{AHEAD, BEHIND, COHORTS, Happening, NAMES, Taken, VISITORS};
 
 /// Events happen within so many days before they are taken in: every day on which one may be missing
 /// or deleted is then counted daily until the end of the story.
@@ -70,6 +70,8 @@ pub(crate) enum Step {
     /// Minutes.
     Pass(i64),
     Attempt(Attempt),
+    /// A visitor's person is erased; whether by a process that lives to the end of it.
+    Erase(usize, bool),
     Follow,
 }
 
@@ -88,6 +90,12 @@ pub(crate) struct Story {
 }
 
 impl Story {
+    /// Whether anybody is erased.
+    pub(crate) fn has_erasures(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step, Step::Erase(..)))
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             too_much: self.too_much,
@@ -118,6 +126,7 @@ fn any_step(is_far: bool) -> impl Strategy<Value = Step> {
         4 => any_happenings(is_far, 1..8).prop_map(Step::Happen),
         2 => (0_i64..9 * 60).prop_map(Step::Pass),
         5 => any_attempt(is_far).prop_map(Step::Attempt),
+        1 => (0..VISITORS.len(), any::<bool>()).prop_map(|(who, ends)| Step::Erase(who, ends)),
         1 => Just(Step::Follow),
     ]
 }
@@ -180,6 +189,12 @@ fn any_happening(is_far: bool) -> BoxedStrategy<Happening> {
     };
     let person = (visitors.clone(), events())
         .prop_map(|(visitor, events)| Happening::PersonDeleted { visitor, events });
+    let gathered = (
+        1..=COHORTS,
+        prop::collection::btree_set(visitors.clone(), 0..VISITORS.len()),
+    )
+        .prop_map(|(cohort, visitors)| Happening::Gathered { cohort, visitors });
+    let disbanded = (1..=COHORTS).prop_map(|cohort| Happening::Disbanded { cohort });
     let merged =
         (visitors.clone(), visitors).prop_map(|(from, into)| Happening::Merged { from, into });
     prop_oneof![
@@ -190,6 +205,8 @@ fn any_happening(is_far: bool) -> BoxedStrategy<Happening> {
         1 => person,
         2 => merged,
         1 => Just(Happening::Squashed),
+        3 => gathered,
+        1 => disbanded,
     ]
     .boxed()
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Event;
+use domain::cohorts::CohortId;
 use domain::event::EventName;
 use domain::identity::{Evidence, IdentityKey};
 use domain::stage::PostHogStage;
@@ -14,7 +15,7 @@ use jiff::tz::TimeZone;
 use posthog_stub::Project;
 use uuid::Uuid;
 
-use super::posthog::{CUSTOMER, NAMES, Traits, VISITORS};
+use super::posthog::{CUSTOMER, Erased, NAMES, Traits, VISITORS};
 
 /// Where the shop is.
 pub(crate) const ZONE: &str = "Europe/Berlin";
@@ -28,6 +29,8 @@ pub(crate) struct Truth {
     /// By uuid; the person is left out, for it follows from `persons`.
     pub(crate) rows: BTreeMap<Uuid, EventRow>,
     pub(crate) persons: BTreeMap<String, Uuid>,
+    /// Who is in each cohort that has anybody.
+    pub(crate) cohorts: BTreeMap<CohortId, BTreeSet<Uuid>>,
 }
 
 /// The row of one uuid that counts.
@@ -41,8 +44,9 @@ pub(crate) fn winner<'a>(
 }
 
 impl Truth {
-    /// What a store must hold of `project` that has read all that happened in `[from, to)`.
-    pub(crate) fn of(project: &Project, from: Timestamp, to: Timestamp) -> Self {
+    /// What a store must hold of `project` that has read all that happened in `[from, to)`, and from
+    /// which these were erased.
+    pub(crate) fn of(project: &Project, from: Timestamp, to: Timestamp, erased: &Erased) -> Self {
         let read: Vec<_> = project
             .events()
             .iter()
@@ -51,14 +55,17 @@ impl Truth {
         let uuids: BTreeSet<Uuid> = read.iter().map(|row| row.uuid).collect();
         let rows = uuids.into_iter().filter_map(|uuid| {
             let row = winner(read.iter().copied().filter(|row| row.uuid == uuid))?;
-            Some((uuid, stored(row)))
+            let is_erased = erased.distinct_ids.contains(&*row.distinct_id);
+            (!is_erased).then(|| (uuid, stored(row)))
         });
         let ids = project.distinct_ids().iter();
         Self {
             rows: rows.collect(),
             persons: ids
                 .map(|(id, link)| (id.to_string(), link.person_id))
+                .filter(|(id, _)| !erased.distinct_ids.contains(id))
                 .collect(),
+            cohorts: cohorts(project, erased),
         }
     }
 
@@ -141,6 +148,18 @@ impl Truth {
         });
         self.carried().into_keys().chain(persons).collect()
     }
+}
+
+/// Who is in each cohort but the erased.
+fn cohorts(project: &Project, erased: &Erased) -> BTreeMap<CohortId, BTreeSet<Uuid>> {
+    let there = project.cohorts().values().filter(|it| !it.deleted);
+    there
+        .map(|cohort| {
+            let members = cohort.people.difference(&erased.persons).copied().collect();
+            (CohortId(i64::try_from(cohort.id).unwrap()), members)
+        })
+        .filter(|(_, members): &(_, BTreeSet<Uuid>)| !members.is_empty())
+        .collect()
 }
 
 fn day(at: Timestamp) -> Date {
