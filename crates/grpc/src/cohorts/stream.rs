@@ -118,7 +118,8 @@ impl<S: ReadStore + ?Sized + 'static> Changes<S> for CohortChanges {
             self.place.seq = change.seq;
             // Who was erased may have been in any cohort.
             let cohort = change.kind.cohort();
-            let wanted = self.wanted.is_empty() || cohort.is_none_or(|it| self.wanted.contains(&it));
+            let wanted =
+                self.wanted.is_empty() || cohort.is_none_or(|it| self.wanted.contains(&it));
             wanted.then(|| cohort_change(&self.name, change))
         }))
     }

@@ -502,9 +502,7 @@ async fn an_erased_person_is_told_to_whoever_follows_any_cohort_and_is_in_none()
         .await
         .unwrap();
     follower.apply(next(&mut stream).await.unwrap());
-    let left: BTreeSet<String> = [0, 2]
-        .map(|number| person(number).to_string())
-        .into();
+    let left: BTreeSet<String> = [0, 2].map(|number| person(number).to_string()).into();
     assert_eq!(follower.members[&name(13)], left);
 
     // PostHog still has the person in the cohort: nobody is told again.

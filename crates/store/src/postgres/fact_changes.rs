@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection, QueryBuilder, Row};
 
 use super::PostgresStore;
 use super::errors::sql;
-use super::identities_read::{FACT, Owner, decode_fact};
+use super::links::{FACT, Owner, decode_fact};
 use super::statement::{built, query};
 use super::values::{limit as rows, micros};
 use super::{epochs, facts, leases};

@@ -30,6 +30,8 @@ mod facts;
 mod identities_read;
 mod identities_write;
 mod leases;
+mod links;
+mod links_asked;
 mod open;
 mod purge;
 mod refusals;

@@ -74,7 +74,10 @@ async fn conflicts_are_listed_without_a_look_at_all_links() {
     let store = filled("conflicts", &statements).await;
     for analyzed in [false, true] {
         if analyzed {
-            sqlx::query("VACUUM ANALYZE").execute(&store.writers).await.unwrap();
+            sqlx::query("VACUUM ANALYZE")
+                .execute(&store.writers)
+                .await
+                .unwrap();
         }
         for after in [None, Some(Uuid::from_u128(u128::MAX / 2))] {
             let explained = format!("EXPLAIN (COSTS OFF) {}", conflicts::list_sql());

@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::{cohorts_erase, conflicts, event_columns};
 use super::events_remove::{self, Doomed};
 use super::refusals::{self, hasher};
 use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{limit, micros};
+use super::{cohorts_erase, conflicts, event_columns};
 use crate::tombstones::IdHash;
 
 /// Events removed in one transaction: others wait that long for the file.
@@ -46,7 +46,11 @@ pub(super) async fn whole(
     let mut persons: BTreeSet<Uuid> = person.persons.iter().copied().collect();
     let distinct_ids: Vec<String> = ids.iter().cloned().collect();
     for candidate in ever_linked(connection, epoch, &distinct_ids).await? {
-        if !persons.contains(&candidate) && ids_ever_of(connection, epoch, candidate).await?.is_subset(&ids) {
+        if !persons.contains(&candidate)
+            && ids_ever_of(connection, epoch, candidate)
+                .await?
+                .is_subset(&ids)
+        {
             persons.insert(candidate);
         }
     }
@@ -64,7 +68,8 @@ async fn ever_linked(
 ) -> Result<BTreeSet<Uuid>> {
     let mut found = BTreeSet::new();
     for batch in batches(ids, IDS) {
-        let before = "SELECT DISTINCT person_id FROM person_links WHERE epoch = ? AND distinct_id IN";
+        let before =
+            "SELECT DISTINCT person_id FROM person_links WHERE epoch = ? AND distinct_id IN";
         let text = list_sql(before, batch.len(), "");
         let persons: Vec<Uuid> =
             sqlx::query_scalar_with(text, of_ids(epoch, batch)?.into_arguments())

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::identities_read::{Owner, decode_fact};
+use super::links::{Owner, decode_fact};
 use super::rows::WriteRows;
 use super::values::{limit as rows, micros};
 use super::{SqliteStore, facts, leases};

@@ -9,8 +9,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::epochs::EpochState;
 use super::errors::sql;
-use super::{conflicts, fact_changes};
 use super::rows::{Parameters, WriteRows, batches, list_sql};
+use super::{conflicts, fact_changes};
 use crate::columns::properties_from_json;
 use crate::fact_rows::{GROUPED, Gains, Group, Key, Said, changed, part};
 

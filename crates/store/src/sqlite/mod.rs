@@ -29,6 +29,8 @@ mod file_system;
 mod identities_read;
 mod identities_write;
 mod leases;
+mod links;
+mod links_asked;
 mod open;
 mod purge;
 mod refusals;

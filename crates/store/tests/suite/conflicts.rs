@@ -85,7 +85,10 @@ async fn looked_up(site: &Site) -> Vec<Uuid> {
     let mut customers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for link in &links {
         if let IdentityKey::CustomerId(customer) = &link.to {
-            customers.entry(&link.distinct_id).or_default().insert(customer);
+            customers
+                .entry(&link.distinct_id)
+                .or_default()
+                .insert(customer);
         }
     }
     let mut of_persons: BTreeMap<Uuid, BTreeSet<&str>> = BTreeMap::new();
@@ -105,7 +108,9 @@ async fn listed(site: &Site, size: usize) -> Vec<Uuid> {
     let mut listed: Vec<Uuid> = Vec::new();
     loop {
         let after = listed.last().copied();
-        let page = site.store.persons_of_several_customers(site.id, after, size);
+        let page = site
+            .store
+            .persons_of_several_customers(site.id, after, size);
         let page = page.await.unwrap();
         if page.is_empty() {
             return listed;
@@ -155,21 +160,32 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
             }
             Step::Properties(customers) => {
                 wanted.id_properties = properties(*customers);
-                site.store.put_connection(&wanted, hours(hour)).await.unwrap();
+                site.store
+                    .put_connection(&wanted, hours(hour))
+                    .await
+                    .unwrap();
             }
             Step::Look => site.store.find_conflicts(&site.lease).await.unwrap(),
             Step::ReadWhole => {
-                site.store.persons_read(&site.lease, hours(hour)).await.unwrap();
+                site.store
+                    .persons_read(&site.lease, hours(hour))
+                    .await
+                    .unwrap();
             }
             Step::Erase(who) => {
                 let key = IdentityKey::DistinctId(IDS[*who].to_owned());
-                erase(&*site.store, &connection, &key, hours(hour)).await.unwrap();
+                erase(&*site.store, &connection, &key, hours(hour))
+                    .await
+                    .unwrap();
             }
         }
         if let Step::Page(_, Some(_)) | Step::Observe(_, Some(_)) = step {
             site.store = database.open().await;
             // Waits for a transaction whose end nobody heard of.
-            site.store.persons_read(&site.lease, hours(hour)).await.unwrap();
+            site.store
+                .persons_read(&site.lease, hours(hour))
+                .await
+                .unwrap();
         }
         assert_eq!(listed(&site, 2).await, looked_up(&site).await, "{step:?}");
     }
@@ -212,7 +228,8 @@ pub(crate) async fn a_read_of_many_links_lists_conflicts_before_and_after_they_a
     assert_eq!(listed(&site, 9).await, both);
     site.store.find_conflicts(&site.lease).await.unwrap();
     assert_eq!(listed(&site, 9).await, both);
-    site.store(&[carry(6, "d30", "1"), carry(7, "d31", "2")]).await;
+    site.store(&[carry(6, "d30", "1"), carry(7, "d31", "2")])
+        .await;
     assert_eq!(listed(&site, 9).await, [person(5), person(10), person(15)]);
     assert_eq!(looked_up(&site).await.len(), 3);
 }

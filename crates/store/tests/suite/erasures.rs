@@ -215,7 +215,10 @@ pub(crate) async fn an_id_that_comes_to_an_erased_person_is_erased_too(database:
 async fn gather(site: &Site, hour: i64, members: &BTreeSet<Uuid>) -> MembersMoved {
     let (store, lease) = (&*site.store, &site.lease);
     let listed = [cohort(1, members.len() as u64)];
-    store.put_cohorts(lease, &listed, hours(hour)).await.unwrap();
+    store
+        .put_cohorts(lease, &listed, hours(hour))
+        .await
+        .unwrap();
     let part = whole(1, members.clone());
     store.put_members(lease, &part, hours(hour)).await.unwrap()
 }

@@ -181,7 +181,11 @@ async fn play(database: &dyn Database, name: &str, steps: &[Step]) {
                         .await
                         .unwrap();
                     let is_stored = digests == digests_of(&after);
-                    let (kept, has) = if is_stored { (&now, &after) } else { (&then, before) };
+                    let (kept, has) = if is_stored {
+                        (&now, &after)
+                    } else {
+                        (&then, before)
+                    };
                     assert_members_of(&*site.store, site.id, part.cohort, kept, has).await;
                     if is_stored {
                         oracle.has.insert(part.cohort, after);

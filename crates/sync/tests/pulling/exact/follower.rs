@@ -57,7 +57,11 @@ impl Follower {
     async fn follow_persons(&mut self, store: &dyn Store, id: ConnectionId) {
         let persons: &mut BTreeMap<_, _> = &mut self.known.persons;
         let epoch = store.epoch(id).await.unwrap().unwrap();
-        if self.links.replace(LinkPlace::now(&epoch)).is_some_and(|it| it.is_lost(&epoch)) {
+        if self
+            .links
+            .replace(LinkPlace::now(&epoch))
+            .is_some_and(|it| it.is_lost(&epoch))
+        {
             persons.clear();
             self.person_seq = 0;
         }
