@@ -36,7 +36,7 @@ pub use self::spec::{
     DeletionPolicy, PostHogConnection, PostHogConnectionSpec,
 };
 pub use self::status::{
-    BackfillStatus, CompletenessStatus, EvidenceStatus, FailureStatus, KeyStatus,
+    BackfillStatus, CohortsStatus, CompletenessStatus, EvidenceStatus, FailureStatus, KeyStatus,
     LatestEventStatus, PostHogConnectionStatus, ProjectStatus, StageEventStatus, StageSource,
     StageStatus, SyncStatus,
 };

@@ -54,6 +54,9 @@ pub struct PostHogConnectionStatus {
     /// How many days are proven to be complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completeness: Option<CompletenessStatus>,
+    /// How the cohorts stand; absent while PostHog lists none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cohorts: Option<CohortsStatus>,
     /// The value of the refresh-requested-at annotation that was last acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh_request: Option<String>,
@@ -256,6 +259,21 @@ pub struct CompletenessStatus {
     /// Events that were stored of that day when it was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_day_stored_events: Option<i64>,
+}
+
+/// How the cohorts stand after the last run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CohortsStatus {
+    /// Cohorts that PostHog lists.
+    pub listed: i64,
+    /// Cohorts that PostHog failed to compute when it last tried: their members are of an earlier time.
+    pub failing: i64,
+    /// Cohorts whose members could not be read as PostHog says they are.
+    pub behind: i64,
+    /// What is wrong with the first of them, and the fix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 fn is_zero(number: &i64) -> bool {

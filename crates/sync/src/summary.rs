@@ -52,6 +52,8 @@ pub struct CohortSummary {
     pub left: u64,
     /// Cohorts that changed in PostHog while they were read: the next run reads them again.
     pub unsettled: u64,
+    /// Cohorts that PostHog failed to compute when it last tried: their members are of an earlier time.
+    pub failing: u64,
     /// Why cohorts are not, or not all, as PostHog has them; one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -66,6 +68,7 @@ impl CohortSummary {
         self.entered += pass.entered;
         self.left += pass.left;
         self.unsettled = pass.unsettled;
+        self.failing = pass.failing;
         self.problem.clone_from(&pass.problem);
     }
 }

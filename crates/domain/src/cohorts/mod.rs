@@ -3,12 +3,16 @@
 
 mod bucket;
 mod digest;
+mod due;
+mod standing;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::bucket::CohortBucket;
 pub use self::digest::{CohortDigest, digests_of};
+pub use self::due::is_due;
+pub use self::standing::{CohortsStanding, standing_of};
 
 /// A cohort's number, unique within its project and never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

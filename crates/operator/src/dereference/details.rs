@@ -1,9 +1,10 @@
-//! What status tells of stored events: counts by stage, double tracking, suggestions, completeness. Read
-//! once after each run, for nothing else changes it.
+//! What status tells of stored events: counts by stage, double tracking, suggestions, completeness; and of
+//! cohorts. Read once after each run, for nothing else changes it.
 
 use std::collections::BTreeMap;
 
 use crd::PostHogConnection;
+use domain::cohorts::{CohortsStanding, standing_of};
 use domain::event::EventName;
 use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, Feed, FunnelFlag, checkout_feed, funnel};
 use domain::mapping::{
@@ -16,7 +17,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use sync::Outlook;
 
-/// What status tells of stored events.
+/// What status tells of stored events and cohorts.
 pub(crate) struct Details {
     /// The mapping in force.
     pub(crate) mapping: Mapping,
@@ -34,6 +35,8 @@ pub(crate) struct Details {
     pub(crate) renamed: BTreeMap<PostHogStage, EventName>,
     /// What was proven of the days.
     pub(crate) verdicts: Vec<DayVerdict>,
+    /// How cohorts stood after the last complete run.
+    pub(crate) cohorts: CohortsStanding,
     /// Events of the 24 hours before the last complete run began; absent before there is one. Not of
     /// those before now: read again, it is the same until a run has stored others.
     pub(crate) last_day: Option<u64>,
@@ -104,9 +107,14 @@ pub(crate) async fn read(
         }
         None => None,
     };
+    let cohorts = match &outlook.last {
+        Some(run) => standing_of(store, epoch.id, run.started_at).await?,
+        None => CohortsStanding::default(),
+    };
     let seen = seen(&week);
     Ok(Some(Details {
         last_day,
+        cohorts,
         checkout,
         renamed: renamed(in_force, &suggestions, &seen, &seen_since(week_ago)),
         seen,

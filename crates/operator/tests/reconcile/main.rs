@@ -5,6 +5,7 @@
 
 mod away;
 mod calm;
+mod cohorts;
 mod connect;
 mod crash;
 mod harness;

@@ -11,12 +11,11 @@
 //! What is stored always has the digest that PostHog itself gave of it. Members that do not come to
 //! that digest are of a cohort that changed meanwhile: they are not stored, and it is compared anew.
 
-mod due;
 mod parts;
 mod read;
 
 use domain::check::OptionalScope;
-use domain::cohorts::{Cohort, CohortKind, CohortSelection};
+use domain::cohorts::{Cohort, CohortKind, CohortSelection, is_due, standing_of};
 use domain::storage::CohortRecord;
 
 use self::read::Reader;
@@ -64,7 +63,7 @@ impl Reader<'_> {
         for kind in CohortKind::ALL {
             let mut due: Vec<&CohortRecord> = stored
                 .iter()
-                .filter(|it| it.cohort.kind == kind && due::is_due(it, now))
+                .filter(|it| it.cohort.kind == kind && is_due(it, now))
                 .collect();
             self.summary.compared += due.len() as u64;
             for _ in 0..MOST_ROUNDS {
@@ -75,6 +74,9 @@ impl Reader<'_> {
             }
             self.summary.unsettled += due.len() as u64;
         }
+        let standing = standing_of(&**store, self.session.id, now).await?;
+        self.summary.failing = standing.failing;
+        self.summary.problem = standing.problem;
         Ok(())
     }
 

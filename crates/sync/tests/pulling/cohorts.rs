@@ -375,6 +375,28 @@ async fn without_the_scope_events_go_on_and_the_summary_says_what_is_lost() {
 }
 
 #[tokio::test]
+async fn a_cohort_that_posthog_cannot_compute_is_named_until_it_can() {
+    let shop = shop([
+        Cohort::new(1, "Buyers").people(people(0..40)),
+        Cohort::new(2, "Broken").people(people(0..3)),
+    ])
+    .await;
+    shop.edit(|project| project.cohort_mut(2).unwrap().errors_calculating = 3);
+    let cohorts = shop.run(SyncMode::Backfill).await.unwrap().cohorts;
+    assert_eq!((cohorts.failing, cohorts.unsettled), (1, 0));
+    let problem = cohorts.problem.unwrap();
+    assert!(
+        problem.contains("cohort 2 \"Broken\" (3 times"),
+        "{problem}"
+    );
+    assert_same(&shop).await;
+    shop.edit(|project| project.cohort_mut(2).unwrap().errors_calculating = 0);
+    shop.pass(HOUR);
+    let cohorts = shop.run(SyncMode::Refresh).await.unwrap().cohorts;
+    assert_eq!((cohorts.failing, cohorts.problem), (0, None));
+}
+
+#[tokio::test]
 async fn a_list_that_fails_costs_the_run_nothing_but_cohorts() {
     let shop = shop([Cohort::new(1, "Buyers").people(people(0..40))]).await;
     shop.stub

@@ -1,6 +1,7 @@
 //! What status tells of runs: the backfill and the last one of all.
 
-use crd::{BackfillStatus, BackfillVia, PostHogConnectionStatus, SyncStatus};
+use crd::{BackfillStatus, BackfillVia, CohortsStatus, PostHogConnectionStatus, SyncStatus};
+use domain::cohorts::CohortsStanding;
 use domain::storage::{RunEnd, RunRecord};
 
 use super::signed;
@@ -21,8 +22,18 @@ pub(super) fn describe_runs(status: &mut PostHogConnectionStatus, found: &Found)
     if let Some(details) = &stored.details {
         status.mapping = stages(details);
         status.completeness = Some(completeness(details));
+        status.cohorts = cohorts(&details.cohorts);
         status.events_last_24h = details.last_day.map(signed);
     }
+}
+
+fn cohorts(standing: &CohortsStanding) -> Option<CohortsStatus> {
+    (standing.listed > 0).then(|| CohortsStatus {
+        listed: signed(standing.listed),
+        failing: signed(standing.failing),
+        behind: signed(standing.behind),
+        problem: standing.problem.clone(),
+    })
 }
 
 fn backfill(run: &RunRecord, via: BackfillVia) -> BackfillStatus {

@@ -1,7 +1,8 @@
 //! When a cohort is worth comparing.
 
-use domain::storage::CohortRecord;
 use jiff::{SignedDuration, Timestamp};
+
+use crate::storage::CohortRecord;
 
 /// Half an hour less than a day, so that an hourly run a little early does not put it off.
 const DAILY: SignedDuration = SignedDuration::from_mins(23 * 60 + 30);
@@ -9,7 +10,8 @@ const DAILY: SignedDuration = SignedDuration::from_mins(23 * 60 + 30);
 /// Whether the members of a cohort may not be those that are stored: PostHog says something else of
 /// it than when they were read, or a day has passed. PostHog counts a static cohort only when
 /// somebody is uploaded, and its persons may be deleted or merged without that.
-pub(super) fn is_due(record: &CohortRecord, now: Timestamp) -> bool {
+#[must_use]
+pub fn is_due(record: &CohortRecord, now: Timestamp) -> bool {
     if record.deleted_at.is_some() {
         return false;
     }
@@ -20,10 +22,9 @@ pub(super) fn is_due(record: &CohortRecord, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::cohorts::{Cohort, CohortId, CohortKind, CohortMark};
-    use domain::storage::CohortRead;
-
     use super::*;
+    use crate::cohorts::{Cohort, CohortId, CohortKind, CohortMark};
+    use crate::storage::CohortRead;
 
     fn record(read: Option<CohortRead>) -> CohortRecord {
         CohortRecord {
