@@ -9,7 +9,7 @@ use domain::identity::{IdProperty, IdPropertyKind};
 use domain::storage::{Lease, PersonMapping, ReadRange, Store};
 use grpc::proto::v1::identity_key::Key;
 use grpc::proto::v1::identity_service_client::IdentityServiceClient;
-use grpc::proto::v1::{IdentityKey, ResolveIdentitiesRequest};
+use grpc::proto::v1::{IdentityKey, ListIdentityConflictsRequest, ResolveIdentitiesRequest};
 use grpc::{ServeConfig, Settings};
 use jiff::Timestamp;
 use rand::RngExt;
@@ -33,6 +33,10 @@ const PAGE: usize = 50_000;
 const MOVED: usize = 1_000;
 /// How often a thousand ids are resolved, other ones each time.
 const TIMES: usize = 201;
+/// How often a page of conflicts is asked for.
+const CONFLICT_TIMES: usize = 21;
+/// One of so many persons is two customers.
+const PERSONS_OF_A_CONFLICT: usize = 2_000;
 const DATABASE: &str = "identity";
 
 /// Who has which id: a number for each distinct id, three persons for ten ids, and a customer id for
@@ -104,7 +108,15 @@ pub(crate) async fn identity(ids: usize) -> Outcome<()> {
     line("rows written, two links for each id", &rows.to_string());
 
     carry(&copying, crowd)?;
-    resolve(store, crowd).await
+    let begun = Instant::now();
+    store.find_conflicts(&lease).await?;
+    line(
+        "conflicts looked for among all links",
+        &format!("{:.2} s", begun.elapsed().as_secs_f64()),
+    );
+    let mut client = serve(store).await?;
+    resolve(&mut client, crowd).await?;
+    conflicts(&mut client).await
 }
 
 /// Takes in all mappings as the daily read does. Returns how long it took, without making them up, and
@@ -151,7 +163,7 @@ fn rows_written(copying: &Copying) -> Outcome<i64> {
 }
 
 /// Lets the first id of every other person carry a customer id, and ask for a merge with the person's
-/// next id, as a login does.
+/// next id, as a login does. The next id of few carries another customer id: a conflict.
 fn carry(copying: &Copying, crowd: Crowd) -> Outcome<()> {
     let persons = crowd.persons();
     for (property, value) in [
@@ -171,11 +183,22 @@ fn carry(copying: &Copying, crowd: Crowd) -> Outcome<()> {
             ),
         )?;
     }
+    copying.server.run(
+        DATABASE,
+        &format!(
+            "INSERT INTO identity_facts (epoch, distinct_id, property, value, events, first_seen, last_seen)
+             SELECT epoch, value, 'customer_id', 'another ' || value, 3, 1, 2
+             FROM identity_facts WHERE property = E'\\x01$identify'
+             ORDER BY value LIMIT {}",
+            persons / PERSONS_OF_A_CONFLICT
+        ),
+    )?;
     copying.server.run(DATABASE, "VACUUM ANALYZE")?;
     Ok(())
 }
 
-async fn resolve(store: Arc<dyn Store>, crowd: Crowd) -> Outcome<()> {
+/// A client of a server on this store.
+async fn serve(store: Arc<dyn Store>) -> Outcome<IdentityServiceClient<Channel>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(grpc::serve(ServeConfig {
@@ -187,7 +210,10 @@ async fn resolve(store: Arc<dyn Store>, crowd: Crowd) -> Outcome<()> {
         settings: Settings::default(),
     }));
     let channel = Channel::from_shared(format!("http://{address}"))?;
-    let mut client = IdentityServiceClient::new(channel.connect().await?);
+    Ok(IdentityServiceClient::new(channel.connect().await?))
+}
+
+async fn resolve(client: &mut IdentityServiceClient<Channel>, crowd: Crowd) -> Outcome<()> {
     let (mut times, mut persons, mut resolved) = (Vec::new(), 0, 0);
     for _ in 0..TIMES {
         let request = ResolveIdentitiesRequest {
@@ -210,6 +236,27 @@ async fn resolve(store: Arc<dyn Store>, crowd: Crowd) -> Outcome<()> {
     );
     let share = persons as f64 / resolved as f64;
     line("persons found for an id", &format!("{share:.2}"));
+    Ok(())
+}
+
+/// The first page of conflicts, again and again.
+async fn conflicts(client: &mut IdentityServiceClient<Channel>) -> Outcome<()> {
+    let (mut times, mut found) = (Vec::new(), 0);
+    for _ in 0..CONFLICT_TIMES {
+        let request = ListIdentityConflictsRequest {
+            parent: "namespaces/bench/connections/shop".to_owned(),
+            page_size: 100,
+            page_token: String::new(),
+        };
+        let begun = Instant::now();
+        let answer = client.list_identity_conflicts(request).await?.into_inner();
+        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+        found = answer.identities.len();
+    }
+    line(
+        &format!("a page of {found} conflicts through gRPC, at the median"),
+        &format!("{:.2} ms", median(&times).unwrap_or(0.0)),
+    );
     Ok(())
 }
 
