@@ -1,6 +1,6 @@
 //! Clickmaps in every store alike: which are to be made, and what is read to make them.
 
-use domain::clickmap::ClickmapRules;
+use domain::clickmap::{ClickmapRules, DeviceType};
 use domain::day::time_zone;
 use domain::storage::Result;
 use jiff::tz::TimeZone;
@@ -12,6 +12,24 @@ use crate::values::{from_json, to_json};
 pub(crate) const CLICK_COLUMNS: &str =
     "uuid, timestamp, event, event_type, distinct_id, session_id,
     window_id, path, device_type, elements_chain";
+
+/// The device of an element's rows that count its clicks on all of them: whoever does not ask for
+/// devices, as most do, reads no others.
+pub(crate) const ALL_DEVICES: i16 = -1;
+
+/// The numbers of the devices whose rows of elements are to be summed.
+pub(crate) fn devices_of_elements(devices: &[DeviceType]) -> Vec<i16> {
+    if devices.is_empty() {
+        return vec![ALL_DEVICES];
+    }
+    devices.iter().map(|device| device.number()).collect()
+}
+
+/// The devices of the rows that hold an element's clicks of a day, each of which an index leads to.
+pub(crate) fn devices_with_clicks() -> Vec<i16> {
+    let numbers = (0..).map_while(|number| DeviceType::from_number(number).map(|_| number));
+    numbers.collect()
+}
 
 /// What a call makes.
 pub(crate) struct Work {

@@ -18,7 +18,7 @@ use super::errors::sql;
 use super::statement::{query, query_scalar};
 use super::values::{day, day_number, get, instant, micros, signed};
 use super::{PostgresStore, leases};
-use crate::clickmap_rows::{CLICK_COLUMNS, InForce, Work};
+use crate::clickmap_rows::{ALL_DEVICES, CLICK_COLUMNS, InForce, Work, devices_with_clicks};
 
 #[async_trait]
 impl ClickmapWriter for PostgresStore {
@@ -253,11 +253,22 @@ fn click(row: &PgRow) -> Result<ClickEvent> {
 }
 
 async fn remove_day(connection: &mut PgConnection, work: &Work, day: i64) -> Result<()> {
-    for remove in [
-        // A day's elements are those of its pages.
+    let mut devices = devices_with_clicks();
+    devices.push(ALL_DEVICES);
+    // A day's elements are those of its pages.
+    query(
         "DELETE FROM clickmap_elements WHERE epoch = $1 AND clickmap = $2 AND day = $3
-            AND page = ANY (ARRAY(
-                SELECT page FROM clickmap_pages WHERE epoch = $1 AND clickmap = $2 AND day = $3))",
+            AND page = ANY (ARRAY(SELECT page FROM clickmap_pages WHERE epoch = $1 AND clickmap = $2 AND day = $3))
+            AND device = ANY($4)",
+    )
+    .bind(work.epoch)
+    .bind(work.clickmap)
+    .bind(day)
+    .bind(devices)
+    .execute(&mut *connection)
+    .await
+    .map_err(sql)?;
+    for remove in [
         "DELETE FROM clickmap_labels WHERE epoch = $1 AND clickmap = $2 AND day = $3",
         "DELETE FROM clickmap_pages WHERE epoch = $1 AND clickmap = $2 AND day = $3",
     ] {
@@ -316,6 +327,7 @@ async fn put_day(
     .execute(&mut *connection)
     .await
     .map_err(sql)?;
+    put_all_devices(connection, work, day).await?;
     let labels = &made.labels;
     query(
         "INSERT INTO clickmap_labels
@@ -341,6 +353,30 @@ async fn put_day(
     .bind(column(labels, |row| {
         row.label.href.as_ref().map(MaskedText::as_str)
     }))
+    .execute(connection)
+    .await
+    .map_err(sql)?;
+    Ok(())
+}
+
+/// Sums up each element's clicks of a day on all devices.
+async fn put_all_devices(connection: &mut PgConnection, work: &Work, day: i64) -> Result<()> {
+    query(
+        "INSERT INTO clickmap_elements
+            (epoch, clickmap, day, page, element, device, clicks, rage, dead)
+         SELECT epoch, clickmap, day, page, element, $4, sum(clicks)::bigint, sum(rage)::bigint,
+            sum(dead)::bigint
+         FROM clickmap_elements
+         WHERE epoch = $1 AND clickmap = $2 AND day = $3
+            AND page = ANY (ARRAY(SELECT page FROM clickmap_pages WHERE epoch = $1 AND clickmap = $2 AND day = $3))
+            AND device = ANY($5)
+         GROUP BY epoch, clickmap, day, page, element",
+    )
+    .bind(work.epoch)
+    .bind(work.clickmap)
+    .bind(day)
+    .bind(ALL_DEVICES)
+    .bind(devices_with_clicks())
     .execute(connection)
     .await
     .map_err(sql)?;

@@ -12,6 +12,7 @@ use super::PostgresStore;
 use super::errors::sql;
 use super::statement::query;
 use super::values::{day_number, get, limit as rows, signed, text, unsigned};
+use crate::clickmap_rows::devices_of_elements;
 use crate::failures::corrupt;
 
 /// Sums of one page, whether it was clicked or not.
@@ -41,12 +42,12 @@ const ELEMENTS: &str = "WITH summed AS (
         FROM epochs AS o JOIN clickmap_elements AS c
             ON c.epoch = o.number AND c.clickmap = o.clickmap
         WHERE o.id = $1 AND c.page = $2 AND c.day >= $3 AND c.day < $4
-            AND ($5 OR c.device = ANY($6))
+            AND c.device = ANY($5)
         GROUP BY c.epoch, c.clickmap, c.element
     ), answered AS MATERIALIZED (
         SELECT * FROM summed
-        WHERE $7::bigint IS NULL OR (-clicks, element) > (-$7, $8)
-        ORDER BY -clicks, element LIMIT $9
+        WHERE $6::bigint IS NULL OR (-clicks, element) > (-$6, $7)
+        ORDER BY -clicks, element LIMIT $8
     )
     SELECT a.element, a.clicks, a.rage, a.dead, l.selector, l.basis, l.tag, l.text, l.href
     FROM answered AS a JOIN clickmap_labels AS l
@@ -104,8 +105,7 @@ impl ClickmapReader for PostgresStore {
             .bind(text(asked))
             .bind(day_number(span.from))
             .bind(day_number(span.to))
-            .bind(span.devices.is_empty())
-            .bind(devices(span))
+            .bind(devices_of_elements(&span.devices))
             .bind(after.map(|place| signed(place.clicks)))
             .bind(after.map(|place| place.element))
             .bind(rows(limit))

@@ -16,9 +16,9 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::errors::sql;
 use super::rows::{Parameters, WriteRows};
-use super::values::{day, day_number, get, instant, micros, signed};
+use super::values::{day, day_number, get, instant, micros, signed, to_json};
 use super::{SqliteStore, leases};
-use crate::clickmap_rows::{CLICK_COLUMNS, InForce, Work};
+use crate::clickmap_rows::{ALL_DEVICES, CLICK_COLUMNS, InForce, Work, devices_with_clicks};
 
 /// Rows written with one statement.
 const ROWS: usize = 256;
@@ -258,11 +258,22 @@ fn click(row: &SqliteRow) -> Result<ClickEvent> {
 }
 
 async fn remove_day(connection: &mut SqliteConnection, work: &Work, day: i64) -> Result<()> {
-    for remove in [
-        // A day's elements are those of its pages.
+    let mut devices = devices_with_clicks();
+    devices.push(ALL_DEVICES);
+    // A day's elements are those of its pages.
+    sqlx::query(
         "DELETE FROM clickmap_elements WHERE epoch = ?1 AND clickmap = ?2 AND day = ?3
-            AND page IN (
-                SELECT page FROM clickmap_pages WHERE epoch = ?1 AND clickmap = ?2 AND day = ?3)",
+            AND page IN (SELECT page FROM clickmap_pages WHERE epoch = ?1 AND clickmap = ?2 AND day = ?3)
+            AND device IN (SELECT value FROM json_each(?4))",
+    )
+    .bind(work.epoch)
+    .bind(work.clickmap)
+    .bind(day)
+    .bind(to_json(&devices)?)
+    .execute(&mut *connection)
+    .await
+    .map_err(sql)?;
+    for remove in [
         "DELETE FROM clickmap_labels WHERE epoch = ?1 AND clickmap = ?2 AND day = ?3",
         "DELETE FROM clickmap_pages WHERE epoch = ?1 AND clickmap = ?2 AND day = ?3",
     ] {
@@ -317,6 +328,7 @@ async fn put_day(
         add_counts(to, &row.counts)
     })
     .await?;
+    put_all_devices(connection, work, day).await?;
     WriteRows {
         before: "INSERT INTO clickmap_labels
             (epoch, clickmap, day, page, element, selector, basis, tag, text, href) VALUES",
@@ -339,6 +351,30 @@ async fn put_day(
         Ok(())
     })
     .await
+}
+
+/// Sums up each element's clicks of a day on all devices.
+async fn put_all_devices(connection: &mut SqliteConnection, work: &Work, day: i64) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO clickmap_elements
+            (epoch, clickmap, day, page, element, device, clicks, rage, dead)
+         SELECT epoch, clickmap, day, page, element, ?4, sum(clicks), sum(rage),
+            sum(dead)
+         FROM clickmap_elements
+         WHERE epoch = ?1 AND clickmap = ?2 AND day = ?3
+            AND page IN (SELECT page FROM clickmap_pages WHERE epoch = ?1 AND clickmap = ?2 AND day = ?3)
+            AND device IN (SELECT value FROM json_each(?5))
+         GROUP BY epoch, clickmap, day, page, element",
+    )
+    .bind(work.epoch)
+    .bind(work.clickmap)
+    .bind(day)
+    .bind(ALL_DEVICES)
+    .bind(to_json(&devices_with_clicks())?)
+    .execute(connection)
+    .await
+    .map_err(sql)?;
+    Ok(())
 }
 
 fn add_counts(to: &mut Parameters, counts: &ClickCounts) -> Result<()> {

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use super::SqliteStore;
 use super::errors::{corrupt, sql};
 use super::values::{day_number, get, limit as rows, signed, to_json, unsigned};
+use crate::clickmap_rows::devices_of_elements;
 
 /// Sums of one page, whether it was clicked or not.
 const TOTAL: &str = "SELECT coalesce(sum(clicks), 0) AS clicks, coalesce(sum(rage), 0) AS rage,
@@ -40,7 +41,7 @@ const ELEMENTS: &str = "WITH answered AS MATERIALIZED (
             FROM epochs AS o JOIN clickmap_elements AS c
                 ON c.epoch = o.number AND c.clickmap = o.clickmap
             WHERE o.id = ?1 AND c.page = ?2 AND c.day >= ?3 AND c.day < ?4
-                AND (?5 = '[]' OR c.device IN (SELECT value FROM json_each(?5)))
+                AND c.device IN (SELECT value FROM json_each(?5))
             GROUP BY c.element
         )
         WHERE ?6 IS NULL OR (-clicks, element) > (-?6, ?7)
@@ -101,7 +102,7 @@ impl ClickmapReader for SqliteStore {
             .bind(asked)
             .bind(day_number(span.from))
             .bind(day_number(span.to))
-            .bind(devices(span)?)
+            .bind(to_json(&devices_of_elements(&span.devices))?)
             .bind(after.map(|place| signed(place.clicks)))
             .bind(after.map(|place| place.element))
             .bind(rows(limit))
