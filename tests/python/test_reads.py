@@ -229,7 +229,9 @@ def cohorts(demo, connection) -> dict[str, list[dict]]:
     for cohort in listed:
         pages = demo.pages(f"{COHORTS}/ListCohortMembers", {"parent": cohort["name"], "pageSize": 500})
         members[cohort["name"]] = [member for page in pages for member in page.get("cohortMembers", [])]
-        assert len(members[cohort["name"]]) == int(cohort["memberCount"]) == int(cohort["posthogCount"])
+        assert len(members[cohort["name"]]) == int(cohort["memberCount"])
+        # PostHog still counts the one person that test_erasure.py erases here.
+        assert int(cohort["posthogCount"]) - int(cohort["memberCount"]) in (0, 1)
     return members
 
 
@@ -271,6 +273,10 @@ def test_a_follower_of_changes_has_every_cohorts_members(demo, connection, cohor
         for change in answer.get("changes", []):
             if change["kind"] == "KIND_ENTERED":
                 followed[change["cohort"]].add(change["personId"])
+            elif change["kind"] == "KIND_ERASED":
+                assert "cohort" not in change
+                for members in followed.values():
+                    members.discard(change["personId"])
             else:
                 followed[change["cohort"]].remove(change["personId"])
         if answer.get("caughtUp"):
