@@ -95,6 +95,13 @@ fn add_odd_events(project: &mut Project, now: Timestamp) -> Outcome<()> {
         json!(19.99),
         json!(7_890_123_456_789_i64),
         json!([1, "two", {"three": 3}]),
+        json!([1000.0, 1e21, 1e-7, 0.1, null, true, "\n"]),
+        json!("\u{1}\u{8}\u{c}\u{1f}\u{7f}\u{2028}\u{2029}"),
+        json!({"\u{1f}\"": "\u{2028}/"}),
+        json!(1e21),
+        json!(2.5e-9),
+        json!(0.000_001),
+        json!(123_456_789_012_345_680.0),
         json!({"b": {"a": "deep \"quote\""}}),
     ];
     let names = [

@@ -1,6 +1,7 @@
 //! The world a stand-in serves: projects with their events and persons, and the keys that open them.
 //! Everything lives in memory and may be changed while the server runs.
 
+pub(crate) mod clickhouse;
 pub(crate) mod cohort;
 pub(crate) mod definition;
 pub(crate) mod event;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::clickhouse;
 pub use super::name::Name;
 
 /// One property value.
@@ -32,7 +33,8 @@ pub struct Nested {
     pub json: Json,
     /// Its JSON text.
     pub raw: Box<str>,
-    /// What `properties.x` yields: the JSON text less one quote at either end, escapes left as they are.
+    /// What `properties.x` yields: ClickHouse's text of it less one quote at either end, escapes left as
+    /// they are.
     pub text: Arc<str>,
 }
 
@@ -45,7 +47,7 @@ impl Property {
             Self::Bool(true) => Some("true".into()),
             Self::Bool(false) => Some("false".into()),
             Self::Int(number) => Some(number.to_string().into()),
-            Self::Float(number) => Some(number.to_string().into()),
+            Self::Float(number) => Some(clickhouse::float(*number).into()),
             Self::Text(text) => Some(text.clone()),
             Self::Nested(nested) => Some(nested.text.clone()),
         }
@@ -57,7 +59,7 @@ impl Property {
             Self::Null => out.push_str("null"),
             Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Self::Int(number) => push_display(out, number),
-            Self::Float(number) => push_display(out, number),
+            Self::Float(number) => out.push_str(&clickhouse::float(*number)),
             Self::Text(text) => {
                 out.push('"');
                 out.push_str(text);
@@ -97,13 +99,14 @@ fn push_display(out: &mut String, number: &impl std::fmt::Display) {
 }
 
 fn needs_escape(text: &str) -> bool {
-    text.bytes()
-        .any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
+    text.chars().any(|character| {
+        character < ' ' || ['"', '\\', '\u{2028}', '\u{2029}'].contains(&character)
+    })
 }
 
 fn nested(json: Json) -> Property {
-    let raw = json.to_string();
-    let text = raw.strip_prefix('"').unwrap_or(&raw);
+    let (raw, written) = (json.to_string(), clickhouse::raw(&json));
+    let text = written.strip_prefix('"').unwrap_or(&written);
     let text: Arc<str> = text.strip_suffix('"').unwrap_or(text).into();
     Property::Nested(Arc::new(Nested {
         json,

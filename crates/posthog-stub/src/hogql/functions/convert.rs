@@ -9,6 +9,7 @@ use crate::hogql::types::{Kind, Type};
 use crate::hogql::value::Value;
 use crate::hogql::zone::Zone;
 use crate::hogql::{Env, dates};
+use crate::world::clickhouse;
 use crate::world::project::PropertyType;
 
 type Answer = Result<Value, QueryError>;
@@ -95,7 +96,7 @@ pub(crate) fn as_text(value: &Value) -> String {
         Value::Bool(truth) => truth.to_string(),
         Value::Int(number) => number.to_string(),
         Value::UInt(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
+        Value::Float(number) => clickhouse::float(*number),
         Value::Str(text) => text.to_string(),
         Value::Date(days) => dates::date(*days).map_or_else(String::new, |date| date.to_string()),
         Value::DateTime {

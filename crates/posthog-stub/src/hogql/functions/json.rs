@@ -6,6 +6,7 @@ use super::{Definition, flag, float, int, string, wrong_type};
 use crate::hogql::columns;
 use crate::hogql::error::QueryError;
 use crate::hogql::value::Value;
+use crate::world::clickhouse;
 use crate::world::property::Property;
 
 type Answer = Result<Value, QueryError>;
@@ -61,7 +62,7 @@ pub(crate) fn extract_string(found: &Option<Json>) -> Value {
 pub(crate) fn extract_raw(found: &Option<Json>) -> Value {
     found
         .as_ref()
-        .map_or_else(|| Value::str(""), |json| Value::str(&json.to_string()))
+        .map_or_else(|| Value::str(""), |json| Value::str(&clickhouse::raw(json)))
 }
 
 /// What `x.a.b` yields on JSON text: like a property, NULL when absent.
