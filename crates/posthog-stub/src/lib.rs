@@ -25,6 +25,7 @@ pub mod shop;
 mod stub;
 mod world;
 
+pub use http::exports::{ExportOutcome, ExportPolicy};
 pub use http::fault::{Endpoint, Fault, Faults};
 pub use http::limits::{BytesBudget, Limits, TooMuch};
 pub use http::log::LoggedRequest;

@@ -9,10 +9,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::http::connection::CuttableListener;
+use crate::http::exports::ExportPolicy;
 use crate::http::fault::Faults;
 use crate::http::limits::Limits;
 use crate::http::log::LoggedRequest;
-use crate::http::{Server, serve};
+use crate::http::{Server, serve, serve_bucket};
 use crate::world::World;
 
 /// A stand-in PostHog on a loopback port. Two of them are two regions.
@@ -36,12 +37,16 @@ impl Stub {
         world.settle();
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let server = Arc::new(Server::new(world, format!("http://{address}")));
+        let files = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await?;
+        let bucket = format!("http://{}", files.local_addr()?);
+        let server = Arc::new(Server::new(world, format!("http://{address}"), bucket));
         let task = tokio::spawn(serve(CuttableListener(listener), server.clone()));
+        let bucket = tokio::spawn(serve_bucket(CuttableListener(files), server.clone()));
         Ok(StubHandle {
             server,
             address,
             task,
+            bucket,
         })
     }
 }
@@ -52,6 +57,7 @@ pub struct StubHandle {
     server: Arc<Server>,
     address: SocketAddr,
     task: JoinHandle<()>,
+    bucket: JoinHandle<()>,
 }
 
 impl StubHandle {
@@ -101,6 +107,17 @@ impl StubHandle {
         self.server.meter.set(limits);
     }
 
+    /// Sets how exports go from now on.
+    pub fn set_exports(&self, policy: ExportPolicy) {
+        self.server.exports.set(policy);
+    }
+
+    /// How many exports were started.
+    #[must_use]
+    pub fn exports_started(&self) -> usize {
+        self.server.exports.started()
+    }
+
     /// Every request so far, oldest first (the newest ten thousand).
     #[must_use]
     pub fn requests(&self) -> Vec<LoggedRequest> {
@@ -126,6 +143,7 @@ impl StubHandle {
     /// Stops listening; connections still open are reset at their next request.
     pub async fn shutdown(mut self) {
         self.server.closed.store(true, Ordering::Release);
+        self.bucket.abort();
         self.task.abort();
         // Only the abort can be reported here.
         let _ = (&mut self.task).await;
@@ -135,6 +153,7 @@ impl StubHandle {
 impl Drop for StubHandle {
     fn drop(&mut self) {
         self.server.closed.store(true, Ordering::Release);
+        self.bucket.abort();
         self.task.abort();
     }
 }

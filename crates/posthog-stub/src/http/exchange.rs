@@ -19,7 +19,7 @@ use super::fault::Fault;
 use super::log::LoggedRequest;
 use super::request::{MAX_BODY, Request};
 use super::route::Route;
-use super::{Server, auth, cohorts, definitions, key, project, query, sabotage};
+use super::{Server, auth, cohorts, definitions, exports, key, project, query, sabotage};
 
 /// Django's GZip middleware leaves shorter bodies alone.
 const SHORTEST_GZIP: usize = 200;
@@ -64,7 +64,7 @@ pub(crate) async fn handle(
     send(answer, fault.as_ref(), request.accepts_gzip())
 }
 
-fn entry(request: &Request, fault: Option<Fault>) -> LoggedRequest {
+pub(super) fn entry(request: &Request, fault: Option<Fault>) -> LoggedRequest {
     let values = request
         .body
         .as_ref()
@@ -104,6 +104,12 @@ async fn dispatch(server: &Arc<Server>, request: &Request, fault: Option<&Fault>
     if let Route::Key(id) = &request.route {
         return key::answer(&request.method, id.as_deref(), key);
     }
+    if let Route::Exports { project } = &request.route
+        && request.method == Method::POST
+    {
+        return exports::start(server, &world, key, project, request)
+            .unwrap_or_else(|refusal| refusal);
+    }
     if request.method != Method::GET {
         return Answer::method_not_allowed(request.method.as_str());
     }
@@ -114,6 +120,11 @@ async fn dispatch(server: &Arc<Server>, request: &Request, fault: Option<&Fault>
             definitions::answer(&world, key, project, request, &server.site)
         }
         Route::Cohorts { project } => cohorts::answer(&world, key, project, request, &server.site),
+        Route::Export { project, id } => exports::state(server, &world, key, project, id),
+        Route::ExportFile { project, id, part } => {
+            exports::file(server, &world, key, project, id, part.as_deref())
+        }
+        Route::Exports { project } => exports::list(server, &world, key, project),
         Route::Key(_) | Route::Query { .. } | Route::Unknown => {
             Err(Answer::not_found("Endpoint not found."))
         }
@@ -121,7 +132,7 @@ async fn dispatch(server: &Arc<Server>, request: &Request, fault: Option<&Fault>
     .unwrap_or_else(|refusal| refusal)
 }
 
-fn send(mut answer: Answer, fault: Option<&Fault>, gzip: bool) -> Response<Body> {
+pub(super) fn send(mut answer: Answer, fault: Option<&Fault>, gzip: bool) -> Response<Body> {
     let mut response = Response::builder()
         .status(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .header("content-type", answer.content_type)

@@ -21,6 +21,14 @@ pub enum Endpoint {
     EventDefinitions,
     /// `GET /api/projects/:id/cohorts/`.
     Cohorts,
+    /// `POST /api/projects/:id/file_download_batch_exports/`.
+    Exports,
+    /// `GET /api/projects/:id/file_download_batch_exports/:id/`.
+    ExportState,
+    /// `GET /api/projects/:id/file_download_batch_exports/:id/download/…`.
+    ExportFile,
+    /// A file where the exports' files are kept: another server, at another port.
+    Bucket,
     /// Any other path.
     Other,
 }

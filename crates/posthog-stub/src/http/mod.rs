@@ -3,11 +3,14 @@
 
 pub(crate) mod answer;
 mod auth;
+mod bucket;
 pub(crate) mod cache;
 mod cohorts;
 pub(crate) mod connection;
 mod definitions;
 mod exchange;
+mod export_rows;
+pub(crate) mod exports;
 pub(crate) mod fault;
 mod key;
 pub(crate) mod limits;
@@ -32,6 +35,9 @@ use crate::world::World;
 pub(crate) struct Server {
     pub(crate) world: RwLock<World>,
     pub(crate) site: String,
+    /// Where the files of exports are kept.
+    pub(crate) bucket: String,
+    pub(crate) exports: exports::Exports,
     pub(crate) faults: fault::Faults,
     pub(crate) meter: meter::Meter,
     pub(crate) log: log::RequestLog,
@@ -42,10 +48,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(world: World, site: String) -> Self {
+    pub(crate) fn new(world: World, site: String, bucket: String) -> Self {
         Self {
             world: RwLock::new(world),
             site,
+            bucket,
+            exports: exports::Exports::default(),
             faults: fault::Faults::default(),
             meter: meter::Meter::default(),
             log: log::RequestLog::default(),
@@ -55,6 +63,14 @@ impl Server {
             closed: AtomicBool::new(false),
         }
     }
+}
+
+/// Serves the files of exports until the task is aborted.
+pub(crate) async fn serve_bucket(listener: connection::CuttableListener, server: Arc<Server>) {
+    let router = Router::new().fallback(bucket::handle).with_state(server);
+    let service = router.into_make_service_with_connect_info::<connection::Peer>();
+    // The only error would come from the listener, which never gives up.
+    let _ = axum::serve(listener, service).await;
 }
 
 /// Serves until the task is aborted.

@@ -22,6 +22,19 @@ pub(crate) enum Route {
     Cohorts {
         project: String,
     },
+    /// The file exports of a project, one of them, or one's file by its id or place.
+    Exports {
+        project: String,
+    },
+    Export {
+        project: String,
+        id: String,
+    },
+    ExportFile {
+        project: String,
+        id: String,
+        part: Option<String>,
+    },
     Unknown,
 }
 
@@ -51,6 +64,18 @@ impl Route {
             },
             ["event_definitions"] => Self::EventDefinitions { project },
             ["cohorts"] => Self::Cohorts { project },
+            ["file_download_batch_exports"] => Self::Exports { project },
+            ["file_download_batch_exports", id] => Self::Export {
+                project,
+                id: (*id).to_owned(),
+            },
+            ["file_download_batch_exports", id, "download", part @ ..] if part.len() < 2 => {
+                Self::ExportFile {
+                    project,
+                    id: (*id).to_owned(),
+                    part: part.first().map(|&part| part.to_owned()),
+                }
+            }
             _ => Self::Unknown,
         }
     }
@@ -62,6 +87,9 @@ impl Route {
             Self::Query { .. } => Endpoint::Query,
             Self::EventDefinitions { .. } => Endpoint::EventDefinitions,
             Self::Cohorts { .. } => Endpoint::Cohorts,
+            Self::Exports { .. } => Endpoint::Exports,
+            Self::Export { .. } => Endpoint::ExportState,
+            Self::ExportFile { .. } => Endpoint::ExportFile,
             Self::Projects | Self::Unknown => Endpoint::Other,
         }
     }
