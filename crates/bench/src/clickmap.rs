@@ -135,12 +135,14 @@ async fn fill(store: &dyn Store, clicks: usize) -> Outcome<Lease> {
         events: SliceEvents::All,
         part: None,
         expected_rows: TOGETHER as u64,
+        export: None,
     });
     let run = NewRun {
         mode: SyncMode::Backfill,
         window,
         arrivals: None,
         started_at: window.to,
+        way: None,
         slices: slices.collect(),
     };
     let run = store.begin_run(&lease, &run).await?;

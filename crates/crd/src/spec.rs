@@ -1,5 +1,6 @@
 //! What a merchant asks for: the connection, and the parts of it that are a field or two.
 
+use domain::backfill_way::Via;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -138,13 +139,33 @@ pub struct Backfill {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum BackfillVia {
-    /// File export where the key allows it and it pays, else queries.
+    /// File exports where the key has the scope batch_export:write, by its name, and there are 50,000 events or
+    /// more; else queries.
     #[default]
     Auto,
     /// PostHog's query API.
     Query,
-    /// A batch export, which PostHog bills; needs the scope batch_export:write.
+    /// PostHog's file exports, which it bills; they need the scope batch_export:write. Queries where they fail.
     FileExport,
+}
+
+impl From<BackfillVia> for domain::backfill_way::BackfillVia {
+    fn from(via: BackfillVia) -> Self {
+        match via {
+            BackfillVia::Auto => Self::Auto,
+            BackfillVia::Query => Self::Query,
+            BackfillVia::FileExport => Self::FileExport,
+        }
+    }
+}
+
+impl From<Via> for BackfillVia {
+    fn from(via: Via) -> Self {
+        match via {
+            Via::Query => Self::Query,
+            Via::FileExport => Self::FileExport,
+        }
+    }
 }
 
 /// PostHog's cohorts.

@@ -198,8 +198,11 @@ pub struct BackfillStatus {
     pub events: i64,
     /// How much of it is done, 0 to 100.
     pub percent: i64,
-    /// By which way it is read.
+    /// By which way it is read: Query or FileExport.
     pub via: BackfillVia,
+    /// Why it is read that way: what the spec says, what the key allows, why file exports were given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via_reason: Option<String>,
 }
 
 /// A run that ended.

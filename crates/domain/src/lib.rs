@@ -2,6 +2,7 @@
 //! windows, identities, plans, and the traits that storage must keep.
 
 pub mod api_key;
+pub mod backfill_way;
 pub mod check;
 pub mod clickmap;
 pub mod clicks;
@@ -11,6 +12,7 @@ pub mod day;
 pub mod elements;
 pub mod erasure;
 pub mod event;
+pub mod exports;
 pub mod funnel;
 pub mod host;
 pub mod identity;

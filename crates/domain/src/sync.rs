@@ -67,6 +67,33 @@ pub struct Slice {
     pub part: Option<SlicePart>,
     /// Rows that the plan's count promised.
     pub expected_rows: u64,
+    /// Where the rows do not come by queries: what of a file export this is. `from` and `to` are then
+    /// times at which PostHog received them, whatever they are stamped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<ExportPart>,
+}
+
+/// How far a file export has come. Each of its states is a slice of its own, in the place of the one
+/// before, so that whoever goes on with a run neither pays for an export twice nor reads a file again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ExportPart {
+    /// It is to be asked for.
+    Wanted,
+    /// PostHog makes it.
+    Started {
+        /// PostHog's id of it.
+        export: Uuid,
+        /// Since when, by our clock.
+        since: Timestamp,
+    },
+    /// One of its files is to be read.
+    File {
+        /// PostHog's id of the export.
+        export: Uuid,
+        /// PostHog's id of the file.
+        file: Uuid,
+    },
 }
 
 /// Which events a slice takes.
@@ -111,6 +138,25 @@ pub struct SliceCursor {
     pub timestamp: Timestamp,
     /// The last row's uuid.
     pub uuid: Uuid,
+}
+
+impl SliceCursor {
+    /// The place after so many lines of an export's file, whose rows are in no order: it ascends as
+    /// they are read, and is no row's.
+    #[must_use]
+    pub fn after_lines(lines: u64) -> Self {
+        let lines = i64::try_from(lines).unwrap_or(i64::MAX);
+        Self {
+            timestamp: Timestamp::from_microsecond(lines).unwrap_or(Timestamp::MAX),
+            uuid: Uuid::nil(),
+        }
+    }
+
+    /// What [`SliceCursor::after_lines`] was given.
+    #[must_use]
+    pub fn lines(self) -> u64 {
+        u64::try_from(self.timestamp.as_microsecond()).unwrap_or(0)
+    }
 }
 
 /// What a run has done so far, or did.

@@ -24,6 +24,7 @@ pub(crate) fn settings(valid: &ValidConnection, plan: PlanStanding) -> Settings 
             lookback: signed(valid.refresh.lookback),
         },
         cohorts: valid.cohorts,
+        backfill_via: valid.backfill.via,
         desired: valid.clone().into_desired(plan),
     }
 }
@@ -36,7 +37,7 @@ pub(crate) fn fingerprint(spec: &PostHogConnectionSpec, valid: &ValidConnection)
         spec.mapping,
         spec.identity,
         spec.time_zone,
-        spec.backfill.days,
+        spec.backfill,
         spec.retention_days,
         spec.cohorts,
     ]);

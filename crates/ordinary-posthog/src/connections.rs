@@ -70,6 +70,7 @@ fn one(loaded: LoadedConnection, default_plan: Plan) -> Scheduled {
                 lookback: signed(valid.refresh.lookback),
             },
             cohorts: valid.cohorts,
+            backfill_via: valid.backfill.via,
             desired: valid.into_desired(plan),
         },
         key: loaded.key,

@@ -8,7 +8,8 @@ mod visit;
 
 use std::io::Read;
 
-pub(crate) use self::reader::Pipe;
+pub(crate) use self::cell::Cell;
+pub(crate) use self::reader::{End, Pipe};
 pub(crate) use self::row::Row;
 use self::visit::Answer;
 use crate::error::Error;

@@ -4,12 +4,14 @@ mod cohorts;
 mod connect;
 mod counts;
 mod definitions;
+mod exports;
 mod pages;
 mod persons;
 
 use std::sync::Arc;
 
 pub use self::cohorts::MemberPage;
+pub use self::exports::{ExportFile, ExportState};
 use domain::event::{Event, EventName};
 use domain::identity::IdProperty;
 use domain::storage::PersonMapping;

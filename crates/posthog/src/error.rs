@@ -202,6 +202,33 @@ pub enum Error {
         /// PostHog's own words.
         detail: String,
     },
+    /// PostHog could not make a file export.
+    #[error("PostHog's file export ended as {status}: {detail}")]
+    ExportFailed {
+        /// PostHog's status of it.
+        status: String,
+        /// PostHog's own words.
+        detail: String,
+    },
+    /// PostHog makes as many file exports of the project as it makes at once.
+    #[error("PostHog makes as many file exports of this project as it makes at once")]
+    ExportsBusy,
+    /// A file of an export cannot be had, or is not what was asked for.
+    #[error("a file of PostHog's export cannot be read: {reason}")]
+    ExportFile {
+        /// What is wrong, without the file's address: whoever has that can read the file.
+        reason: String,
+    },
+    /// PostHog's queries turn a property to something that cannot be told from an export.
+    #[error(
+        "PostHog has typed the property {property:?} as {kind}, and a file export does not tell what its queries make of it"
+    )]
+    ExportColumn {
+        /// The property.
+        property: String,
+        /// ClickHouse's type, or that it is unknown.
+        kind: String,
+    },
     /// An identity property that cannot be put into a query.
     #[error("spec.identity: the property name {name:?} cannot be asked of PostHog: {reason}")]
     IdProperty {
@@ -242,6 +269,24 @@ impl Error {
             }
             _ => None,
         }
+    }
+
+    /// Whether file exports are of no use for now, whatever queries are: what was refused, failed there,
+    /// or is not to be had from PostHog as it is installed.
+    pub fn ends_exports(&self) -> bool {
+        matches!(
+            self,
+            Self::ExportFailed { .. }
+                | Self::ExportsBusy
+                | Self::ExportFile { .. }
+                | Self::ExportColumn { .. }
+                | Self::MissingScope { .. }
+                | Self::NoProjectAccess { .. }
+                | Self::QuotaExceeded
+                | Self::NotPostHog { .. }
+                | Self::Malformed { .. }
+                | Self::Refused { .. }
+        )
     }
 
     /// Whether a query over half the window may succeed where this one did not.

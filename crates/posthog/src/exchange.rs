@@ -2,14 +2,15 @@
 //! it succeeded.
 
 mod body;
+mod file;
 
 use std::time::Duration;
 
 use domain::{ApiHost, ApiKey};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use reqwest::Response;
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 
 pub(crate) use self::body::Body;
@@ -18,7 +19,7 @@ use crate::cost::Call;
 use crate::error::Error;
 use crate::http::{Http, Refused, innermost};
 use crate::refusal::Refusal;
-use crate::request::Request;
+use crate::request::{Request, Success};
 
 /// Of an error's body so much is read; PostHog's are far smaller.
 const MOST_OF_AN_ERROR: u64 = 64 * 1024;
@@ -69,6 +70,9 @@ impl<'a> Exchange<'a> {
     async fn judge(self, request: &'a Request, response: Response) -> Result<Body<'a>, Error> {
         let status = response.status();
         let headers = response.headers().clone();
+        if status.is_redirection() && request.success == Success::File {
+            return self.fetch(request, &headers).await;
+        }
         if status.is_redirection() {
             return Err(Error::Redirected {
                 host: self.host.to_string(),
@@ -77,7 +81,7 @@ impl<'a> Exchange<'a> {
         }
         let html = is_html(&headers);
         let body = |limit| Body::new(response, request.name, &self.http.config, limit, self.call);
-        if status == StatusCode::OK && !html {
+        if Success::Status(status) == request.success && !html {
             return Ok(body(self.http.config.max_answer));
         }
         if status.is_success() {
@@ -114,7 +118,10 @@ impl<'a> Exchange<'a> {
 
     /// Why no answer came, from the causes beneath reqwest's error.
     fn failure(self, request: &Request, error: &reqwest::Error) -> Error {
-        let host = self.host.to_string();
+        self.failure_at(self.host.to_string(), request, error)
+    }
+
+    fn failure_at(self, host: String, request: &Request, error: &reqwest::Error) -> Error {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(current) = cause {
             if let Some(refused) = current.downcast_ref::<Refused>() {

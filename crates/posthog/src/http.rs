@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Certificate;
-use reqwest::redirect;
+use reqwest::{Url, redirect};
 
 pub(crate) use self::policy::Refused;
 use self::policy::{GuardedResolver, Policy};
@@ -61,6 +61,9 @@ impl Default for HttpConfig {
 #[derive(Debug, Clone)]
 pub struct Http {
     pub(crate) client: reqwest::Client,
+    /// Takes bodies as they come: of a file of many gzip members the other would take the first alone,
+    /// and call that the whole.
+    pub(crate) files: reqwest::Client,
     pub(crate) config: Arc<HttpConfig>,
     pub(crate) traffic: Arc<Traffic>,
     policy: Arc<Policy>,
@@ -80,19 +83,23 @@ impl Http {
             Some(path) => read_bundle(path)?,
             None => Vec::new(),
         };
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("ordinary-posthog/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(config.connect_timeout)
-            .dns_resolver(Arc::new(GuardedResolver(Arc::clone(&policy))))
-            .tls_certs_merge(roots)
-            .build()
-            .map_err(|error| Error::Setup {
-                reason: innermost(&error),
-            })?;
+        let build = |unpacks: bool| {
+            reqwest::Client::builder()
+                .user_agent(concat!("ordinary-posthog/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .gzip(unpacks)
+                .connect_timeout(config.connect_timeout)
+                .dns_resolver(Arc::new(GuardedResolver(Arc::clone(&policy))))
+                .tls_certs_merge(roots.clone())
+                .build()
+                .map_err(|error| Error::Setup {
+                    reason: innermost(&error),
+                })
+        };
         Ok(Self {
-            client,
+            client: build(true)?,
+            files: build(false)?,
             config: Arc::new(config),
             traffic: Arc::default(),
             policy,
@@ -106,6 +113,12 @@ impl Http {
     /// [`Error::HostRefused`] says what is forbidden and how to allow it.
     pub fn check_host(&self, host: &ApiHost) -> Result<(), Error> {
         self.policy.check(host)
+    }
+
+    /// Whether the policy lets a file be fetched from this address, as far as its text tells; else why
+    /// not, and how to allow it.
+    pub(crate) fn check_file_address(&self, address: &Url) -> Result<(), String> {
+        self.policy.check_file_address(address)
     }
 
     /// Requests, bytes received and bytes read of everybody who asks through this client, by how each

@@ -2,12 +2,14 @@
 //! answer must hold and lenient about what else it holds.
 
 mod answer;
+mod clickhouse_text;
 pub mod client;
 mod clock_skew;
 mod cost;
 pub mod error;
 mod event_row;
 mod exchange;
+mod export;
 pub mod gate;
 pub mod http;
 mod instant;
@@ -19,8 +21,10 @@ mod retry;
 mod transport;
 
 pub use client::{
-    Cell, Client, ClientConfig, EventPage, KeyInfo, MAX_ROWS, MappingPage, MemberPage, UuidPage,
+    Cell, Client, ClientConfig, EventPage, ExportFile, ExportState, KeyInfo, MAX_ROWS, MappingPage,
+    MemberPage, UuidPage,
 };
 pub use error::{Error, ThrottleKind};
+pub use export::ExportColumns;
 pub use gate::{Gate, GatePass, LocalGate};
 pub use http::{Http, HttpConfig};

@@ -9,6 +9,7 @@
 mod cohorts;
 mod events;
 mod identifier;
+mod types;
 
 use domain::event::EventName;
 use domain::identity::{IdProperty, IdPropertyKind};
@@ -19,8 +20,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub(crate) use self::cohorts::{bucket_digests, bucket_members, cohort_digests, cohort_members};
-pub(crate) use self::events::page;
+pub(crate) use self::events::{page, page_columns};
 pub(crate) use self::identifier::IdColumns;
+pub(crate) use self::types::{PageColumn, property_types};
 use crate::client::MAX_ROWS;
 use crate::instant::{bound, day_bound};
 
@@ -46,6 +48,7 @@ pub(crate) enum QueryName {
     BucketDigests,
     CohortMembers,
     BucketMembers,
+    PropertyTypes,
 }
 
 /// One query as it is sent.
@@ -86,6 +89,14 @@ impl Query {
             columns: columns.iter().map(|&column| column.to_owned()).collect(),
             limit,
         }
+    }
+}
+
+fn aliased(expression: &str, column: &str) -> String {
+    if expression == column {
+        expression.to_owned()
+    } else {
+        format!("{expression} as {column}")
     }
 }
 
@@ -359,6 +370,9 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
         }
     }
     queries.extend(example_pages(window));
+    for elements in [true, false] {
+        queries.push(property_types(window, &example_id_columns(), elements));
+    }
     queries.extend(cohorts::examples());
     queries
         .into_iter()
@@ -366,8 +380,8 @@ pub fn all_texts() -> Vec<(String, String, Map<String, Value>)> {
         .collect()
 }
 
-fn example_pages(window: Window) -> Vec<Query> {
-    let id_columns = IdColumns::of(
+fn example_id_columns() -> IdColumns {
+    IdColumns::of(
         &[
             "customer_id",
             "weird `name`",
@@ -380,7 +394,11 @@ fn example_pages(window: Window) -> Vec<Query> {
             property: property.to_owned(),
         }),
     )
-    .unwrap_or_default();
+    .unwrap_or_default()
+}
+
+fn example_pages(window: Window) -> Vec<Query> {
+    let id_columns = example_id_columns();
     let whole = Slice {
         from: window.from,
         to: window.to,
@@ -388,6 +406,7 @@ fn example_pages(window: Window) -> Vec<Query> {
         events: SliceEvents::All,
         part: None,
         expected_rows: 0,
+        export: None,
     };
     let cursor = SliceCursor {
         timestamp: window.from,

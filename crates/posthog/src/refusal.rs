@@ -57,6 +57,7 @@ impl Refusal<'_> {
             "not_found" => self.not_found(&detail),
             "api_queries_budget_exceeded" => self.throttled(ThrottleKind::Budget),
             "api_queries_quota_exceeded" | "quota_limited" => Error::QuotaExceeded,
+            "too_many_concurrent_file_downloads" => Error::ExportsBusy,
             "throttled" => self.throttled(self.throttle_kind(&detail)),
             "too_many_bytes" | "clickhouse_memory_limit_exceeded" => Error::QueryTooHeavy {
                 status: self.status,
@@ -130,10 +131,12 @@ impl Refusal<'_> {
             };
         }
         match self.request.subject {
-            Subject::Project(project) | Subject::Query(project) => Error::NoProjectAccess {
-                project,
-                reason: detail,
-            },
+            Subject::Project(project) | Subject::Query(project) | Subject::Export(project) => {
+                Error::NoProjectAccess {
+                    project,
+                    reason: detail,
+                }
+            }
             Subject::Key => Error::Refused {
                 host: self.host.to_string(),
                 request: self.request.name.to_owned(),
@@ -146,7 +149,15 @@ impl Refusal<'_> {
 
     fn not_found(self, detail: &str) -> Error {
         match self.request.subject {
-            Subject::Project(project) | Subject::Query(project)
+            Subject::Export(_)
+                if !detail.starts_with("Endpoint") && !detail.starts_with("Project") =>
+            {
+                Error::ExportFailed {
+                    status: "Missing".to_owned(),
+                    detail: "PostHog does not know it any more".to_owned(),
+                }
+            }
+            Subject::Project(project) | Subject::Query(project) | Subject::Export(project)
                 if !detail.starts_with("Endpoint") =>
             {
                 Error::ProjectNotFound {

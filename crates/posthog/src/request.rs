@@ -1,13 +1,20 @@
-//! What can be asked of PostHog: four REST reads and a query.
+//! What can be asked of PostHog: four REST reads, a query, and file exports.
 
 use bytes::Bytes;
 use domain::ProjectId;
+use domain::sync::Window;
+use reqwest::StatusCode;
 use serde_json::json;
+use uuid::Uuid;
 
+use crate::instant::bound;
 use crate::queries::Query;
 
 /// Definitions in one answer.
 pub(crate) const DEFINITIONS_A_PAGE: usize = 500;
+/// About so large PostHog makes each file of an export, packed, in MiB. What a killed run has to fetch
+/// again is one of them.
+const EXPORT_FILE_MIB: u32 = 64;
 /// Cohorts in one answer. Each comes with its definition, which may be long.
 pub(crate) const COHORTS_A_PAGE: usize = 200;
 
@@ -20,6 +27,8 @@ pub(crate) enum Subject {
     Project(ProjectId),
     /// A query over a project.
     Query(ProjectId),
+    /// A file export of a project.
+    Export(ProjectId),
 }
 
 /// One request, ready to be sent any number of times.
@@ -33,7 +42,20 @@ pub(crate) struct Request {
     pub(crate) name: &'static str,
     /// What it is about.
     pub(crate) subject: Subject,
+    /// What a success looks like.
+    pub(crate) success: Success,
 }
+
+/// What a success looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Success {
+    /// This status, with a body.
+    Status(StatusCode),
+    /// A redirect to where the body is, which is fetched without the key.
+    File,
+}
+
+const OK: Success = Success::Status(StatusCode::OK);
 
 impl Request {
     /// The key looks at itself: the one read that every valid key may do (POSTHOG.md 3.2).
@@ -43,6 +65,7 @@ impl Request {
             body: None,
             name: "the key check",
             subject: Subject::Key,
+            success: OK,
         }
     }
 
@@ -53,6 +76,7 @@ impl Request {
             body: None,
             name: "the project check",
             subject: Subject::Project(project),
+            success: OK,
         }
     }
 
@@ -65,6 +89,7 @@ impl Request {
             body: None,
             name: "event definitions",
             subject: Subject::Project(project),
+            success: OK,
         }
     }
 
@@ -77,6 +102,7 @@ impl Request {
             body: None,
             name: "cohorts",
             subject: Subject::Project(project),
+            success: OK,
         }
     }
 
@@ -98,6 +124,55 @@ impl Request {
             body: Some(Bytes::from(body.to_string())),
             name: query.name(),
             subject: Subject::Query(project),
+            success: OK,
+        }
+    }
+
+    /// Starts an export of the events that PostHog received in a range of a week at most, which does
+    /// not end in the future (PostHog/posthog, `products/batch_exports/backend/presentation/views/
+    /// file_download.py`: FileDownloadBatchExportOnDemandSerializer).
+    pub(crate) fn start_export(project: ProjectId, received: Window) -> Self {
+        let instant = |at| format!("{}Z", bound(at).replace(' ', "T"));
+        let body = json!({
+            "model": "events",
+            "file": {
+                "format": "JSONLines",
+                "compression": "gzip",
+                "max_size_mb": EXPORT_FILE_MIB,
+            },
+            "data_interval_start": instant(received.from),
+            "data_interval_end": instant(received.to),
+        });
+        Self {
+            path: format!("/api/projects/{project}/file_download_batch_exports/"),
+            body: Some(Bytes::from(body.to_string())),
+            name: "a file export",
+            subject: Subject::Export(project),
+            success: Success::Status(StatusCode::ACCEPTED),
+        }
+    }
+
+    /// How far an export is.
+    pub(crate) fn export(project: ProjectId, export: Uuid) -> Self {
+        Self {
+            path: format!("/api/projects/{project}/file_download_batch_exports/{export}/"),
+            body: None,
+            name: "a file export's state",
+            subject: Subject::Export(project),
+            success: OK,
+        }
+    }
+
+    /// A file of an export.
+    pub(crate) fn export_file(project: ProjectId, export: Uuid, file: Uuid) -> Self {
+        Self {
+            path: format!(
+                "/api/projects/{project}/file_download_batch_exports/{export}/download/{file}/"
+            ),
+            body: None,
+            name: "a file of an export",
+            subject: Subject::Export(project),
+            success: Success::File,
         }
     }
 

@@ -4,9 +4,10 @@
 use std::io::BufReader;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Pipe, Row, read_rows};
+use crate::answer::{End, Pipe, Row, read_rows};
 use crate::client::ClientConfig;
 use crate::clock_skew::ClockSkew;
 use crate::cost::Cost;
@@ -60,7 +61,7 @@ where
             self.query.limit,
         );
         let parse = self.parse.clone();
-        stream(body, name, move |pipe| {
+        stream(body, name, End::Dropped, move |pipe| {
             read_rows(name, pipe, &columns, limit, parse)
         })
         .await
@@ -112,6 +113,15 @@ impl Transport {
     ) -> Result<T, Error> {
         let request = Request::query(self.config.project, query);
         self.attempt(&request, read).await
+    }
+
+    /// Sends a request whose answer is read in some other way.
+    pub(crate) async fn read<T, R: Reading<T>>(
+        &self,
+        request: &Request,
+        read: &R,
+    ) -> Result<T, Error> {
+        self.attempt(request, read).await
     }
 
     /// Sends a request until it is answered, or its error is final.
@@ -193,24 +203,33 @@ fn overdue(request: &Request, limit: Duration) -> Error {
     }
 }
 
-/// Hands the body's pieces to a thread that parses them as they come.
+/// Hands the body's pieces to a thread that parses them as they come. Where what is parsed does not show
+/// that it is whole, [`End::Marked`] makes of a body that breaks off an error in reading it.
 pub(crate) async fn stream<T: Send + 'static>(
     mut body: Body<'_>,
     request: &'static str,
+    end: End,
     parse: impl FnOnce(BufReader<Pipe>) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let (sender, pipe) = Pipe::new();
+    let (sender, pipe) = Pipe::new(end);
     let parsing = tokio::task::spawn_blocking(move || parse(BufReader::new(pipe)));
     let mut broken = None;
     loop {
         match body.next().await {
+            Ok(Some(piece)) if piece.is_empty() => {}
             Ok(Some(piece)) => {
                 // The parser stops listening when it has found a fault, which it will tell.
                 if sender.send(piece).await.is_err() {
                     break;
                 }
             }
-            Ok(None) => break,
+            Ok(None) => {
+                if end == End::Marked {
+                    // Who does not listen any more has found a fault.
+                    let _ = sender.send(Bytes::new()).await;
+                }
+                break;
+            }
             Err(error) => {
                 broken = Some(error);
                 break;

@@ -1,6 +1,7 @@
 //! Runs and slices as rows, in every store alike: ids, what the columns of a run say, how far a page
 //! moves a slice, and what it adds to its run.
 
+use domain::backfill_way::Way;
 use domain::storage::{
     NewRun, OpenRun, Page, PageOutcome, PendingSlice, Result, RunEnd, RunId, RunRecord,
     SliceAdvance,
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use uuid::{NoContext, Uuid};
 
 use crate::failures::corrupt;
-use crate::values::{instant, instant_or_none, unsigned};
+use crate::values::{from_json, instant, instant_or_none, unsigned};
 
 /// The columns of a run.
 #[derive(sqlx::FromRow)]
@@ -24,6 +25,7 @@ pub(crate) struct RunRow {
     arrivals_from: Option<i64>,
     arrivals_since: Option<i64>,
     started_at: i64,
+    way: Option<String>,
     #[sqlx(flatten)]
     totals: TotalsRow,
 }
@@ -64,6 +66,7 @@ impl RunRow {
                 window: self.window()?,
                 arrivals: self.arrivals()?,
                 started_at: instant(self.started_at)?,
+                way: self.way()?,
                 slices: Vec::new(),
             },
             pending,
@@ -74,6 +77,10 @@ impl RunRow {
 
     fn mode(&self) -> Result<SyncMode> {
         self.mode.parse().map_err(corrupt)
+    }
+
+    fn way(&self) -> Result<Option<Way>> {
+        self.way.as_deref().map(from_json).transpose()
     }
 
     fn window(&self) -> Result<Window> {
@@ -103,6 +110,7 @@ impl RecordRow {
             mode: self.run.mode()?,
             window: self.run.window()?,
             started_at: instant(self.run.started_at)?,
+            way: self.run.way()?,
             ended_at,
             end: ended_at.map(|_| end),
             totals: self.run.totals.totals(),

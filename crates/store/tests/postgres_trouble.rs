@@ -263,6 +263,7 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN conflicts_known;
     DROP TABLE identity_fact_changes;
     DROP INDEX identity_facts_merged;
+    ALTER TABLE runs DROP COLUMN way;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
     DROP TABLE erased_ids, erased_persons, erased_events, erasure_key;
     ALTER TABLE epochs DROP COLUMN erasures;

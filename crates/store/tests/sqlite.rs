@@ -60,6 +60,7 @@ const BACK_TO_VERSION_2: &str = "
     DROP TABLE identity_conflicts;
     ALTER TABLE epochs DROP COLUMN conflicts_known;
     DROP TABLE identity_fact_changes;
+    ALTER TABLE runs DROP COLUMN way;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
     DROP TABLE erased_ids;
     DROP TABLE erased_persons;

@@ -10,6 +10,7 @@ mod cohorts;
 mod context;
 mod definitions;
 mod error;
+mod exports;
 pub mod gate;
 mod halves;
 mod history;
@@ -31,6 +32,7 @@ pub mod scheduler;
 mod session;
 mod settings;
 mod summary;
+mod way;
 
 pub use check::{CheckError, CheckReport, CheckWarning, RegionProbe, check};
 pub use clock::{Clock, SystemClock};

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::backfill_way::{BackfillVia, Via, Way};
 use domain::storage::{NewRun, OpenRun, RunEnd, RunId, RunRecord, StoreError};
 use domain::sync::SyncMode;
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use jiff::civil::Date;
 use crate::error::SyncError;
 use crate::progress::{Step, Update};
 use crate::project::Project;
+use crate::read::Read;
 use crate::recount::{Recount, Recounted};
 use crate::session::Session;
 use crate::summary::RunSummary;
@@ -35,17 +37,16 @@ pub(crate) async fn pass(
     repull: &BTreeSet<Date>,
     all: bool,
 ) -> Result<Passed, SyncError> {
-    let opened = open(session, project, mode, repull).await?;
-    let (run, planned, repulled) = (opened.open.id, opened.open.run.clone(), opened.repulled);
-    let span = tracing::Span::current();
-    span.record("mode", tracing::field::display(mode));
-    span.record("run", tracing::field::display(run.0));
-    session.tell(Update::Began {
-        mode,
-        resumed: opened.resumed,
-    });
-    session.begin(Step::Reading)?;
-    read::read_slices(session, opened.open).await?;
+    let mut opened = open(session, project, mode, repull).await?;
+    begin(session, &opened)?;
+    if let Read::ExportsEnded(error) = read::read_slices(session, opened.open.clone()).await? {
+        tracing::warn!(%error, "File exports are given up: the backfill goes on by queries.");
+        let way = Way::instead_of_exports(&error.to_string());
+        opened = plan_anew(session, project, mode, repull, Some(way)).await?;
+        begin(session, &opened)?;
+        read::read_slices(session, opened.open.clone()).await?;
+    }
+    let (run, planned, repulled) = (opened.open.id, opened.open.run, opened.repulled);
 
     follow(session, project, &planned).await?;
     let cohorts = cohorts::follow(session, project).await?;
@@ -82,6 +83,22 @@ fn is_behind(session: &Session<'_>, read_to: Timestamp) -> bool {
     age >= session.settings.refresh.interval
 }
 
+/// Tells that a run is read from now on.
+fn begin(session: &Session<'_>, opened: &Opened) -> Result<(), SyncError> {
+    let (mode, run) = (opened.open.run.mode, opened.open.id);
+    let span = tracing::Span::current();
+    span.record("mode", tracing::field::display(mode));
+    span.record("run", tracing::field::display(run.0));
+    if let Some(way) = &opened.open.run.way {
+        tracing::info!(via = %way.via, why = way.why, "The backfill's way is chosen.");
+    }
+    session.tell(Update::Began {
+        mode,
+        resumed: opened.resumed,
+    });
+    session.begin(Step::Reading)
+}
+
 struct Opened {
     open: OpenRun,
     resumed: bool,
@@ -98,6 +115,7 @@ async fn open(
     let store = &session.ctx.store;
     if repull.is_empty()
         && let Some(open) = store.open_run(session.id, mode).await?
+        && is_still_wanted(session, &open)
     {
         return Ok(Opened {
             open,
@@ -105,13 +123,32 @@ async fn open(
             repulled: BTreeSet::new(),
         });
     }
+    plan_anew(session, project, mode, repull, None).await
+}
+
+/// Whether an open run reads by a way that is allowed by now.
+fn is_still_wanted(session: &Session<'_>, open: &OpenRun) -> bool {
+    let by_exports = |way: &Way| way.via == Via::FileExport;
+    session.settings.backfill_via != BackfillVia::Query
+        || !open.run.way.as_ref().is_some_and(by_exports)
+}
+
+/// Plans a run and begins it, in the place of one that is open.
+async fn plan_anew(
+    session: &Session<'_>,
+    project: &Project,
+    mode: SyncMode,
+    repull: &BTreeSet<Date>,
+    way: Option<Way>,
+) -> Result<Opened, SyncError> {
+    let store = &session.ctx.store;
     session.begin(Step::Counting)?;
     let repull = if mode == SyncMode::Refresh && repull.is_empty() {
         &awaited(session, project).await?
     } else {
         repull
     };
-    let plan = plan::plan(session, mode, repull).await?;
+    let plan = plan::plan(session, project, mode, repull, way).await?;
     let run = store.begin_run(session.lease(), &plan.run).await?;
     let open = store
         .open_run(session.id, mode)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::backfill_way::{Via, Way};
 use domain::event::EventName;
 use domain::slices::{self, Cell, RowBytes};
 use domain::storage::NewRun;
@@ -14,7 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::SyncError;
 use crate::halves::Asked;
 use crate::history;
+use crate::project::Project;
 use crate::session::Session;
+use crate::way;
 
 /// A run to begin.
 pub(crate) struct Plan {
@@ -30,16 +33,28 @@ pub(crate) fn kept_from(session: &Session<'_>) -> Timestamp {
 }
 
 /// Counts what PostHog has and plans slices over it: of the window, of what arrived late, and of
-/// the `repull` days.
+/// the `repull` days. A backfill takes the way that is chosen for it, unless it is given one.
 pub(crate) async fn plan(
     session: &Session<'_>,
+    project: &Project,
     mode: SyncMode,
     repull: &BTreeSet<Date>,
+    given: Option<Way>,
 ) -> Result<Plan, SyncError> {
     let now = session.ctx.clock.now();
     let (window, arrivals) = bounds(session, mode, now).await?;
     let cells = count(session, window, arrivals).await?;
-    let mut slices = slices::plan_slices(window, arrivals, &cells, RowBytes::TYPICAL);
+    let events = cells.iter().map(|cell| cell.rows).sum();
+    let way = match (mode, given) {
+        (SyncMode::Refresh, _) => None,
+        (SyncMode::Backfill, Some(way)) => Some(way),
+        (SyncMode::Backfill, None) => Some(way::choose(session, project, events).await?),
+    };
+    let mut slices = if way.as_ref().is_some_and(|way| way.via == Via::FileExport) {
+        way::plan_exports(session, window, now, events)
+    } else {
+        slices::plan_slices(window, arrivals, &cells, RowBytes::TYPICAL)
+    };
     for day in repull {
         slices.extend(whole_day(session, *day, window).await?);
     }
@@ -49,6 +64,7 @@ pub(crate) async fn plan(
             window,
             arrivals,
             started_at: now,
+            way,
             slices,
         },
         repulled: repull.clone(),

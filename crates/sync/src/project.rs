@@ -11,6 +11,8 @@ pub(crate) struct Project {
     pub(crate) summary: ProjectSummary,
     pub(crate) definitions_readable: bool,
     pub(crate) cohorts_readable: bool,
+    /// What the key may do; unknown before a check.
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 /// Takes the project from the last successful check of this epoch, else asks PostHog.
@@ -27,6 +29,7 @@ pub(crate) async fn project(
             summary: check.project.clone(),
             definitions_readable: !missing.contains(&OptionalScope::EventDefinitionRead),
             cohorts_readable: !missing.contains(&OptionalScope::CohortRead),
+            scopes: Some(check.key.scopes.clone()),
         });
     }
     let client = &session.ctx.client;
@@ -34,5 +37,6 @@ pub(crate) async fn project(
         summary: session.asker.ask(|| client.project()).await?,
         definitions_readable: true,
         cohorts_readable: true,
+        scopes: None,
     })
 }

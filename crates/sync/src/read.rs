@@ -3,10 +3,11 @@
 //! knows the place reached in every slice at any moment.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use domain::slices;
 use domain::storage::{OpenRun, Page, PendingSlice, RunId, SliceAdvance};
-use domain::sync::SyncMode;
+use domain::sync::{Slice, SyncMode};
 use jiff::Timestamp;
 use posthog::EventPage;
 use tokio::sync::mpsc;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::ask::Asker;
 use crate::error::SyncError;
+use crate::exports::ExportReader;
 use crate::pace::Pace;
 use crate::progress::Update;
 use crate::session::Session;
@@ -23,11 +25,32 @@ const AT_ONCE: usize = 3;
 /// Pages that wait for the writer, beside the one that each reader has in hand.
 const WAITING: usize = 1;
 
-/// The number of a slice, and what its reader has to say: its next page, or why there is none.
-type Told = (i64, Result<EventPage, SyncError>);
+/// What the reader of a slice has to say.
+pub(crate) enum Said {
+    /// Its next page.
+    Page(EventPage),
+    /// These slices take its place.
+    Became(Vec<Slice>),
+}
+
+/// The number of a slice, and what its reader has to say, or why there is no more.
+pub(crate) type Told = (i64, Result<Said, SyncError>);
+
+/// How reading ended.
+pub(crate) enum Read {
+    /// All is stored.
+    Whole,
+    /// PostHog's file exports are of no use, for this reason; what came of them is stored.
+    ExportsEnded(posthog::Error),
+}
 
 /// Reads what is left of an open run. Stops after the page in flight when asked to.
-pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<(), SyncError> {
+pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<Read, SyncError> {
+    let exports = ExportReader {
+        asker: session.asker.clone(),
+        keep: open.run.window,
+        columns: Arc::default(),
+    };
     let (teller, mut told) = mpsc::channel(WAITING);
     let mut writer = Writer {
         session,
@@ -41,10 +64,10 @@ pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<
     let mut readers = JoinSet::new();
     loop {
         while let Some(slice) = writer.take() {
-            readers.spawn(read(session.asker.clone(), slice, teller.clone()));
+            readers.spawn(read(exports.clone(), slice, teller.clone()));
         }
         if writer.in_hand.is_empty() {
-            return Ok(());
+            return Ok(Read::Whole);
         }
         let next = async {
             loop {
@@ -59,9 +82,15 @@ pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<
                 }
             }
         };
-        let (number, page) = session.asker.stop.race(next).await?;
-        match page {
-            Ok(page) => writer.store(number, page).await?,
+        let (number, said) = session.asker.stop.race(next).await?;
+        match said {
+            Ok(Said::Page(page)) => writer.store(number, page).await?,
+            Ok(Said::Became(parts)) => writer.replace(number, &parts).await?,
+            Err(SyncError::PostHog(error))
+                if error.ends_exports() && writer.is_of_export(number) =>
+            {
+                return Ok(Read::ExportsEnded(error));
+            }
             Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
                 tracing::info!(%error, slice = number, "a slice is split, for PostHog could not answer it whole");
                 writer.split(number).await?;
@@ -72,23 +101,35 @@ pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<
 }
 
 /// Reads one slice from where it was left, and tells its pages in their order.
-async fn read(asker: Asker, slice: PendingSlice, teller: mpsc::Sender<Told>) {
+async fn read(exports: ExportReader, slice: PendingSlice, teller: mpsc::Sender<Told>) {
+    let number = slice.number;
+    let outcome = match slice.slice.export {
+        Some(part) => exports.read(&slice, part, &teller).await,
+        None => query(&exports.asker, &slice, &teller).await,
+    };
+    if let Err(error) = outcome {
+        // Nobody listens any more when the run has ended for another reason.
+        let _ = teller.send((number, Err(error))).await;
+    }
+}
+
+/// Asks queries for a slice.
+async fn query(
+    asker: &Asker,
+    slice: &PendingSlice,
+    teller: &mpsc::Sender<Told>,
+) -> Result<(), SyncError> {
     let number = slice.number;
     let mut cursor = slice.cursor;
     loop {
         let deliver = {
             let teller = teller.clone();
-            move |page| teller.blocking_send((number, Ok(page))).is_ok()
+            move |page| teller.blocking_send((number, Ok(Said::Page(page)))).is_ok()
         };
         let asked = || asker.ctx.client.read(&slice.slice, cursor, deliver.clone());
-        match asker.ask(asked).await {
-            Ok(None) => return,
-            Ok(more) => cursor = more,
-            Err(error) => {
-                // Nobody listens any more when the run has ended for another reason.
-                let _ = teller.send((number, Err(error))).await;
-                return;
-            }
+        match asker.ask(asked).await? {
+            None => return Ok(()),
+            more => cursor = more,
         }
     }
 }
@@ -148,15 +189,27 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
+    /// Whether a slice that is being read is of an export.
+    fn is_of_export(&self, number: i64) -> bool {
+        let slice = self.in_hand.get(&number);
+        slice.is_some_and(|slice| slice.slice.export.is_some())
+    }
+
     /// Puts smaller slices into the place of one that PostHog could not answer.
     async fn split(&mut self, number: i64) -> Result<(), SyncError> {
-        let Some(PendingSlice { slice, cursor, .. }) = self.in_hand.remove(&number) else {
+        let Some(PendingSlice { slice, cursor, .. }) = self.in_hand.get(&number) else {
             return Ok(());
         };
-        let parts = slices::halve(&slice, cursor).ok_or(SyncError::TooHeavy { at: slice.from })?;
+        let parts = slices::halve(slice, *cursor).ok_or(SyncError::TooHeavy { at: slice.from })?;
+        self.replace(number, &parts).await
+    }
+
+    /// Puts slices into the place of one that is being read.
+    async fn replace(&mut self, number: i64, parts: &[Slice]) -> Result<(), SyncError> {
+        self.in_hand.remove(&number);
         let store = &self.session.ctx.store;
         store
-            .split_slice(self.session.lease(), self.run, number, &parts)
+            .split_slice(self.session.lease(), self.run, number, parts)
             .await?;
         self.pace.split(number);
         let open = store.open_run(self.session.id, self.mode).await?;

@@ -1,6 +1,7 @@
 //! What a run needs to know of a connection, and whether a mapping still says what was asked.
 
 use domain::ConnectionId;
+use domain::backfill_way::BackfillVia;
 use domain::cohorts::CohortSelection;
 use domain::mapping::{CheckoutSource, Mapping, MappingSpec, StageSource};
 use domain::stage::PostHogStage;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub refresh: RefreshPolicy,
     /// Which cohorts are kept.
     pub cohorts: CohortSelection,
+    /// `spec.backfill.via`: by which way a backfill reads.
+    pub backfill_via: BackfillVia,
 }
 
 /// `spec.refresh`.

@@ -1,5 +1,6 @@
 //! What a run did, as the one JSON line that `sync` prints.
 
+use domain::backfill_way::Way;
 use domain::storage::{DayVerdict, RunRecord, Verdict};
 use domain::sync::{RunTotals, SyncMode};
 use jiff::Timestamp;
@@ -25,6 +26,9 @@ pub struct RunSummary {
     pub ended_at: Timestamp,
     /// Whether it went on with what an earlier attempt left.
     pub resumed: bool,
+    /// By which way a backfill read, and why: `via`, `viaReason`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
     /// Further passes that read differing days again.
     pub repull_passes: u32,
     /// What it did, further passes included.
@@ -138,6 +142,7 @@ impl RunSummary {
             started_at: record.started_at,
             ended_at: record.ended_at.unwrap_or(record.started_at),
             resumed,
+            way: record.way.clone(),
             repull_passes: 0,
             totals: record.totals,
             completeness,

@@ -42,6 +42,7 @@ pub(super) async fn record(
         },
         arrivals: None,
         started_at: to,
+        way: None,
         slices: Vec::new(),
     };
     let run = store.begin_run(&lease, &run).await?;

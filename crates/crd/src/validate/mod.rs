@@ -22,10 +22,7 @@ use jiff::tz::TimeZone;
 
 pub use self::names::{is_dns_label, is_dns_subdomain, is_secret_key};
 use crate::quoted::{looks_like_key, quoted};
-use crate::spec::{
-    ApiKeySecretRef, BackfillVia, CohortSelection, DeletionPolicy, PostHogConnection,
-    PostHogConnectionSpec,
-};
+use crate::spec::{ApiKeySecretRef, CohortSelection, DeletionPolicy, PostHogConnection};
 
 /// A field that cannot stay as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +73,7 @@ pub struct ValidBackfill {
     /// How many days back, 1 to 365; never more than are retained.
     pub days: u32,
     /// By which way.
-    pub via: BackfillVia,
+    pub via: domain::backfill_way::BackfillVia,
 }
 
 /// How new events are read.
@@ -191,7 +188,7 @@ pub fn validate(
         mapping,
         backfill: ValidBackfill {
             days: days.min(retention_days),
-            via: spec.backfill.via,
+            via: spec.backfill.via.into(),
         },
         refresh,
         clickmaps,
@@ -206,27 +203,8 @@ pub fn validate(
             policy: spec.deletion_policy,
             grace,
         },
-        notes: retention_note(days, retention_days)
-            .into_iter()
-            .chain(unserved(spec))
-            .collect(),
+        notes: Vec::from_iter(retention_note(days, retention_days)),
     })
-}
-
-/// Choices that a cluster's later version will serve, and that this one must not pass over in silence.
-fn unserved(spec: &PostHogConnectionSpec) -> Vec<FieldError> {
-    let note = |path: &str, message: &str| FieldError {
-        path: path.to_owned(),
-        message: message.to_owned(),
-    };
-    let mut notes = Vec::new();
-    if spec.backfill.via == BackfillVia::FileExport {
-        notes.push(note(
-            "spec.backfill.via",
-            "is FileExport, which this version does not know yet: it reads by the query API",
-        ));
-    }
-    notes
 }
 
 /// Problems in the order found.

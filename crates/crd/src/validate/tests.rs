@@ -248,11 +248,18 @@ fn a_retention_shorter_than_the_backfill_shortens_it_and_says_so() {
 }
 
 #[test]
-fn a_choice_that_is_not_served_yet_is_said() {
-    let spec = json!({"backfill": {"via": "FileExport"}});
-    let valid = validate(&written(spec), "acme").unwrap();
-    let paths: Vec<_> = valid.notes.iter().map(|note| note.path.as_str()).collect();
-    assert_eq!(paths, ["spec.backfill.via"]);
+fn the_way_of_the_backfill_is_the_one_that_is_written() {
+    use domain::backfill_way::BackfillVia::{Auto, FileExport, Query};
+    for (spec, via) in [
+        (json!({}), Auto),
+        (json!({"backfill": {"via": "Auto"}}), Auto),
+        (json!({"backfill": {"via": "Query"}}), Query),
+        (json!({"backfill": {"via": "FileExport"}}), FileExport),
+    ] {
+        let valid = validate(&written(spec), "acme").unwrap();
+        assert_eq!(valid.backfill.via, via);
+        assert!(valid.notes.is_empty(), "{:?}", valid.notes);
+    }
 }
 
 #[test]

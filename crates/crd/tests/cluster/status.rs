@@ -54,7 +54,7 @@ async fn a_full_status_comes_back_as_it_was_written() {
         }],
         "backfill": {
             "from": "2026-01-30T00:00:00Z", "to": "2026-03-01T12:00:00Z", "completedThrough": "2026-02-01T00:00:00Z",
-            "events": 10, "percent": 7, "via": "Query",
+            "events": 10, "percent": 7, "via": "Query", "viaReason": "spec.backfill.via is Query",
         },
         "lastSync": {
             "startTime": "2026-03-01T12:00:00Z", "completionTime": "2026-03-01T12:01:00Z",

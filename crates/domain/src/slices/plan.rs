@@ -85,6 +85,7 @@ impl Range {
                 events: SliceEvents::All,
                 part: None,
                 expected_rows: load.rows,
+                export: None,
             };
             covered = until;
             match &mut open {

@@ -170,6 +170,7 @@ proptest! {
             events: SliceEvents::All,
             part: part.map(|(index, of)| SlicePart { index, of }),
             expected_rows: 1001,
+            export: None,
         };
         // Half of the events are aimed at the slice, else few would be within.
         let aimed = sent.iter().zip(aimed).map(|(event, share)| Sent {

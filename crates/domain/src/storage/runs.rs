@@ -7,6 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{EventDefinition, Result};
+use crate::backfill_way::Way;
 use crate::connection::ConnectionId;
 use crate::event::Event;
 use crate::mapping::Mapping;
@@ -36,6 +37,8 @@ pub struct NewRun {
     pub arrivals: Option<Arrivals>,
     /// When it began, by our clock.
     pub started_at: Timestamp,
+    /// By which way a backfill reads; absent of a refresh, which asks queries.
+    pub way: Option<Way>,
     /// Its plan, in the order in which it is read.
     pub slices: Vec<Slice>,
 }
@@ -138,6 +141,9 @@ pub struct RunRecord {
     pub window: Window,
     /// When it began.
     pub started_at: Timestamp,
+    /// By which way a backfill reads; absent of a refresh, and of runs from before this was noted: they
+    /// asked queries.
+    pub way: Option<Way>,
     /// When it ended; absent while it is open.
     pub ended_at: Option<Timestamp>,
     /// How it ended; absent while it is open.

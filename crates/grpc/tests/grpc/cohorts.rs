@@ -133,12 +133,14 @@ impl Site {
             events: SliceEvents::All,
             part: None,
             expected_rows: 2,
+            export: None,
         };
         let run = NewRun {
             mode: SyncMode::Backfill,
             window,
             arrivals: None,
             started_at: window.to,
+            way: None,
             slices: vec![slice],
         };
         let store = &self.store;

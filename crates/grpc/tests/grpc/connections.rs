@@ -25,6 +25,7 @@ fn run(number: u128, mode: SyncMode, end: Option<RunEnd>) -> RunRecord {
             to: at(200),
         },
         started_at: at(200),
+        way: None,
         ended_at: end.is_some().then(|| at(250)),
         end,
         totals: RunTotals {

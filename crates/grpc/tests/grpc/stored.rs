@@ -29,6 +29,7 @@ pub(crate) async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::E
         window,
         arrivals: None,
         started_at: window.to,
+        way: None,
         slices: vec![Slice {
             from: window.from,
             to: window.to,
@@ -36,6 +37,7 @@ pub(crate) async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::E
             events: SliceEvents::All,
             part: None,
             expected_rows: events.len() as u64,
+            export: None,
         }],
     };
     let run = store.begin_run(lease, &run).await.unwrap();

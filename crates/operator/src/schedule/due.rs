@@ -176,6 +176,7 @@ mod tests {
                 to: at(to),
             },
             started_at: at(to),
+            way: None,
             ended_at: Some(at(to + 10)),
             end: Some(RunEnd::Complete),
             totals: RunTotals::default(),

@@ -295,6 +295,7 @@ fn found(case: &Case, connection: &PostHogConnection) -> Found {
             to: at(-minutes),
         },
         started_at: at(-minutes),
+        way: None,
         ended_at: Some(at(-minutes)),
         end: Some(RunEnd::Complete),
         totals: RunTotals {

@@ -1,6 +1,6 @@
 //! From `kubectl apply` to a connection that is ready and filled.
 
-use crd::{CREDENTIALS_VALID, ConditionStatus, PLAN_ELIGIBLE, READY, SYNCED, reasons};
+use crd::{BackfillVia, CREDENTIALS_VALID, ConditionStatus, PLAN_ELIGIBLE, READY, SYNCED, reasons};
 use kube::ResourceExt;
 use operator::{FINALIZER, labels};
 
@@ -53,7 +53,9 @@ async fn a_connection_becomes_ready_and_its_backfill_complete() {
     assert_eq!(status.last_sync.unwrap().events, 9);
     // The shop's other six are of 30 and 60 hours ago.
     assert_eq!(status.events_last_24h, Some(3));
-    assert_eq!(status.backfill.unwrap().percent, 100);
+    let backfill = status.backfill.unwrap();
+    assert_eq!((backfill.percent, backfill.via), (100, BackfillVia::Query));
+    assert!(backfill.via_reason.is_some_and(|why| !why.is_empty()));
     assert!(status.next_sync_time.unwrap() > jiff::Timestamp::now());
 
     assert!(corner.reads_what_is_asked_for("storefront").await);

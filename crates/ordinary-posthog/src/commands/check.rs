@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use domain::backfill_way::{BackfillVia, Way};
 use domain::check::{CheckSummary, LatestEvent};
 use sync::check::{CheckReport, CheckWarning};
 
@@ -29,7 +30,10 @@ impl Args {
         for connection in &loaded {
             let name = &connection.settings.desired.name;
             match connections::check(connection, &http, &self.posthog).await {
-                Ok(report) => terminal::print(&render(&name.to_string(), &report)),
+                Ok(report) => {
+                    let via = connection.settings.backfill_via;
+                    terminal::print(&render(&name.to_string(), via, &report));
+                }
                 Err(failure) => {
                     terminal::print(&format!("{name}: failed\n  {}\n", failure.message));
                     failures += 1;
@@ -51,7 +55,7 @@ impl Args {
 }
 
 /// The report on one connection, a line a fact.
-fn render(name: &str, report: &CheckReport) -> String {
+fn render(name: &str, via: BackfillVia, report: &CheckReport) -> String {
     let CheckSummary {
         project,
         key,
@@ -93,6 +97,7 @@ fn render(name: &str, report: &CheckReport) -> String {
             line("clock", &warning.to_string());
         }
     }
+    line("backfill", &Way::prospect(via, &key.scopes));
     line(
         "latest event",
         &latest_event.as_ref().map_or_else(

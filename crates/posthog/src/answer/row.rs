@@ -18,7 +18,7 @@ pub(crate) struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// The caller has made sure that there are as many cells as columns.
-    pub(super) fn new(cells: &'a mut Vec<Cell>, columns: &'a [String], is_proven: bool) -> Self {
+    pub(crate) fn new(cells: &'a mut Vec<Cell>, columns: &'a [String], is_proven: bool) -> Self {
         Self {
             bytes: cells.iter().map(Cell::bytes).sum(),
             cells: cells.drain(..),

@@ -8,7 +8,7 @@ use domain::sync::{Slice, SliceCursor};
 
 use self::pieces::{Pieces, Reached};
 use super::{Client, EventPage};
-use crate::answer::each_row;
+use crate::answer::{End, each_row};
 use crate::error::Error;
 use crate::event_row;
 use crate::exchange::Body;
@@ -66,7 +66,7 @@ where
         let (name, columns, limit) = (query.name(), query.columns.clone(), query.limit);
         let (properties, elements) = (Arc::clone(&self.properties), self.elements);
         let mut pieces = Pieces::new(limit, Arc::clone(&self.reached), self.deliver.clone());
-        stream(body, name, move |pipe| {
+        stream(body, name, End::Dropped, move |pipe| {
             each_row(name, pipe, &columns, limit, |row| {
                 let (bytes, is_proven) = (row.bytes(), row.is_proven());
                 pieces.push(

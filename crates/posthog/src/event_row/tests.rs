@@ -40,6 +40,7 @@ fn query() -> Result<Query, Error> {
         events: SliceEvents::All,
         part: None,
         expected_rows: 0,
+        export: None,
     };
     let ids = IdColumns::of(&[IdProperty {
         kind: IdPropertyKind::Customer,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::ApiHost;
+use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::address::is_public;
@@ -62,6 +63,27 @@ impl Policy {
             host: host.to_string(),
             reason,
         })
+    }
+
+    /// Judges what the address of a file tells: PostHog names it, but a tenant names PostHog.
+    pub(crate) fn check_file_address(&self, address: &Url) -> Result<(), String> {
+        let name = fold(address.host_str().unwrap_or_default());
+        if self.excepts(&name) {
+            return Ok(());
+        }
+        let problem = if address.scheme() != "https" {
+            "plain http would show customers' events to the network"
+        } else if name
+            .parse()
+            .is_ok_and(|address: IpAddr| !is_public(address))
+        {
+            "its address is not public"
+        } else {
+            return Ok(());
+        };
+        Err(format!(
+            "{problem}; if that is meant, allow it with --allow-insecure-host {name} (posthog.allowInsecureHosts of the chart)"
+        ))
     }
 }
 
@@ -123,6 +145,32 @@ mod tests {
         assert!(!refused(&lenient, "http://posthog.example:8000"));
         assert!(!refused(&lenient, "http://[::1]:8000"));
         assert!(refused(&lenient, "http://127.0.0.1:8000"));
+    }
+
+    #[test]
+    fn files_come_by_https_from_public_addresses_only() {
+        let strict = Policy::new(&[]);
+        let lenient = Policy::new(&["minio".to_owned(), "[::1]".to_owned()]);
+        for (address, is_strictly_fine, is_fine) in [
+            ("https://files.example/a?signature=b", true, true),
+            ("http://files.example/a", false, false),
+            ("http://minio:9000/a", false, true),
+            ("https://127.0.0.1/a", false, false),
+            ("https://[::1]/a", false, true),
+            ("ftp://files.example/a", false, false),
+        ] {
+            let address = Url::parse(address).unwrap();
+            assert_eq!(
+                strict.check_file_address(&address).is_ok(),
+                is_strictly_fine,
+                "{address}"
+            );
+            assert_eq!(
+                lenient.check_file_address(&address).is_ok(),
+                is_fine,
+                "{address}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use domain::sync::{Slice, SliceCursor, SliceEvents};
 use serde_json::{Value, json};
 
-use super::{IdColumns, Query, QueryName};
+use super::{IdColumns, PageColumn, Query, QueryName, aliased};
 use crate::instant::bound;
 
 /// `(expression, column)` of what every slice reads, in the order that [`crate::row`] expects.
@@ -82,12 +82,32 @@ pub(crate) fn page(
     }
 }
 
-fn aliased(expression: &str, column: &str) -> String {
-    if expression == column {
-        expression.to_owned()
-    } else {
-        format!("{expression} as {column}")
-    }
+/// The columns of [`page`], in its order, taken apart.
+pub(crate) fn page_columns(id_columns: &IdColumns, elements: bool) -> Vec<PageColumn> {
+    let fixed = FIXED_COLUMNS
+        .into_iter()
+        .filter(|(_, name)| elements || !ELEMENT_COLUMNS.contains(name))
+        .map(|(expression, name)| {
+            let inner = expression
+                .strip_prefix("toString(")
+                .and_then(|inner| inner.strip_suffix(')'));
+            let bare = inner.unwrap_or(expression);
+            // PostHog has made columns of these two, named like the properties that they are of.
+            let own = bare.starts_with('$').then_some(bare);
+            PageColumn {
+                name: name.to_owned(),
+                property: bare.strip_prefix("properties.").or(own).map(str::to_owned),
+                is_text: inner.is_some(),
+                bare: bare.to_owned(),
+            }
+        });
+    let ids = id_columns.bare().map(|(property, bare, name)| PageColumn {
+        name,
+        property: Some(property.to_owned()),
+        is_text: true,
+        bare,
+    });
+    fixed.chain(ids).collect()
 }
 
 fn conditions(

@@ -41,6 +41,17 @@ impl IdColumns {
         self.0.iter().map(|column| column.property.as_str())
     }
 
+    /// `(property, expression as PostHog has typed it, column name)` of each.
+    pub(crate) fn bare(&self) -> impl Iterator<Item = (&str, String, String)> {
+        self.0.iter().enumerate().map(|(index, column)| {
+            (
+                column.property.as_str(),
+                format!("properties.{}", column.quoted),
+                format!("id_{index}"),
+            )
+        })
+    }
+
     /// `(expression, column name)` of each. A property that PostHog has typed as a number would come
     /// as one, so each is turned to text.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = (String, String)> {

@@ -1,6 +1,7 @@
 //! Error bodies exactly as PostHog's source and tests have them (POSTHOG.md 2.3, 5.7, 5.8).
 
 use super::*;
+use crate::request::Success;
 use domain::ProjectId;
 
 fn error(
@@ -26,6 +27,7 @@ fn query() -> Result<Request, String> {
         body: None,
         name: "page",
         subject: Subject::Query(project()?),
+        success: Success::Status(reqwest::StatusCode::OK),
     })
 }
 

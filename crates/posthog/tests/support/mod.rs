@@ -136,6 +136,7 @@ pub(crate) fn slice(window: Window, events: SliceEvents) -> Slice {
         events,
         part: None,
         expected_rows: 0,
+        export: None,
     }
 }
 

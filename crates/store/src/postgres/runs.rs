@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::errors::sql;
 use super::statement::{query, query_scalar};
-use super::values::{limit as rows, micros, signed, text};
+use super::values::{limit as rows, micros, signed, text, to_json};
 use super::{PostgresStore, leases, slices};
 use crate::failures::not_found;
 use crate::run_rows::{RecordRow, RunRow, id_at, superseded};
@@ -48,8 +48,8 @@ impl PostgresStore {
         let mode: &'static str = run.mode.into();
         let number: i64 = query_scalar(
             "INSERT INTO runs (id, epoch, mode, window_from, window_to, arrivals_from,
-                arrivals_since, started_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING number",
+                arrivals_since, started_at, way)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING number",
         )
         .bind(id.0)
         .bind(epoch)
@@ -59,6 +59,7 @@ impl PostgresStore {
         .bind(run.arrivals.map(|arrivals| micros(arrivals.from)))
         .bind(run.arrivals.map(|arrivals| micros(arrivals.since)))
         .bind(micros(run.started_at))
+        .bind(run.way.as_ref().map(to_json).transpose()?)
         .fetch_one(&mut *tx)
         .await
         .map_err(sql)?;

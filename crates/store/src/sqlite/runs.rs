@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 use uuid::Uuid;
 
 use super::errors::{not_found, sql};
-use super::values::{limit as rows, micros, signed};
+use super::values::{limit as rows, micros, signed, to_json};
 use super::{SqliteStore, leases, slices};
 use crate::run_rows::{RecordRow, RunRow, id_at, superseded};
 
@@ -45,8 +45,8 @@ impl SqliteStore {
         let mode: &'static str = run.mode.into();
         let number: i64 = sqlx::query_scalar(
             "INSERT INTO runs (id, epoch, mode, window_from, window_to, arrivals_from,
-                arrivals_since, started_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+                arrivals_since, started_at, way)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         )
         .bind(id.0)
         .bind(epoch)
@@ -56,6 +56,7 @@ impl SqliteStore {
         .bind(run.arrivals.map(|arrivals| micros(arrivals.from)))
         .bind(run.arrivals.map(|arrivals| micros(arrivals.since)))
         .bind(micros(run.started_at))
+        .bind(run.way.as_ref().map(to_json).transpose()?)
         .fetch_one(&mut *tx)
         .await
         .map_err(sql)?;

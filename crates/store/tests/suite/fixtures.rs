@@ -163,6 +163,7 @@ pub(crate) fn slice(from: i64, to: i64, expected_rows: u64) -> Slice {
         events: SliceEvents::All,
         part: None,
         expected_rows,
+        export: None,
     }
 }
 
@@ -175,6 +176,7 @@ pub(crate) fn run(mode: SyncMode, slices: Vec<Slice>) -> NewRun {
         },
         arrivals: None,
         started_at: hours(72),
+        way: None,
         slices,
     }
 }

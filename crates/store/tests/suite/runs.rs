@@ -1,7 +1,8 @@
 //! Runs: resumed at the last page, superseded, split, ended.
 
+use domain::backfill_way::Way;
 use domain::storage::{Page, RunEnd, SliceAdvance, StoreError};
-use domain::sync::{Arrivals, RunTotals, SliceCursor, SyncMode};
+use domain::sync::{Arrivals, ExportPart, RunTotals, SliceCursor, SyncMode};
 use uuid::Uuid;
 
 use super::Database;
@@ -23,6 +24,11 @@ pub(crate) async fn a_run_is_resumed_where_its_last_page_left_it(database: &dyn 
     planned.arrivals = Some(Arrivals {
         from: start(),
         since: hours(70),
+    });
+    planned.way = Some(Way::instead_of_exports("they failed"));
+    planned.slices[3].export = Some(ExportPart::File {
+        export: Uuid::from_u128(8),
+        file: Uuid::from_u128(9),
     });
     site.run = site.store.begin_run(&site.lease, &planned).await.unwrap();
     let page = site.page(&[event(1, "a", "d", hours(1))]).await;
@@ -72,7 +78,9 @@ pub(crate) async fn a_run_is_resumed_where_its_last_page_left_it(database: &dyn 
         .map(|left| (left.number, left.cursor))
         .collect();
     assert_eq!(left, [(1, None), (2, Some(cursor(2))), (3, None)]);
+    assert_eq!(open.run.way, planned.way);
     assert_eq!(open.pending[1].slice, planned.slices[2]);
+    assert_eq!(open.pending[2].slice, planned.slices[3]);
     assert_eq!((open.totals.events_read, open.totals.duplicates), (2, 1));
     assert!(
         store

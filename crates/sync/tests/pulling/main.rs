@@ -7,6 +7,7 @@ mod checks;
 mod cohorts;
 mod erasures;
 mod exact;
+mod exports;
 mod gates;
 mod identities;
 mod interruptions;

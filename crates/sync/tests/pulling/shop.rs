@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::backfill_way::BackfillVia;
 use domain::clickmap::ClickmapPolicy;
 use domain::cohorts::CohortSelection;
 use domain::mapping::MappingSpec;
@@ -64,7 +65,8 @@ pub(crate) struct Shop {
     pub(crate) page_rows: Option<usize>,
     /// Whether requests are held to PostHog's limits, which days of tests would soon use up.
     pub(crate) is_metered: bool,
-    _dir: tempfile::TempDir,
+    /// The store's folder, which goes with it.
+    dir: Option<tempfile::TempDir>,
 }
 
 pub(crate) const UNLIMITED: BudgetLimits = BudgetLimits {
@@ -79,16 +81,23 @@ pub(crate) const NOW: &str = "2026-03-20T10:30:00Z";
 impl Shop {
     /// A shop with these events in PostHog, at [`NOW`], wanted and not pulled yet.
     pub(crate) async fn open(project: Project) -> Self {
-        let world = World::new()
-            .with_project(project)
-            .with_key(Key::new(KEY))
-            .at(at(NOW));
-        let stub = Stub::start(world).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", dir.path().join("store.db").display());
         let store = store::open(&url, store::OpenOptions::default())
             .await
             .unwrap();
+        let mut shop = Self::open_in(project, store).await;
+        shop.dir = Some(dir);
+        shop
+    }
+
+    /// The same in a store of the caller's.
+    pub(crate) async fn open_in(project: Project, store: Arc<dyn Store>) -> Self {
+        let world = World::new()
+            .with_project(project)
+            .with_key(Key::new(KEY))
+            .at(at(NOW));
+        let stub = Stub::start(world).await.unwrap();
         let settings = settings(stub.url());
         store
             .put_connection(&settings.desired, at(NOW))
@@ -102,7 +111,7 @@ impl Shop {
             http: http(),
             page_rows: None,
             is_metered: false,
-            _dir: dir,
+            dir: None,
         }
     }
 
@@ -229,6 +238,7 @@ pub(crate) fn settings(host: &str) -> Settings {
         time_zone: None,
         refresh: RefreshPolicy::default(),
         cohorts: CohortSelection::All,
+        backfill_via: BackfillVia::Auto,
     }
 }
 

@@ -149,6 +149,7 @@ fn a_slice_is_halved_at_midnight_then_by_time_then_by_people_until_that_is_no_us
         events: SliceEvents::All,
         part: None,
         expected_rows: 8,
+        export: None,
     };
     let halves = halve(&slice, None).unwrap();
     assert_eq!(shown(&halves), ["1..48 all 4 late", "48..120 all 4 late"]);

@@ -10,14 +10,11 @@ use crate::dereference::Found;
 
 /// Writes down what the store knows of runs and of what they stored.
 pub(super) fn describe_runs(status: &mut PostHogConnectionStatus, found: &Found) {
-    let (Ok(asked), Some(stored)) = (&found.spec, &found.stored) else {
+    let (Ok(_), Some(stored)) = (&found.spec, &found.stored) else {
         return;
     };
     let outlook = &stored.outlook;
-    status.backfill = outlook
-        .backfill
-        .as_ref()
-        .map(|run| backfill(run, asked.valid.backfill.via));
+    status.backfill = outlook.backfill.as_ref().map(backfill);
     status.last_sync = outlook.last.as_ref().map(last_sync);
     if let Some(details) = &stored.details {
         status.mapping = stages(details);
@@ -36,7 +33,7 @@ fn cohorts(standing: &CohortsStanding) -> Option<CohortsStatus> {
     })
 }
 
-fn backfill(run: &RunRecord, via: BackfillVia) -> BackfillStatus {
+fn backfill(run: &RunRecord) -> BackfillStatus {
     let is_complete = run.end == Some(RunEnd::Complete);
     BackfillStatus {
         from: run.window.from,
@@ -48,7 +45,11 @@ fn backfill(run: &RunRecord, via: BackfillVia) -> BackfillStatus {
         } else {
             percent(run.progress)
         },
-        via,
+        via: run
+            .way
+            .as_ref()
+            .map_or(BackfillVia::Query, |way| way.via.into()),
+        via_reason: run.way.as_ref().map(|way| way.why.clone()),
     }
 }
 

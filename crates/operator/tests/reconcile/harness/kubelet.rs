@@ -105,6 +105,7 @@ impl Node {
                 lookback: valid.refresh.lookback.try_into().unwrap(),
             },
             cohorts: valid.cohorts,
+            backfill_via: valid.backfill.via,
             desired: valid.into_desired(plan),
         };
         let desired = &settings.desired;

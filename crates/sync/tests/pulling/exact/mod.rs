@@ -3,7 +3,7 @@
 //!
 //! `EXACTNESS_CASES` is the number of stories told to each store.
 
-mod database;
+pub(crate) mod database;
 mod follower;
 mod posthog;
 mod readers;
