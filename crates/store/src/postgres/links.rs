@@ -146,12 +146,20 @@ impl Owner {
     }
 
     pub(super) fn persons(&self, history: bool) -> QueryBuilder<Postgres> {
-        let mut query = QueryBuilder::new(PERSONS);
-        query.push(" WHERE epoch = ").push_bind(self.epoch);
+        let mut query = QueryBuilder::default();
+        self.push_persons(&mut query, history);
+        query
+    }
+
+    /// Adds the statement of [`Owner::persons`].
+    pub(super) fn push_persons(&self, query: &mut QueryBuilder<Postgres>, history: bool) {
+        query
+            .push(PERSONS)
+            .push(" WHERE epoch = ")
+            .push_bind(self.epoch);
         if !history {
             query.push(" AND valid_to IS NULL");
         }
-        query
     }
 
     pub(super) fn facts(&self) -> QueryBuilder<Postgres> {

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use domain::identity::IdentityKey;
 use domain::storage::Result;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::links::{Owner, fetch_facts};
+use super::links::{FACT, Owner, fetch_facts};
 use super::values::text;
 use crate::link_rows::{Placed, kind};
 
 /// Facts that lead to another distinct id, as the index of them says it.
-const IS_MERGE: &str = "f.property IN (E'\\x01$identify', E'\\x01alias')";
+const IS_MERGE_OF: &str = "f.property IN (E'\\x01$identify', E'\\x01alias') AND f.value = u.id";
 
 /// Keys by what is looked up for them.
 #[derive(Default)]
@@ -58,11 +58,15 @@ impl Owner {
     ) -> Result<Vec<Placed>> {
         let mut found = Vec::new();
         if !asked.distinct_ids.is_empty() {
-            let mut query = self.persons(false);
-            query.push(" AND left(distinct_id, 500) = ANY(ARRAY(SELECT left(i, 500) FROM unnest(");
+            let mut query = QueryBuilder::new("SELECT p.* FROM unnest(");
             query.push_bind(&asked.distinct_ids);
-            query.push("::text[]) AS i)) AND distinct_id = ANY(");
-            query.push_bind(&asked.distinct_ids).push(")");
+            query.push("::text[]) AS u (id) CROSS JOIN LATERAL (");
+            self.push_persons(&mut query, false);
+            query.push(
+                " AND left(distinct_id, 500) = left(u.id, 500)
+                    AND hashtextextended(distinct_id, 0) = hashtextextended(u.id, 0)
+                    AND distinct_id = u.id OFFSET 0) AS p",
+            );
             found.extend(self.fetch_persons(connection, query, limit).await?);
             found.extend(self.carried(connection, &asked.distinct_ids, limit).await?);
         }
@@ -73,12 +77,13 @@ impl Owner {
             found.extend(self.fetch_persons(connection, query, limit).await?);
         }
         if !asked.values.is_empty() {
-            let mut query = self.facts();
-            query.push(" AND f.value = ANY(").push_bind(&asked.values);
-            // The condition before follows from this one, and is the one the index can seek by.
-            query.push(") AND (f.value, k.kind) IN (SELECT * FROM unnest(");
-            query.push_bind(&asked.values).push("::text[], ");
-            query.push_bind(&asked.kinds).push("::bigint[]))");
+            let mut query = self.facts_of("f.value = u.id", |query| {
+                query.push_bind(&asked.values).push("::text[], ");
+                query
+                    .push_bind(&asked.kinds)
+                    .push("::bigint[]) AS u (id, kind)");
+            });
+            query.push(" WHERE k.kind = u.kind");
             found.extend(fetch_facts(connection, query, limit).await?);
         }
         Ok(found)
@@ -92,17 +97,31 @@ impl Owner {
         distinct_ids: &[Cow<'_, str>],
         limit: usize,
     ) -> Result<Vec<Placed>> {
-        let mut query = self.facts();
-        query.push(" AND f.distinct_id = ANY(");
-        query.push_bind(distinct_ids.to_vec()).push(")");
-        let mut found = fetch_facts(connection, query, limit).await?;
-        let mut query = self.facts();
-        query
-            .push(" AND ")
-            .push(IS_MERGE)
-            .push(" AND f.value = ANY(");
-        query.push_bind(distinct_ids.to_vec()).push(")");
-        found.extend(fetch_facts(connection, query, limit).await?);
+        let mut found = Vec::new();
+        for of in ["f.distinct_id = u.id", IS_MERGE_OF] {
+            let query = self.facts_of(of, |query| {
+                query.push_bind(distinct_ids.to_vec());
+                query.push("::text[]) AS u (id)");
+            });
+            found.extend(fetch_facts(connection, query, limit).await?);
+        }
         Ok(found)
+    }
+
+    /// Facts of each of the ids that `push_ids` unnests as `u`. Each is looked up by itself: asked for all
+    /// at once, a planner that takes them for many reads the whole table, and for each row of it hashes.
+    fn facts_of(
+        &self,
+        of: &str,
+        push_ids: impl FnOnce(&mut QueryBuilder<Postgres>),
+    ) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new(FACT);
+        query.push(" FROM unnest(");
+        push_ids(&mut query);
+        query.push(" CROSS JOIN LATERAL (SELECT * FROM identity_facts AS f WHERE f.epoch = ");
+        query.push_bind(self.epoch);
+        query.push(format!(" AND {of} OFFSET 0) AS f"));
+        self.join_kinds(&mut query);
+        query
     }
 }
