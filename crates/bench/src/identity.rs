@@ -163,7 +163,8 @@ fn rows_written(copying: &Copying) -> Outcome<i64> {
 }
 
 /// Lets the first id of every other person carry a customer id, and ask for a merge with the person's
-/// next id, as a login does. The next id of few carries another customer id: a conflict.
+/// next id, as a login does. The next id of few carries another customer id: a conflict, unless the first
+/// id is one of those that moved.
 fn carry(copying: &Copying, crowd: Crowd) -> Outcome<()> {
     let persons = crowd.persons();
     for (property, value) in [
@@ -189,7 +190,7 @@ fn carry(copying: &Copying, crowd: Crowd) -> Outcome<()> {
             "INSERT INTO identity_facts (epoch, distinct_id, property, value, events, first_seen, last_seen)
              SELECT epoch, value, 'customer_id', 'another ' || value, 3, 1, 2
              FROM identity_facts WHERE property = E'\\x01$identify'
-             ORDER BY value LIMIT {}",
+             ORDER BY value DESC LIMIT {}",
             persons / PERSONS_OF_A_CONFLICT
         ),
     )?;
