@@ -25,7 +25,14 @@ pub(crate) async fn choose(
         Some(scopes) => scopes.clone(),
         None => {
             let client = &session.ctx.client;
-            session.asker.ask(|| client.key_info()).await?.scopes
+            match session.asker.ask(|| client.key_info()).await {
+                Ok(key) => key.scopes,
+                // A key that no longer holds is told by the first query; nothing else is lost by these.
+                Err(SyncError::PostHog(error)) if asked == BackfillVia::Auto => {
+                    return Ok(Way::instead_of_exports(&error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
         }
     };
     let way = Way::choose(asked, &scopes, events);

@@ -324,6 +324,17 @@ async fn auto_asks_queries_for_few_events_and_says_so() {
 }
 
 #[tokio::test]
+async fn auto_asks_queries_where_what_the_key_may_is_not_told() {
+    let shop = shop(11, BackfillVia::Auto).await;
+    let body = "<html/>".to_owned();
+    shop.stub
+        .faults()
+        .always(Endpoint::CurrentKey, Fault::Status { status: 404, body });
+    falls_back(&shop, "does not answer like PostHog").await;
+    assert_eq!(shop.stub.exports_started(), 0);
+}
+
+#[tokio::test]
 async fn an_export_that_is_never_ready_gives_way_to_queries_after_hours() {
     let shop = shop(11, BackfillVia::FileExport).await;
     shop.stub.set_exports(ExportPolicy {
