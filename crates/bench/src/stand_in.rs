@@ -48,9 +48,11 @@ impl StandIn {
             answers: Mutex::default(),
         });
         let project = r#"{"id":1,"name":"Bench","timezone":"UTC","event_retention_months":null}"#;
+        let key = r#"{"label":"bench","mask_value":"phx_...","scopes":["query:read","project:read"],"scoped_teams":null,"scoped_organizations":null}"#;
         let nothing = r#"{"count":0,"next":null,"previous":null,"results":[]}"#;
         let json = |text: &'static str| get(move || async move { reply(Body::from(text)) });
         let routes = Router::new()
+            .route("/api/personal_api_keys/@current/", json(key))
             .route("/api/projects/1/", json(project))
             .route("/api/projects/1/event_definitions/", json(nothing))
             .route("/api/projects/1/cohorts/", json(nothing))
