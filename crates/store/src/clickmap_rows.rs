@@ -22,6 +22,11 @@ pub(crate) fn devices_of_elements(devices: &[DeviceType]) -> Vec<i16> {
     if devices.is_empty() {
         return vec![ALL_DEVICES];
     }
+    device_numbers(devices)
+}
+
+/// The numbers by which devices are stored.
+pub(crate) fn device_numbers(devices: &[DeviceType]) -> Vec<i16> {
     devices.iter().map(|device| device.number()).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::ConnectionId;
-use domain::clickmap::{ClickCounts, DeviceType};
+use domain::clickmap::ClickCounts;
 use domain::storage::{
     ClickedElementRow, ClickedPage, ClickmapReader, ClickmapSpan, ElementPlace, PagePlace, Result,
 };
@@ -12,7 +12,7 @@ use super::PostgresStore;
 use super::errors::sql;
 use super::statement::query;
 use super::values::{day_number, get, limit as rows, signed, text, unsigned};
-use crate::clickmap_rows::devices_of_elements;
+use crate::clickmap_rows::{device_numbers, devices_of_elements};
 use crate::failures::corrupt;
 
 /// Sums of one page, whether it was clicked or not.
@@ -69,7 +69,7 @@ impl ClickmapReader for PostgresStore {
             .bind(day_number(span.from))
             .bind(day_number(span.to))
             .bind(span.devices.is_empty())
-            .bind(devices(span))
+            .bind(device_numbers(&span.devices))
             .bind(after.map(|place| signed(place.clicks)))
             .bind(after.map(|place| text(&place.page)))
             .bind(rows(limit));
@@ -96,7 +96,7 @@ impl ClickmapReader for PostgresStore {
             .bind(day_number(span.from))
             .bind(day_number(span.to))
             .bind(span.devices.is_empty())
-            .bind(devices(span))
+            .bind(device_numbers(&span.devices))
             .fetch_one(&mut *tx)
             .await
             .map_err(sql)?;
@@ -116,13 +116,6 @@ impl ClickmapReader for PostgresStore {
         let elements = found.iter().map(element).collect::<Result<_>>()?;
         Ok((page(asked.to_owned(), &total)?, elements))
     }
-}
-
-fn devices(span: &ClickmapSpan) -> Vec<i16> {
-    span.devices
-        .iter()
-        .map(|device| DeviceType::number(*device))
-        .collect()
 }
 
 fn counts(row: &PgRow) -> Result<ClickCounts> {

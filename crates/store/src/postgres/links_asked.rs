@@ -100,7 +100,7 @@ impl Owner {
         let mut found = Vec::new();
         for of in ["f.distinct_id = u.id", IS_MERGE_OF] {
             let query = self.facts_of(of, |query| {
-                query.push_bind(distinct_ids.to_vec());
+                query.push_bind(distinct_ids);
                 query.push("::text[]) AS u (id)");
             });
             found.extend(fetch_facts(connection, query, limit).await?);

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::ConnectionId;
-use domain::clickmap::{ClickCounts, DeviceType};
+use domain::clickmap::ClickCounts;
 use domain::storage::{
     ClickedElementRow, ClickedPage, ClickmapReader, ClickmapSpan, ElementPlace, PagePlace, Result,
 };
@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use super::SqliteStore;
 use super::errors::{corrupt, sql};
 use super::values::{day_number, get, limit as rows, signed, to_json, unsigned};
-use crate::clickmap_rows::devices_of_elements;
+use crate::clickmap_rows::{device_numbers, devices_of_elements};
 
 /// Sums of one page, whether it was clicked or not.
 const TOTAL: &str = "SELECT coalesce(sum(clicks), 0) AS clicks, coalesce(sum(rage), 0) AS rage,
@@ -116,11 +116,7 @@ impl ClickmapReader for SqliteStore {
 
 /// As a JSON array, which a statement of one text can take apart.
 fn devices(span: &ClickmapSpan) -> Result<String> {
-    let numbers = span
-        .devices
-        .iter()
-        .map(|device| DeviceType::number(*device));
-    to_json(&numbers.collect::<Vec<i16>>())
+    to_json(&device_numbers(&span.devices))
 }
 
 fn counts(row: &SqliteRow) -> Result<ClickCounts> {
