@@ -58,9 +58,9 @@ impl Owner {
     ) -> Result<Vec<Placed>> {
         let mut found = Vec::new();
         if !asked.distinct_ids.is_empty() {
-            let mut query = QueryBuilder::new("SELECT p.* FROM unnest(");
+            let mut query = QueryBuilder::new("SELECT p.* FROM (SELECT DISTINCT * FROM unnest(");
             query.push_bind(&asked.distinct_ids);
-            query.push("::text[]) AS u (id) CROSS JOIN LATERAL (");
+            query.push("::text[]) AS i) AS u (id) CROSS JOIN LATERAL (");
             self.push_persons(&mut query, false);
             query.push(
                 " AND left(distinct_id, 500) = left(u.id, 500)
@@ -81,7 +81,7 @@ impl Owner {
                 query.push_bind(&asked.values).push("::text[], ");
                 query
                     .push_bind(&asked.kinds)
-                    .push("::bigint[]) AS u (id, kind)");
+                    .push("::bigint[]) AS i) AS u (id, kind)");
             });
             query.push(" WHERE k.kind = u.kind");
             found.extend(fetch_facts(connection, query, limit).await?);
@@ -101,7 +101,7 @@ impl Owner {
         for of in ["f.distinct_id = u.id", IS_MERGE_OF] {
             let query = self.facts_of(of, |query| {
                 query.push_bind(distinct_ids);
-                query.push("::text[]) AS u (id)");
+                query.push("::text[]) AS i) AS u (id)");
             });
             found.extend(fetch_facts(connection, query, limit).await?);
         }
@@ -116,7 +116,8 @@ impl Owner {
         push_ids: impl FnOnce(&mut QueryBuilder<Postgres>),
     ) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new(FACT);
-        query.push(" FROM unnest(");
+        // What is asked for twice would take the place of others.
+        query.push(" FROM (SELECT DISTINCT * FROM unnest(");
         push_ids(&mut query);
         query.push(" CROSS JOIN LATERAL (SELECT * FROM identity_facts AS f WHERE f.epoch = ");
         query.push_bind(self.epoch);
