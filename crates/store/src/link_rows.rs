@@ -1,8 +1,6 @@
 //! Identity links as rows, in every store alike: their order, their places in it, and what a
 //! row of either table says.
 
-use std::collections::BTreeSet;
-
 use domain::event::without_nul;
 use domain::identity::{
     Evidence, IdProperty, IdPropertyKind, IdentityFact, IdentityKey, IdentityLink, MAX_ID_BYTES,
@@ -40,8 +38,10 @@ pub(crate) struct Place {
 pub(crate) type Placed = (Place, IdentityLink);
 
 /// The first links of those found, in their order; what was found twice is told once.
-pub(crate) fn first_links(found: Vec<Placed>, limit: usize) -> Vec<IdentityLink> {
-    let found = BTreeSet::from_iter(found);
+pub(crate) fn first_links(mut found: Vec<Placed>, limit: usize) -> Vec<IdentityLink> {
+    // Found in a few lists that are sorted, which a stable sort merges.
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found.dedup_by(|(one, _), (other, _)| one == other);
     let first = found.into_iter().take(limit);
     first.map(|(_, link)| link).collect()
 }

@@ -32,6 +32,16 @@ pub enum IdentityKey {
     Email(String),
 }
 
+impl IdentityKey {
+    /// The distinct id, if it is one.
+    pub(crate) fn distinct_id(&self) -> Option<&str> {
+        match self {
+            Self::DistinctId(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 /// What a link rests on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Evidence {
@@ -50,7 +60,7 @@ pub enum Evidence {
 
 /// A link from a distinct id to a person, customer id, anonymous id or e-mail, or to another distinct
 /// id that PostHog was asked to merge with it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IdentityLink {
     /// The distinct id.
     pub distinct_id: String,

@@ -9,7 +9,7 @@ mod walk;
 use uuid::Uuid;
 
 use self::attempt::attempt;
-use self::known::{Known, Missing};
+use self::known::{Known, Missing, Node};
 use super::{IdentityKey, IdentityLink};
 use crate::connection::ConnectionId;
 use crate::storage::{IdentityReader, Result};
@@ -113,28 +113,36 @@ pub async fn resolve(
     keys: &[IdentityKey],
 ) -> Result<Vec<IdentityAnswer>> {
     let mut known = Known::default();
+    let wanted: Vec<Node> = keys.iter().map(|key| known.node(key.folded())).collect();
     let mut answers: Vec<Option<IdentityAnswer>> = vec![None; keys.len()];
     for round in 0.. {
         let mut missing = Missing::default();
         let is_last = round == MOST_ROUNDS;
-        for (key, answer) in keys.iter().zip(&mut answers) {
+        for ((key, wanted), answer) in keys.iter().zip(&wanted).zip(&mut answers) {
             if answer.is_none() {
-                let attempt = attempt(key, &known, &mut missing);
-                *answer = (attempt.is_whole || is_last).then_some(attempt.answer);
+                let attempt = attempt(*wanted, &known, &mut missing);
+                if attempt.is_whole || is_last {
+                    *answer = Some(attempt.into_answer(key, &known));
+                }
             }
         }
         if missing.is_empty() || is_last {
             break;
         }
         if !missing.keys.is_empty() {
-            let asked: Vec<IdentityKey> = missing.keys.iter().take(MOST_ASKED).cloned().collect();
-            let links = reader.links_of(connection, &asked, MOST_LINKS).await?;
-            known.learn(missing.keys, links);
+            let asked = known.asked(missing.keys);
+            let asked_for: Vec<IdentityKey> = known.keys_of(&asked).cloned().collect();
+            let links = reader.links_of(connection, &asked_for, MOST_LINKS).await?;
+            known.learn(&asked, links);
         }
         if !missing.carried.is_empty() {
-            let asked: Vec<String> = missing.carried.iter().take(MOST_ASKED).cloned().collect();
-            let links = reader.links_carried(connection, &asked, MOST_LINKS).await?;
-            known.learn_carried(missing.carried, links);
+            let asked = known.asked(missing.carried);
+            let ids = known.keys_of(&asked).filter_map(IdentityKey::distinct_id);
+            let asked_for: Vec<String> = ids.map(str::to_owned).collect();
+            let links = reader
+                .links_carried(connection, &asked_for, MOST_LINKS)
+                .await?;
+            known.learn(&asked, links);
         }
     }
     Ok(answers.into_iter().flatten().collect())

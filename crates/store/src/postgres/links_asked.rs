@@ -1,6 +1,7 @@
 //! Links that touch ids that are asked for, many at once.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use domain::identity::IdentityKey;
 use domain::storage::Result;
@@ -11,17 +12,22 @@ use super::links::{FACT, Owner, fetch_facts};
 use super::values::text;
 use crate::link_rows::{Placed, kind};
 
+// A list that is looked up comes out of a SELECT of its own, so that the planner takes it for short. Of
+// the thousands that there may be it would rather read the whole table, and compare each row with all.
+
 /// Facts that lead to another distinct id, as the index of them says it.
-const IS_MERGE_OF: &str = "f.property IN (E'\\x01$identify', E'\\x01alias') AND f.value = u.id";
+const MERGED: &str = "f.property IN (E'\\x01$identify', E'\\x01alias') AND f.value";
+
+/// From so many bytes on a distinct id may have more characters than its index compares.
+const LONG: usize = 500;
 
 /// Keys by what is looked up for them.
 #[derive(Default)]
 pub(super) struct Asked<'a> {
     distinct_ids: Vec<Cow<'a, str>>,
     persons: Vec<Uuid>,
-    /// The values of facts and what kind each is.
-    values: Vec<Cow<'a, str>>,
-    kinds: Vec<i64>,
+    /// The values of facts, by their kind.
+    values: BTreeMap<i64, Vec<Cow<'a, str>>>,
 }
 
 impl<'a> Asked<'a> {
@@ -41,8 +47,7 @@ impl<'a> Asked<'a> {
                 IdentityKey::AnonymousId(value) => (kind::ANONYMOUS, value),
                 IdentityKey::Email(value) => (kind::EMAIL, value),
             };
-            asked.kinds.push(kind);
-            asked.values.push(text(value));
+            asked.values.entry(kind).or_default().push(text(value));
         }
         asked
     }
@@ -58,8 +63,44 @@ impl Owner {
     ) -> Result<Vec<Placed>> {
         let mut found = Vec::new();
         if !asked.distinct_ids.is_empty() {
+            found.extend(self.persons_of(connection, asked, limit).await?);
+            found.extend(self.carried(connection, &asked.distinct_ids, limit).await?);
+        }
+        if !asked.persons.is_empty() {
+            let mut query = self.persons(false);
+            query.push(" AND person_id = ANY((SELECT ");
+            query.push_bind(&asked.persons);
+            query.push("::uuid[])::uuid[])");
+            found.extend(self.fetch_persons(connection, query, limit).await?);
+        }
+        for (kind, values) in &asked.values {
+            let mut query = self.facts_of("f.value", values);
+            query.push(" WHERE k.kind = ").push_bind(kind);
+            found.extend(fetch_facts(connection, query, limit).await?);
+        }
+        Ok(found)
+    }
+
+    /// The links of the distinct ids that are asked for to their persons.
+    async fn persons_of(
+        &self,
+        connection: &mut PgConnection,
+        asked: &Asked<'_>,
+        limit: usize,
+    ) -> Result<Vec<Placed>> {
+        let ids = asked.distinct_ids.iter().map(|id| &**id);
+        let (long, short): (Vec<&str>, Vec<&str>) = ids.partition(|id| id.len() >= LONG);
+        let mut found = Vec::new();
+        if !short.is_empty() {
+            // Who begins with one of these is that one.
+            let mut query = self.persons(false);
+            query.push(" AND ");
+            push_any(&mut query, "left(distinct_id, 500)", &short);
+            found.extend(self.fetch_persons(connection, query, limit).await?);
+        }
+        if !long.is_empty() {
             let mut query = QueryBuilder::new("SELECT p.* FROM (SELECT DISTINCT * FROM unnest(");
-            query.push_bind(&asked.distinct_ids);
+            query.push_bind(&long);
             query.push("::text[]) AS i) AS u (id) CROSS JOIN LATERAL (");
             self.push_persons(&mut query, false);
             query.push(
@@ -68,23 +109,6 @@ impl Owner {
                     AND distinct_id = u.id OFFSET 0) AS p",
             );
             found.extend(self.fetch_persons(connection, query, limit).await?);
-            found.extend(self.carried(connection, &asked.distinct_ids, limit).await?);
-        }
-        if !asked.persons.is_empty() {
-            let mut query = self.persons(false);
-            query.push(" AND person_id = ANY(");
-            query.push_bind(&asked.persons).push(")");
-            found.extend(self.fetch_persons(connection, query, limit).await?);
-        }
-        if !asked.values.is_empty() {
-            let mut query = self.facts_of("f.value = u.id", |query| {
-                query.push_bind(&asked.values).push("::text[], ");
-                query
-                    .push_bind(&asked.kinds)
-                    .push("::bigint[]) AS i) AS u (id, kind)");
-            });
-            query.push(" WHERE k.kind = u.kind");
-            found.extend(fetch_facts(connection, query, limit).await?);
         }
         Ok(found)
     }
@@ -97,32 +121,29 @@ impl Owner {
         distinct_ids: &[Cow<'_, str>],
         limit: usize,
     ) -> Result<Vec<Placed>> {
-        let mut found = Vec::new();
-        for of in ["f.distinct_id = u.id", IS_MERGE_OF] {
-            let query = self.facts_of(of, |query| {
-                query.push_bind(distinct_ids);
-                query.push("::text[]) AS i) AS u (id)");
-            });
-            found.extend(fetch_facts(connection, query, limit).await?);
-        }
+        let query = self.facts_of("f.distinct_id", distinct_ids);
+        let mut found = fetch_facts(connection, query, limit).await?;
+        let query = self.facts_of(MERGED, distinct_ids);
+        found.extend(fetch_facts(connection, query, limit).await?);
         Ok(found)
     }
 
-    /// Facts of each of the ids that `push_ids` unnests as `u`. Each is looked up by itself: asked for all
-    /// at once, a planner that takes them for many reads the whole table, and for each row of it hashes.
-    fn facts_of(
-        &self,
-        of: &str,
-        push_ids: impl FnOnce(&mut QueryBuilder<Postgres>),
-    ) -> QueryBuilder<Postgres> {
+    /// Facts of which a column is any of these texts. They are found before it is asked what they name,
+    /// or they would be looked for once for each kind.
+    fn facts_of(&self, column: &str, texts: &[Cow<'_, str>]) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new(FACT);
-        // What is asked for twice would take the place of others.
-        query.push(" FROM (SELECT DISTINCT * FROM unnest(");
-        push_ids(&mut query);
-        query.push(" CROSS JOIN LATERAL (SELECT * FROM identity_facts AS f WHERE f.epoch = ");
-        query.push_bind(self.epoch);
-        query.push(format!(" AND {of} OFFSET 0) AS f"));
+        query.push(" FROM (SELECT * FROM identity_facts AS f WHERE f.epoch = ");
+        query.push_bind(self.epoch).push(" AND ");
+        push_any(&mut query, column, texts);
+        query.push(" OFFSET 0) AS f");
         self.join_kinds(&mut query);
         query
     }
+}
+
+/// Adds that a column is any of these texts.
+fn push_any<T: AsRef<str>>(query: &mut QueryBuilder<Postgres>, column: &str, texts: &[T]) {
+    let texts: Vec<String> = texts.iter().map(|it| it.as_ref().to_owned()).collect();
+    query.push(column).push(" = ANY((SELECT ").push_bind(texts);
+    query.push("::text[])::text[])");
 }

@@ -3,41 +3,50 @@
 
 use std::collections::BTreeSet;
 
-use super::known::{Known, Missing};
-use super::walk::Walk;
-use super::{IdentityAnswer, IdentityStatus, MOST_CUSTOMERS};
-use crate::identity::{IdentityKey, IdentityLink};
+use uuid::Uuid;
 
-/// An answer as far as is known.
+use super::known::{Edge, Known, Missing, Node};
+use super::walk::Walk;
+use super::{AskedMerge, IdentityAnswer, IdentityStatus, MOST_CUSTOMERS, MOST_IDS};
+use crate::identity::IdentityKey;
+
+/// What was found of an id, as far as is known.
 pub(super) struct Attempt {
-    pub(super) answer: IdentityAnswer,
     /// Whether nothing was missing.
     pub(super) is_whole: bool,
+    status: IdentityStatus,
+    primary: Option<Node>,
+    customers: BTreeSet<Node>,
+    persons: BTreeSet<Node>,
+    ids: BTreeSet<Node>,
+    shared: BTreeSet<Node>,
+    evidence: Vec<Edge>,
+    merges: Vec<AskedMerge>,
+    truncated: bool,
 }
 
-/// The answer for `key` as far as `known` goes; ids whose links it lacks go to `missing`.
-pub(super) fn attempt(key: &IdentityKey, known: &Known, missing: &mut Missing) -> Attempt {
+/// What belongs to `wanted` as far as `known` goes; ids whose links it lacks go to `missing`.
+pub(super) fn attempt(wanted: Node, known: &Known, missing: &mut Missing) -> Attempt {
     let mut walk = Walk::new(known, missing);
-    let wanted = folded(key);
-    let start = match &wanted {
-        IdentityKey::DistinctId(id) => BTreeSet::from([id.clone()]),
-        other => walk.ids_of(other),
+    let key = known.key(wanted);
+    let mut ids = match key {
+        IdentityKey::DistinctId(_) => BTreeSet::from([wanted]),
+        _ => walk.ids_of(wanted),
     };
-    let mut persons = walk.persons_of(&start);
-    let mut ids = start.clone();
+    let mut persons = walk.persons_of(&ids);
     for person in &persons {
-        ids.extend(walk.ids_of(&IdentityKey::Person(*person)));
+        ids.extend(walk.ids_of(*person));
     }
     let customers = walk.customers_of(&ids);
-    let is_shared = match &wanted {
-        IdentityKey::DistinctId(id) => walk.shared.contains(id),
+    let is_shared = match key {
+        IdentityKey::DistinctId(_) => walk.shared.contains(&wanted),
         IdentityKey::AnonymousId(_) | IdentityKey::Email(_) => customers.len() > MOST_CUSTOMERS,
         IdentityKey::Person(_) | IdentityKey::CustomerId(_) => false,
     } || (customers.is_empty() && !walk.shared.is_empty());
     let primary = walk.primary(&ids, &customers).filter(|_| !is_shared);
-    let joins = matches!(wanted, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
-    if let Some(customer) = primary.as_ref().filter(|_| joins) {
-        let sharing = walk.ids_of(&IdentityKey::CustomerId(customer.clone()));
+    let joins = matches!(key, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
+    if let Some(customer) = primary.filter(|_| joins) {
+        let sharing = walk.ids_of(customer);
         persons.extend(walk.persons_of(&sharing));
         ids.extend(sharing);
     }
@@ -52,60 +61,88 @@ pub(super) fn attempt(key: &IdentityKey, known: &Known, missing: &mut Missing) -
     if status == IdentityStatus::Unknown {
         ids.clear();
     }
-    let anonymous_ids = linked(&evidence, |key| match key {
-        IdentityKey::AnonymousId(id) => Some(id),
-        _ => None,
-    });
-    let emails = linked(&evidence, |key| match key {
-        IdentityKey::Email(address) => Some(address),
-        _ => None,
-    });
-    let anonymous_ids = walk.capped(anonymous_ids);
-    let customers = walk.capped(customers);
-    let answer = IdentityAnswer {
-        key: key.clone(),
+    Attempt {
+        is_whole: walk.is_whole,
         status,
-        primary_customer_id: primary,
-        customer_ids: customers,
-        persons: persons.into_iter().collect(),
-        distinct_ids: ids.into_iter().collect(),
-        anonymous_ids,
-        emails: emails.into_iter().collect(),
-        shared_distinct_ids: walk.shared.into_iter().collect(),
-        evidence: evidence.into_iter().collect(),
+        primary,
+        customers,
+        persons,
+        ids,
+        shared: walk.shared,
+        evidence,
         merges,
         truncated: walk.truncated,
-    };
-    Attempt {
-        answer,
-        is_whole: walk.is_whole,
     }
 }
 
-/// What the links lead to of one kind.
-fn linked(
-    links: &BTreeSet<IdentityLink>,
-    pick: fn(&IdentityKey) -> Option<&String>,
-) -> BTreeSet<String> {
-    links
-        .iter()
-        .filter_map(|link| pick(&link.to).cloned())
-        .collect()
+impl Attempt {
+    /// The answer about `key` that this is.
+    pub(super) fn into_answer(self, key: &IdentityKey, known: &Known) -> IdentityAnswer {
+        let mut truncated = self.truncated;
+        let mut capped = |nodes: &BTreeSet<Node>| {
+            truncated |= nodes.len() > MOST_IDS;
+            let mut texts = texts(nodes, known);
+            texts.truncate(MOST_IDS);
+            texts
+        };
+        let customer_ids = capped(&self.customers);
+        let ends = |of: fn(&IdentityKey) -> bool| -> BTreeSet<Node> {
+            let ends = self.evidence.iter().map(|edge| edge.to);
+            ends.filter(|node| of(known.key(*node))).collect()
+        };
+        let anonymous_ids = capped(&ends(|key| matches!(key, IdentityKey::AnonymousId(_))));
+        let emails = ends(|key| matches!(key, IdentityKey::Email(_)));
+        let persons: BTreeSet<Uuid> = self
+            .persons
+            .iter()
+            .filter_map(|node| match known.key(*node) {
+                IdentityKey::Person(person) => Some(*person),
+                _ => None,
+            })
+            .collect();
+        let evidence = self.evidence.iter();
+        IdentityAnswer {
+            key: key.clone(),
+            status: self.status,
+            primary_customer_id: self.primary.map(|node| text(node, known)),
+            customer_ids,
+            persons: persons.into_iter().collect(),
+            distinct_ids: texts(&self.ids, known),
+            anonymous_ids,
+            emails: texts(&emails, known),
+            shared_distinct_ids: texts(&self.shared, known),
+            evidence: evidence.map(|edge| known.link(*edge).clone()).collect(),
+            merges: self.merges,
+            truncated,
+        }
+    }
 }
 
-/// The key as links spell it.
-fn folded(key: &IdentityKey) -> IdentityKey {
-    match key {
-        IdentityKey::CustomerId(id) => IdentityKey::CustomerId(id.trim().to_owned()),
-        IdentityKey::AnonymousId(id) => IdentityKey::AnonymousId(id.trim().to_owned()),
-        IdentityKey::Email(address) => IdentityKey::Email(address.trim().to_lowercase()),
-        other => other.clone(),
+/// Ids as they are written, in order.
+fn texts(nodes: &BTreeSet<Node>, known: &Known) -> Vec<String> {
+    let mut texts: Vec<String> = nodes.iter().map(|node| text(*node, known)).collect();
+    texts.sort();
+    texts
+}
+
+fn text(node: Node, known: &Known) -> String {
+    match known.key(node) {
+        IdentityKey::DistinctId(id)
+        | IdentityKey::CustomerId(id)
+        | IdentityKey::AnonymousId(id)
+        | IdentityKey::Email(id) => id.clone(),
+        IdentityKey::Person(person) => person.to_string(),
     }
 }
 
 impl IdentityKey {
     /// The key as links spell it.
     pub(crate) fn folded(&self) -> Self {
-        folded(self)
+        match self {
+            Self::CustomerId(id) => Self::CustomerId(id.trim().to_owned()),
+            Self::AnonymousId(id) => Self::AnonymousId(id.trim().to_owned()),
+            Self::Email(address) => Self::Email(address.trim().to_lowercase()),
+            other => other.clone(),
+        }
     }
 }

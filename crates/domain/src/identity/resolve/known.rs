@@ -1,28 +1,55 @@
-//! What a batch has read of the graph so far.
+//! What a batch has read of the graph so far. Ids are numbered as they come up, so that a walk compares
+//! numbers instead of texts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use indexmap::IndexSet;
 
 use super::{MOST_ASKED, MOST_LINKS};
 use crate::identity::{IdentityKey, IdentityLink};
 
-/// Links read so far, by both of their ends. Nothing is known of ids that were not asked for.
+/// An id that has come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Node(usize);
+
+/// A link between two ids that have come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Edge {
+    link: usize,
+    /// The distinct id.
+    pub(super) from: Node,
+    /// What it is linked to.
+    pub(super) to: Node,
+}
+
+/// What is known of an id.
+#[derive(Debug, Default)]
+struct Read {
+    /// The links that touch it, of all answers.
+    edges: Vec<Edge>,
+    /// Whether all of them were asked for.
+    is_asked: bool,
+    /// Asked for, but perhaps not answered whole.
+    is_partial: bool,
+    /// Whether any answer told the person that it has; there is one at most.
+    has_person: bool,
+}
+
+/// Links read so far, by both of their ends.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    links: BTreeMap<IdentityKey, BTreeSet<IdentityLink>>,
-    asked: BTreeSet<IdentityKey>,
-    /// Asked for, but perhaps not answered whole.
-    partial: BTreeSet<IdentityKey>,
-    /// The link to its person of each distinct id that any answer told; there is one at most.
-    persons: BTreeMap<String, IdentityLink>,
+    keys: IndexSet<IdentityKey>,
+    links: IndexSet<IdentityLink>,
+    read: Vec<Read>,
 }
 
 /// What would have to be known too.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
     /// All links of these.
-    pub(super) keys: BTreeSet<IdentityKey>,
+    pub(super) keys: BTreeSet<Node>,
     /// Links of these distinct ids but for their persons, which are known.
-    pub(super) carried: BTreeSet<String>,
+    pub(super) carried: BTreeSet<Node>,
 }
 
 impl Missing {
@@ -33,65 +60,88 @@ impl Missing {
 
 /// The links of one id.
 pub(super) struct Found<'a> {
-    pub(super) links: Option<&'a BTreeSet<IdentityLink>>,
+    pub(super) edges: &'a [Edge],
     pub(super) is_partial: bool,
 }
 
 impl Known {
-    /// Takes note of the answer about the first [`MOST_ASKED`] of `wanted`.
-    pub(super) fn learn(&mut self, wanted: BTreeSet<IdentityKey>, links: Vec<IdentityLink>) {
+    /// The number of an id.
+    pub(super) fn node(&mut self, key: IdentityKey) -> Node {
+        let (index, is_new) = self.keys.insert_full(key);
+        if is_new {
+            self.read.push(Read::default());
+        }
+        Node(index)
+    }
+
+    /// The id of a number.
+    pub(super) fn key(&self, node: Node) -> &IdentityKey {
+        &self.keys[node.0]
+    }
+
+    /// The ids of numbers.
+    pub(super) fn keys_of(&self, nodes: &[Node]) -> impl Iterator<Item = &IdentityKey> {
+        nodes.iter().map(|node| self.key(*node))
+    }
+
+    /// The link that an edge is.
+    pub(super) fn link(&self, edge: Edge) -> &IdentityLink {
+        &self.links[edge.link]
+    }
+
+    /// Of `wanted`, the first [`MOST_ASKED`] in the order of ids, which one call may ask for. The rest
+    /// counts as asked for, but not answered whole.
+    pub(super) fn asked(&mut self, wanted: BTreeSet<Node>) -> Vec<Node> {
+        let mut wanted = Vec::from_iter(wanted);
+        if wanted.len() > MOST_ASKED {
+            wanted.sort_by_key(|node| self.key(*node));
+        }
+        for left in wanted.drain(MOST_ASKED.min(wanted.len())..) {
+            let read = &mut self.read[left.0];
+            (read.is_asked, read.is_partial) = (true, true);
+        }
+        wanted
+    }
+
+    /// Takes note of the answer about those that were asked for.
+    pub(super) fn learn(&mut self, asked: &[Node], links: Vec<IdentityLink>) {
         // The reader cuts an answer off without saying where each id's links end.
         let is_full = links.len() >= MOST_LINKS;
-        for (index, key) in wanted.into_iter().enumerate() {
-            if is_full || index >= MOST_ASKED {
-                self.partial.insert(key.clone());
-            }
-            self.asked.insert(key);
+        for node in asked {
+            let read = &mut self.read[node.0];
+            (read.is_asked, read.is_partial) = (true, is_full);
         }
         for link in links.into_iter().filter(|link| link.valid_to.is_none()) {
-            if matches!(link.to, IdentityKey::Person(_)) {
-                self.persons.insert(link.distinct_id.clone(), link.clone());
-            }
-            let from = IdentityKey::DistinctId(link.distinct_id.clone());
-            for end in [from, link.to.clone()] {
-                if self.asked.contains(&end) {
-                    self.links.entry(end).or_default().insert(link.clone());
+            let from = self.node(IdentityKey::DistinctId(link.distinct_id.clone()));
+            let to = self.node(link.to.clone());
+            let has_person = matches!(link.to, IdentityKey::Person(_));
+            let (link, is_new) = self.links.insert_full(link);
+            if is_new {
+                let edge = Edge { link, from, to };
+                self.read[from.0].edges.push(edge);
+                self.read[from.0].has_person |= has_person;
+                if to != from {
+                    self.read[to.0].edges.push(edge);
                 }
             }
         }
     }
 
-    /// As [`Known::learn`], of distinct ids whose persons are known.
-    pub(super) fn learn_carried(&mut self, wanted: BTreeSet<String>, links: Vec<IdentityLink>) {
-        for id in &wanted {
-            if let Some(link) = self.persons.get(id) {
-                self.links
-                    .entry(IdentityKey::DistinctId(id.clone()))
-                    .or_default()
-                    .insert(link.clone());
-            }
-        }
-        let wanted = wanted.into_iter().map(IdentityKey::DistinctId).collect();
-        self.learn(wanted, links);
-    }
-
-    /// Notes that `key` was looked for, and is not known.
-    pub(super) fn note_missing(&self, key: IdentityKey, missing: &mut Missing) {
-        match key {
-            IdentityKey::DistinctId(id) if self.persons.contains_key(&id) => {
-                missing.carried.insert(id);
-            }
-            key => {
-                missing.keys.insert(key);
-            }
+    /// Notes that `node` was looked for, and is not known.
+    pub(super) fn note_missing(&self, node: Node, missing: &mut Missing) {
+        if self.read[node.0].has_person {
+            missing.carried.insert(node);
+        } else {
+            missing.keys.insert(node);
         }
     }
 
-    /// The links that touch `key`; `None` when it was not asked for yet.
-    pub(super) fn of(&self, key: &IdentityKey) -> Option<Found<'_>> {
-        self.asked.contains(key).then(|| Found {
-            links: self.links.get(key),
-            is_partial: self.partial.contains(key),
+    /// The links that touch an id; `None` when it was not asked for yet.
+    pub(super) fn of(&self, node: Node) -> Option<Found<'_>> {
+        let read = &self.read[node.0];
+        read.is_asked.then_some(Found {
+            edges: &read.edges,
+            is_partial: read.is_partial,
         })
     }
 }

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use uuid::Uuid;
-
-use super::known::{Known, Missing};
+use super::known::{Edge, Known, Missing, Node};
 use super::{AskedMerge, MOST_CUSTOMERS, MOST_IDS, MergeOutcome};
-use crate::identity::{IdentityKey, IdentityLink};
+use crate::identity::IdentityKey;
 
 /// A walk, and what came to light on it.
 pub(super) struct Walk<'a> {
@@ -17,7 +15,7 @@ pub(super) struct Walk<'a> {
     /// Whether all that was looked for is known.
     pub(super) is_whole: bool,
     /// Distinct ids seen with too many customer ids.
-    pub(super) shared: BTreeSet<String>,
+    pub(super) shared: BTreeSet<Node>,
 }
 
 impl<'a> Walk<'a> {
@@ -32,46 +30,48 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The links at either end of which `key` is.
-    fn links(&mut self, key: IdentityKey) -> Vec<&'a IdentityLink> {
-        match self.known.of(&key) {
+    /// The links at either end of which `node` is.
+    fn links(&mut self, node: Node) -> &'a [Edge] {
+        match self.known.of(node) {
             Some(found) => {
                 self.truncated |= found.is_partial;
-                found.links.into_iter().flatten().collect()
+                found.edges
             }
             None => {
                 // Should no more be read, the answer is not whole.
                 self.truncated = true;
                 self.is_whole = false;
-                self.known.note_missing(key, self.missing);
-                Vec::new()
+                self.known.note_missing(node, self.missing);
+                &[]
             }
         }
     }
 
-    /// The links of a distinct id, but for those by which others name it.
-    fn links_from(&mut self, id: &str) -> impl Iterator<Item = &'a IdentityLink> + use<'a> {
-        let of = id.to_owned();
-        self.links(IdentityKey::DistinctId(id.to_owned()))
-            .into_iter()
-            .filter(move |link| link.distinct_id == of)
+    /// The links of a distinct id to what `is_wanted`, but for those by which others name it.
+    fn links_from(
+        &mut self,
+        id: Node,
+        is_wanted: fn(&IdentityKey) -> bool,
+    ) -> impl Iterator<Item = Edge> + use<'a> {
+        let known = self.known;
+        let links = self.links(id).iter().copied();
+        links.filter(move |edge| edge.from == id && is_wanted(known.key(edge.to)))
     }
 
     /// The distinct ids linked to a person, customer id, anonymous id or e-mail. No shared one is a
     /// customer's.
-    pub(super) fn ids_of(&mut self, key: &IdentityKey) -> BTreeSet<String> {
-        let links = self.links(key.clone());
-        let mut ids: BTreeSet<String> = links
-            .into_iter()
-            .map(|link| link.distinct_id.clone())
-            .collect();
-        if let Some(first_beyond) = ids.iter().nth(MOST_IDS).cloned() {
+    pub(super) fn ids_of(&mut self, of: Node) -> BTreeSet<Node> {
+        let links = self.links(of).iter();
+        let mut ids: BTreeSet<Node> = links.map(|edge| edge.from).collect();
+        if ids.len() > MOST_IDS {
             self.truncated = true;
-            ids.split_off(&first_beyond);
+            let mut sorted = Vec::from_iter(ids);
+            sorted.sort_by_key(|id| self.known.key(*id));
+            ids = sorted.into_iter().take(MOST_IDS).collect();
         }
-        if matches!(key, IdentityKey::CustomerId(_)) {
+        if matches!(self.known.key(of), IdentityKey::CustomerId(_)) {
             ids.retain(|id| {
-                self.customers_from(id);
+                self.customers_from(*id);
                 !self.shared.contains(id)
             });
         }
@@ -79,35 +79,28 @@ impl<'a> Walk<'a> {
     }
 
     /// The persons of these distinct ids.
-    pub(super) fn persons_of(&mut self, ids: &BTreeSet<String>) -> BTreeSet<Uuid> {
-        ids.iter().flat_map(|id| self.persons_from(id)).collect()
+    pub(super) fn persons_of(&mut self, ids: &BTreeSet<Node>) -> BTreeSet<Node> {
+        ids.iter().flat_map(|id| self.persons_from(*id)).collect()
     }
 
-    fn persons_from(&mut self, id: &str) -> Vec<Uuid> {
-        self.links_from(id)
-            .filter_map(|link| match link.to {
-                IdentityKey::Person(person) => Some(person),
-                _ => None,
-            })
-            .collect()
+    fn persons_from(&mut self, id: Node) -> impl Iterator<Item = Node> + use<'a> {
+        self.links_from(id, |to| matches!(to, IdentityKey::Person(_)))
+            .map(|edge| edge.to)
     }
 
     /// The customer ids that these distinct ids carry, but for shared ones.
-    pub(super) fn customers_of(&mut self, ids: &BTreeSet<String>) -> BTreeSet<String> {
-        ids.iter().flat_map(|id| self.customers_from(id)).collect()
+    pub(super) fn customers_of(&mut self, ids: &BTreeSet<Node>) -> BTreeSet<Node> {
+        ids.iter().flat_map(|id| self.customers_from(*id)).collect()
     }
 
     /// What a distinct id carries; nothing if it is shared, which is noted.
-    fn customers_from(&mut self, id: &str) -> BTreeSet<String> {
-        let mut customers: BTreeSet<String> = self
-            .links_from(id)
-            .filter_map(|link| match &link.to {
-                IdentityKey::CustomerId(customer) => Some(customer.clone()),
-                _ => None,
-            })
+    fn customers_from(&mut self, id: Node) -> BTreeSet<Node> {
+        let mut customers: BTreeSet<Node> = self
+            .links_from(id, |to| matches!(to, IdentityKey::CustomerId(_)))
+            .map(|edge| edge.to)
             .collect();
         if customers.len() > MOST_CUSTOMERS {
-            self.shared.insert(id.to_owned());
+            self.shared.insert(id);
             customers.clear();
         }
         customers
@@ -116,92 +109,74 @@ impl<'a> Walk<'a> {
     /// The only customer id, if every person among `ids`, and every id without a person, has it.
     pub(super) fn primary(
         &mut self,
-        ids: &BTreeSet<String>,
-        customers: &BTreeSet<String>,
-    ) -> Option<String> {
+        ids: &BTreeSet<Node>,
+        customers: &BTreeSet<Node>,
+    ) -> Option<Node> {
         let mut only = customers.iter();
         let (Some(customer), None) = (only.next(), only.next()) else {
             return None;
         };
-        let mut has_it: BTreeMap<IdentityKey, bool> = BTreeMap::new();
+        let mut has_it: BTreeMap<Node, bool> = BTreeMap::new();
         for id in ids {
-            let carries = self.customers_from(id).contains(customer);
-            let mut owners: Vec<IdentityKey> = self
-                .persons_from(id)
-                .into_iter()
-                .map(IdentityKey::Person)
-                .collect();
+            let carries = self.customers_from(*id).contains(customer);
+            let mut owners: Vec<Node> = self.persons_from(*id).collect();
             if owners.is_empty() {
-                owners.push(IdentityKey::DistinctId(id.clone()));
+                owners.push(*id);
             }
             for owner in owners {
                 *has_it.entry(owner).or_default() |= carries;
             }
         }
-        has_it
-            .values()
-            .all(|has_it| *has_it)
-            .then(|| customer.clone())
+        has_it.values().all(|has_it| *has_it).then_some(*customer)
     }
 
     /// The links from `ids` on which an answer with these customer ids rests.
     pub(super) fn evidence_of(
         &mut self,
-        ids: &BTreeSet<String>,
-        customers: &BTreeSet<String>,
-    ) -> BTreeSet<IdentityLink> {
-        let mut evidence = BTreeSet::new();
+        ids: &BTreeSet<Node>,
+        customers: &BTreeSet<Node>,
+    ) -> Vec<Edge> {
+        let mut evidence = Vec::new();
         for id in ids {
             let is_shared = self.shared.contains(id);
+            let known = self.known;
             evidence.extend(
-                self.links_from(id)
-                    .filter(|link| match &link.to {
-                        IdentityKey::CustomerId(id) => !is_shared && customers.contains(id),
-                        IdentityKey::DistinctId(_) => false,
+                self.links_from(*id, |to| !matches!(to, IdentityKey::DistinctId(_)))
+                    .filter(|edge| match known.key(edge.to) {
+                        IdentityKey::CustomerId(_) => !is_shared && customers.contains(&edge.to),
                         _ => true,
-                    })
-                    .cloned(),
+                    }),
             );
         }
+        let known = self.known;
+        evidence.sort_by_key(|edge| known.link(*edge));
         evidence
     }
 
-    /// The first [`MOST_IDS`] ids of a list, which is marked if there are more.
-    pub(super) fn capped(&mut self, ids: BTreeSet<String>) -> Vec<String> {
-        self.truncated |= ids.len() > MOST_IDS;
-        ids.into_iter().take(MOST_IDS).collect()
-    }
-
     /// The merges that were asked for of one of `ids` with any other, and what became of them.
-    pub(super) fn merges_of(&mut self, ids: &BTreeSet<String>) -> Vec<AskedMerge> {
-        let mut asked: BTreeSet<&'a IdentityLink> = BTreeSet::new();
+    pub(super) fn merges_of(&mut self, ids: &BTreeSet<Node>) -> Vec<AskedMerge> {
+        let known = self.known;
+        let mut asked: BTreeSet<Edge> = BTreeSet::new();
         for id in ids {
-            let links = self.links(IdentityKey::DistinctId(id.clone()));
+            let links = self.links(*id).iter();
             asked.extend(
-                links
-                    .into_iter()
-                    .filter(|link| matches!(link.to, IdentityKey::DistinctId(_))),
+                links.filter(|edge| matches!(known.key(edge.to), IdentityKey::DistinctId(_))),
             );
         }
         self.truncated |= asked.len() > MOST_IDS;
-        asked
-            .into_iter()
-            .take(MOST_IDS)
-            .map(|link| AskedMerge {
-                outcome: self.outcome_of(link),
-                link: link.clone(),
-            })
-            .collect()
+        let mut asked = Vec::from_iter(asked);
+        asked.sort_by_key(|edge| known.link(*edge));
+        asked.truncate(MOST_IDS);
+        let merges = asked.into_iter().map(|edge| AskedMerge {
+            outcome: self.outcome_of(edge),
+            link: known.link(edge).clone(),
+        });
+        merges.collect()
     }
 
-    fn outcome_of(&mut self, link: &IdentityLink) -> MergeOutcome {
-        let IdentityKey::DistinctId(other) = &link.to else {
-            return MergeOutcome::Unknown;
-        };
-        let (ours, theirs) = (
-            self.persons_from(&link.distinct_id),
-            self.persons_from(other),
-        );
+    fn outcome_of(&mut self, asked: Edge) -> MergeOutcome {
+        let ours: BTreeSet<Node> = self.persons_from(asked.from).collect();
+        let theirs: BTreeSet<Node> = self.persons_from(asked.to).collect();
         if ours.is_empty() || theirs.is_empty() {
             MergeOutcome::Unknown
         } else if ours == theirs {
