@@ -2,6 +2,13 @@
 
 use std::path::PathBuf;
 
+use prost_types::FileDescriptorSet;
+use prost_types::field_descriptor_proto::Type;
+
+/// Answers whose events are packed one by one as the database sends them: a message in between, made of
+/// texts of its own, would cost as much as all the rest of a page.
+const PACKED: [&str; 2] = ["ListMappedEventsResponse", "ListEventsResponse"];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
@@ -21,6 +28,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         out.join("descriptors.bin"),
         compiler.encode_file_descriptor_set(),
     )?;
-    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    let mut builder = tonic_prost_build::configure();
+    for message in PACKED {
+        builder = builder.bytes(format!(".ordinary.posthog.v1.{message}.events"));
+    }
+    builder.compile_fds(pack(compiler.file_descriptor_set()))?;
     Ok(())
+}
+
+/// The same API with the events of [`PACKED`] as bytes, which are the same on the wire.
+fn pack(mut files: FileDescriptorSet) -> FileDescriptorSet {
+    let messages = files
+        .file
+        .iter_mut()
+        .flat_map(|file| &mut file.message_type);
+    for message in messages.filter(|message| PACKED.contains(&message.name())) {
+        let fields = message.field.iter_mut();
+        for field in fields.filter(|field| field.name() == "events") {
+            field.set_type(Type::Bytes);
+            field.type_name = None;
+        }
+    }
+    files
 }

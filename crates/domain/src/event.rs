@@ -62,15 +62,15 @@ pub const AUTOCAPTURE_EVENTS: [&str; 4] = [
 
 /// An event with every column that is kept; nothing else of PostHog's properties is.
 /// Text columns hold PostHog's text unchanged, but for NUL ([`without_nul`]); absent and null are
-/// `None`.
+/// `None`. They are a `T`: a `&str` where they only pass by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
+pub struct Event<T = String> {
     /// PostHog's event id; client-supplied, so only unique in intent.
     pub uuid: Uuid,
     /// The event's name.
     pub event: EventName,
     /// Who did it, as the sender said: the fact from which persons are derived.
-    pub distinct_id: String,
+    pub distinct_id: T,
     /// The person PostHog gave when the row was read; may move with later merges.
     pub person_id: Option<Uuid>,
     /// When it happened by the sender's clock; microseconds.
@@ -78,48 +78,48 @@ pub struct Event {
     /// When PostHog took it in; microseconds.
     pub created_at: Timestamp,
     /// `$session_id`: a context key for trails, never counted.
-    pub session_id: Option<String>,
+    pub session_id: Option<T>,
     /// `$window_id`.
-    pub window_id: Option<String>,
+    pub window_id: Option<T>,
     /// Host of `$current_url`, else `$host`.
-    pub host: Option<String>,
+    pub host: Option<T>,
     /// Path of `$current_url`, else `$pathname`: without query and fragment, otherwise as sent.
-    pub path: Option<String>,
+    pub path: Option<T>,
     /// `$referrer`.
-    pub referrer: Option<String>,
+    pub referrer: Option<T>,
     /// `utm_source`.
-    pub utm_source: Option<String>,
+    pub utm_source: Option<T>,
     /// `utm_medium`.
-    pub utm_medium: Option<String>,
+    pub utm_medium: Option<T>,
     /// `utm_campaign`.
-    pub utm_campaign: Option<String>,
+    pub utm_campaign: Option<T>,
     /// `utm_content`.
-    pub utm_content: Option<String>,
+    pub utm_content: Option<T>,
     /// `utm_term`.
-    pub utm_term: Option<String>,
+    pub utm_term: Option<T>,
     /// `$device_type`.
-    pub device_type: Option<String>,
+    pub device_type: Option<T>,
     /// The autocaptured element and its ancestors; only for [`AUTOCAPTURE_EVENTS`].
-    pub elements_chain: Option<String>,
+    pub elements_chain: Option<T>,
     /// `$event_type`, what was done to the element: `click`, `submit` or `change`; only for
     /// [`AUTOCAPTURE_EVENTS`].
-    pub event_type: Option<String>,
+    pub event_type: Option<T>,
     /// `$anon_distinct_id` of an `$identify`.
-    pub anon_distinct_id: Option<String>,
+    pub anon_distinct_id: Option<T>,
     /// `alias` of a `$create_alias` or `$merge_dangerously`.
-    pub alias: Option<String>,
+    pub alias: Option<T>,
     /// `product_id`.
-    pub product_id: Option<String>,
+    pub product_id: Option<T>,
     /// `sku`.
-    pub sku: Option<String>,
+    pub sku: Option<T>,
     /// `price`, the decimal text as sent.
-    pub price: Option<String>,
+    pub price: Option<T>,
     /// `currency`.
-    pub currency: Option<String>,
+    pub currency: Option<T>,
     /// `quantity`, the decimal text as sent.
-    pub quantity: Option<String>,
+    pub quantity: Option<T>,
     /// `cart_id`.
-    pub cart_id: Option<String>,
+    pub cart_id: Option<T>,
     /// The connection's configured identity properties that the event carries, by property name.
     pub id_properties: BTreeMap<String, String>,
 }
@@ -134,6 +134,43 @@ impl Event {
             self.event.as_str(),
             &self.distinct_id,
         )
+    }
+}
+
+impl<T> Event<T> {
+    /// The event with each text as `text` makes it.
+    pub fn with_texts<'a, U>(&'a self, text: impl Fn(&'a T) -> U) -> Event<U> {
+        let some = |given: &'a Option<T>| given.as_ref().map(&text);
+        Event {
+            uuid: self.uuid,
+            event: self.event.clone(),
+            distinct_id: text(&self.distinct_id),
+            person_id: self.person_id,
+            timestamp: self.timestamp,
+            created_at: self.created_at,
+            session_id: some(&self.session_id),
+            window_id: some(&self.window_id),
+            host: some(&self.host),
+            path: some(&self.path),
+            referrer: some(&self.referrer),
+            utm_source: some(&self.utm_source),
+            utm_medium: some(&self.utm_medium),
+            utm_campaign: some(&self.utm_campaign),
+            utm_content: some(&self.utm_content),
+            utm_term: some(&self.utm_term),
+            device_type: some(&self.device_type),
+            elements_chain: some(&self.elements_chain),
+            event_type: some(&self.event_type),
+            anon_distinct_id: some(&self.anon_distinct_id),
+            alias: some(&self.alias),
+            product_id: some(&self.product_id),
+            sku: some(&self.sku),
+            price: some(&self.price),
+            currency: some(&self.currency),
+            quantity: some(&self.quantity),
+            cart_id: some(&self.cart_id),
+            id_properties: self.id_properties.clone(),
+        }
     }
 }
 

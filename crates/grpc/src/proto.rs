@@ -1,5 +1,8 @@
 //! The generated messages and services, and their descriptors for reflection.
 
+use bytes::Bytes;
+use prost::{DecodeError, Message};
+
 /// Package `ordinary.posthog.v1`; documented in `proto/ordinary/posthog/v1`.
 #[allow(
     missing_docs,
@@ -10,6 +13,16 @@
 )]
 pub mod v1 {
     tonic::include_proto!("ordinary.posthog.v1");
+}
+
+impl v1::Event {
+    /// The events of a page, whose answer holds them packed one by one.
+    ///
+    /// # Errors
+    /// When one is no event.
+    pub fn unpack(page: Vec<Bytes>) -> Result<Vec<Self>, DecodeError> {
+        page.into_iter().map(Self::decode).collect()
+    }
 }
 
 /// The encoded `FileDescriptorSet` of every file of the API and of what they import, with comments.

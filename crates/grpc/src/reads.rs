@@ -96,10 +96,10 @@ impl<S: ReadStore + ?Sized> Reads<S> {
         filter: &EventFilter,
         after: Option<EventKey>,
         size: usize,
-        mut message: impl FnMut(EventRow) -> M + Send,
+        mut message: impl FnMut(EventRow<&str>) -> M + Send,
     ) -> Result<Page<M, EventKey>, ApiError> {
         let mut page = Filling::new(size);
-        let mut take = |row: EventRow| page.offer(row.key(), || message(row));
+        let mut take = |row: EventRow<&str>| page.offer(row.key(), || message(row));
         self.store
             .each_event(epoch, filter, after, size + 1, &mut take)
             .await?;

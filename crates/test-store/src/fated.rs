@@ -215,7 +215,7 @@ pass_on! {
         write pause(key: &BudgetKey, until: Timestamp) -> ();
     }
     EventReader {
-        read each_event(connection: ConnectionId, filter: &EventFilter, after: Option<EventKey>, limit: usize, take: &mut (dyn FnMut(EventRow) + Send)) -> ();
+        read each_event(connection: ConnectionId, filter: &EventFilter, after: Option<EventKey>, limit: usize, take: &mut (dyn for<'r> FnMut(EventRow<&'r str>) + Send)) -> ();
         read changes(connection: ConnectionId, seq: i64, limit: usize) -> Vec<Change>;
         read daily_event_counts(connection: ConnectionId, from: Date, to: Date, names: &[EventName]) -> Vec<DailyEventCount>;
         read daily_stage_counts(connection: ConnectionId, from: Date, to: Date) -> Vec<DailyStageCount>;

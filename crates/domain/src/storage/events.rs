@@ -14,20 +14,40 @@ use crate::stage::PostHogStage;
 
 /// A stored event with what is derived of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EventRow {
+pub struct EventRow<T = String> {
     /// The event. `person_id` is the current mapping of its distinct id where there is one,
     /// else what PostHog gave with the row.
-    pub event: Event,
+    pub event: Event<T>,
     /// The stage it belongs to under the mapping in force.
     pub stage: Option<PostHogStage>,
 }
 
-impl EventRow {
+impl<T> EventRow<T> {
     /// Its place in the order of events.
     pub fn key(&self) -> EventKey {
         EventKey {
             timestamp: self.event.timestamp,
             uuid: self.event.uuid,
+        }
+    }
+}
+
+impl EventRow {
+    /// The row with texts that are this one's.
+    pub fn borrowed(&self) -> EventRow<&str> {
+        EventRow {
+            event: self.event.with_texts(String::as_str),
+            stage: self.stage,
+        }
+    }
+}
+
+impl EventRow<&str> {
+    /// The row with texts of its own.
+    pub fn to_owned(&self) -> EventRow {
+        EventRow {
+            event: self.event.with_texts(|text| (*text).to_owned()),
+            stage: self.stage,
         }
     }
 }
@@ -120,15 +140,15 @@ pub struct EventDefinition {
 #[async_trait]
 pub trait EventReader: Send + Sync {
     /// Events that pass `filter` in its order, strictly after `after`, `limit` at most, each given to
-    /// `take` as it comes in: what is done with an event then costs no time of its own while the
-    /// database is at the next. On an error some may have been given.
+    /// `take` as it comes in, with the texts as the database sent them: what is done with an event then
+    /// costs no time of its own while the database is at the next. On an error some may have been given.
     async fn each_event(
         &self,
         connection: ConnectionId,
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-        take: &mut (dyn FnMut(EventRow) + Send),
+        take: &mut (dyn for<'r> FnMut(EventRow<&'r str>) + Send),
     ) -> Result<()>;
 
     /// [`EventReader::each_event`], all of them at once.
@@ -140,7 +160,8 @@ pub trait EventReader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<EventRow>> {
         let mut found = Vec::new();
-        self.each_event(connection, filter, after, limit, &mut |row| found.push(row))
+        let mut take = |row: EventRow<&str>| found.push(row.to_owned());
+        self.each_event(connection, filter, after, limit, &mut take)
             .await?;
         Ok(found)
     }

@@ -1,34 +1,22 @@
 //! Events.
 
-use std::collections::HashMap;
-
-use domain::EventName;
-use domain::recogniser::is_order_like;
 use domain::storage::EventRow;
 
+use super::order_like::OrderLike;
 use super::stage::stage;
 use super::time::timestamp;
 use crate::proto::v1;
 
-/// Makes messages of events. It remembers which names are order-like: they are few, and to take a
-/// name apart costs more than all the rest of an event.
+/// Makes messages of events.
 #[derive(Default)]
 pub(crate) struct Events {
-    order_like: HashMap<EventName, bool>,
+    order_like: OrderLike,
 }
 
 impl Events {
     /// An event with all of its columns.
     pub(crate) fn message(&mut self, row: EventRow) -> v1::Event {
-        let name = &row.event.event;
-        let order_like = match self.order_like.get(name) {
-            Some(order_like) => *order_like,
-            None => {
-                let order_like = is_order_like(name.as_str());
-                self.order_like.insert(name.clone(), order_like);
-                order_like
-            }
-        };
+        let order_like = self.order_like.is(&row.event.event);
         message(row, order_like)
     }
 }

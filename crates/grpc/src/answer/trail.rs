@@ -1,14 +1,12 @@
 //! Steps of a trail.
 
-use std::collections::HashMap;
-
+use domain::Event;
 use domain::clickmap::ClickmapRules;
 use domain::elements::{ClickedElement, ElementsChain};
 use domain::masking::MaskedText;
-use domain::recogniser::is_order_like;
 use domain::storage::EventRow;
-use domain::{Event, EventName};
 
+use super::order_like::OrderLike;
 use super::stage::stage;
 use super::time::timestamp;
 use crate::proto::v1;
@@ -16,8 +14,7 @@ use crate::proto::v1;
 /// Makes steps of events, by the rules of the connection's clickmaps.
 pub(crate) struct TrailEvents<'a> {
     rules: &'a ClickmapRules,
-    /// Names are few, and to take one apart costs more than all the rest of an event.
-    order_like: HashMap<EventName, bool>,
+    order_like: OrderLike,
 }
 
 impl<'a> TrailEvents<'a> {
@@ -25,19 +22,16 @@ impl<'a> TrailEvents<'a> {
     pub(crate) fn by(rules: &'a ClickmapRules) -> Self {
         Self {
             rules,
-            order_like: HashMap::new(),
+            order_like: OrderLike::default(),
         }
     }
 
     /// One event as a step.
-    pub(crate) fn message(&mut self, row: EventRow) -> v1::TrailEvent {
+    pub(crate) fn message(&mut self, row: EventRow<&str>) -> v1::TrailEvent {
+        let text = |given: Option<&str>| given.map(str::to_owned);
         let event = row.event;
-        let name = event.event.clone();
-        let order_like = *self
-            .order_like
-            .entry(name)
-            .or_insert_with_key(|name| is_order_like(name.as_str()));
-        let page = event.path.as_deref().map(|path| {
+        let order_like = self.order_like.is(&event.event);
+        let page = event.path.map(|path| {
             let page = self.rules.page_templates.of(path);
             page.as_str().to_owned()
         });
@@ -48,27 +42,27 @@ impl<'a> TrailEvents<'a> {
             order_like,
             element: self.element(&event),
             event: event.event.into(),
-            distinct_id: event.distinct_id,
-            session_id: event.session_id,
-            host: event.host,
-            path: event.path,
+            distinct_id: event.distinct_id.to_owned(),
+            session_id: text(event.session_id),
+            host: text(event.host),
+            path: text(event.path),
             page,
-            referrer: event.referrer,
-            utm_source: event.utm_source,
-            utm_medium: event.utm_medium,
-            utm_campaign: event.utm_campaign,
-            utm_content: event.utm_content,
-            utm_term: event.utm_term,
-            device_type: event.device_type,
+            referrer: text(event.referrer),
+            utm_source: text(event.utm_source),
+            utm_medium: text(event.utm_medium),
+            utm_campaign: text(event.utm_campaign),
+            utm_content: text(event.utm_content),
+            utm_term: text(event.utm_term),
+            device_type: text(event.device_type),
         }
     }
 
-    fn element(&self, event: &Event) -> Option<v1::TrailElement> {
-        let chain = ElementsChain::parse(event.elements_chain.as_deref()?).ok()?;
+    fn element(&self, event: &Event<&str>) -> Option<v1::TrailElement> {
+        let chain = ElementsChain::parse(event.elements_chain?).ok()?;
         let element = ClickedElement::of(&chain, &self.rules.data_attributes)?;
         let text = |text: Option<MaskedText<'_>>| text.map(|text| text.as_str().to_owned());
         Some(v1::TrailElement {
-            event_type: event.event_type.clone(),
+            event_type: event.event_type.map(str::to_owned),
             selector: element.selector.as_str().to_owned(),
             tag: text(element.tag),
             text: text(element.text),

@@ -1,11 +1,12 @@
 //! ListMappedEvents and ListEvents: pages of stored events by time.
 
+use bytes::Bytes;
 use domain::PostHogStage;
 use domain::storage::{EventFilter, EventKey};
 
 use super::EventServer;
 use crate::access::Readable;
-use crate::answer::Events;
+use crate::answer::PackedEvents;
 use crate::check::{
     check_connection, check_event_names, check_instants, check_order, check_stages,
 };
@@ -82,12 +83,12 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         scope: &Scope,
         token: &str,
         size: usize,
-    ) -> Result<Page<v1::Event, EventKey>, ApiError> {
+    ) -> Result<Page<Bytes, EventKey>, ApiError> {
         let after: Option<EventKey> = self.reads.cursor(scope, token).await?;
-        let mut events = Events::default();
+        let mut events = PackedEvents::default();
         let epoch = readable.epoch.id;
         self.reads
-            .event_page(epoch, filter, after, size, |row| events.message(row))
+            .event_page(epoch, filter, after, size, |row| events.pack(&row))
             .await
     }
 }

@@ -193,7 +193,8 @@ async fn mapped_events_are_those_of_a_stage() {
             .await
             .unwrap()
             .into_inner();
-        let names: Vec<&str> = answer.events.iter().map(|it| it.event.as_str()).collect();
+        let events = v1::Event::unpack(answer.events).unwrap();
+        let names: Vec<&str> = events.iter().map(|it| it.event.as_str()).collect();
         assert_eq!(names, wanted);
     }
 }

@@ -235,13 +235,20 @@ impl Server {
     }
 
     /// One page of ListEvents.
-    pub(crate) async fn list(
-        &self,
-        request: v1::ListEventsRequest,
-    ) -> Result<v1::ListEventsResponse, Status> {
-        let answer = self.events().list_events(request).await?;
-        Ok(answer.into_inner())
+    pub(crate) async fn list(&self, request: v1::ListEventsRequest) -> Result<Listed, Status> {
+        let answer = self.events().list_events(request).await?.into_inner();
+        Ok(Listed {
+            events: v1::Event::unpack(answer.events).unwrap(),
+            next_page_token: answer.next_page_token,
+        })
     }
+}
+
+/// A page of ListEvents.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) events: Vec<v1::Event>,
+    pub(crate) next_page_token: String,
 }
 
 /// Starts a server on a free port.

@@ -86,7 +86,7 @@ async fn listed(client: &mut EventServiceClient<Channel>) -> Vec<v1::Event> {
             .await
             .unwrap()
             .into_inner();
-        all.extend(page.events);
+        all.extend(v1::Event::unpack(page.events).unwrap());
         if page.next_page_token.is_empty() {
             return all;
         }

@@ -94,7 +94,7 @@ pub(super) const JOIN_PERSON: &str = "LEFT JOIN LATERAL (
     ) AS p ON true";
 
 /// Reads a row of [`SELECT`].
-pub(super) fn decode(row: &PgRow) -> Result<EventRow> {
+pub(super) fn decode(row: &PgRow) -> Result<EventRow<&str>> {
     Ok(EventRow {
         event: Event {
             uuid: at(row, 0)?,

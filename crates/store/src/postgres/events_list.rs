@@ -19,7 +19,7 @@ impl PostgresStore {
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-        take: &mut (dyn FnMut(EventRow) + Send),
+        take: &mut (dyn for<'r> FnMut(EventRow<&'r str>) + Send),
     ) -> Result<()> {
         let order = if filter.newest_first {
             "timestamp DESC, uuid DESC"
@@ -90,7 +90,7 @@ impl PostgresStore {
         for row in &upserts {
             changes.push(Change {
                 seq: change_seq(row)?,
-                kind: ChangeKind::Upsert(Box::new(decode(row)?)),
+                kind: ChangeKind::Upsert(Box::new(decode(row)?.to_owned())),
             });
         }
         for row in &deletions {

@@ -97,7 +97,7 @@ pub(super) const JOIN_PERSON: &str = "LEFT JOIN person_links AS p
     ON p.epoch = e.epoch AND p.distinct_id = e.distinct_id AND p.valid_to IS NULL";
 
 /// Reads a row of [`SELECT`].
-pub(super) fn decode(row: &SqliteRow) -> Result<EventRow> {
+pub(super) fn decode(row: &SqliteRow) -> Result<EventRow<&str>> {
     Ok(EventRow {
         event: Event {
             uuid: at(row, 0)?,

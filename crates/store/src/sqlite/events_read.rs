@@ -28,7 +28,7 @@ impl EventReader for SqliteStore {
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-        take: &mut (dyn FnMut(EventRow) + Send),
+        take: &mut (dyn for<'r> FnMut(EventRow<&'r str>) + Send),
     ) -> Result<()> {
         self.list_events(connection, filter, after, limit, take)
             .await

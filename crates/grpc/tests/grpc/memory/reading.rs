@@ -39,11 +39,11 @@ impl EventReader for Memory {
         filter: &EventFilter,
         after: Option<EventKey>,
         limit: usize,
-        take: &mut (dyn FnMut(EventRow) + Send),
+        take: &mut (dyn for<'r> FnMut(EventRow<&'r str>) + Send),
     ) -> Result<()> {
         let rows = self.ask(|state| {
             let mut rows: Vec<EventRow> = state.events.values().cloned().collect();
-            rows.sort_by_key(EventRow::key);
+            rows.sort_by_key(|row| row.key());
             if filter.newest_first {
                 rows.reverse();
             }
@@ -60,7 +60,7 @@ impl EventReader for Memory {
             rows.truncate(limit);
             rows
         });
-        rows.await?.into_iter().for_each(take);
+        rows.await?.iter().map(EventRow::borrowed).for_each(take);
         Ok(())
     }
 

@@ -121,7 +121,7 @@ impl Api {
                 .unwrap()
                 .into_inner();
             assert!(page.events.len() <= usize::try_from(page_size).unwrap());
-            events.extend(page.events);
+            events.extend(v1::Event::unpack(page.events).unwrap());
             if page.next_page_token.is_empty() {
                 return events;
             }
