@@ -259,6 +259,10 @@ const BACK_TO_VERSION_2: &str = "
     ALTER TABLE connections DROP COLUMN purge_at;
     ALTER TABLE epochs DROP COLUMN namespace, DROP COLUMN name, DROP COLUMN condemned;
     DROP INDEX person_links_ended;
+    DROP INDEX person_links_of_id;
+    CREATE UNIQUE INDEX person_links_current ON person_links
+        (epoch, left(distinct_id, 500), hashtextextended(distinct_id, 0)) WHERE valid_to IS NULL;
+    CREATE INDEX person_links_in_order ON person_links (epoch, left(distinct_id, 500));
     DROP TABLE identity_conflicts;
     ALTER TABLE epochs DROP COLUMN conflicts_known;
     DROP TABLE identity_fact_changes;
