@@ -10,6 +10,7 @@ mod cohorts;
 mod copy;
 mod desired;
 mod elements;
+mod exports;
 mod figures;
 mod grown;
 mod identity;
@@ -66,6 +67,8 @@ enum Part {
     Reads,
     /// Elements chains beside the regular expressions of PostHog's own reader; builds no program.
     Elements,
+    /// A backfill by file exports beside one by queries, of a fifth of the shop's events.
+    Exports,
     /// A large cohort: its first sync, one without changes, one with few.
     Cohorts,
     /// Clickmaps of as many clicks as the shop has events, made and read; builds no program.
@@ -102,6 +105,9 @@ async fn main() -> Outcome<()> {
     }
     if wanted(Part::Sqlite) {
         backfill::sqlite(&program, args.events, args.rounds).await?;
+    }
+    if wanted(Part::Exports) {
+        exports::exports(&program, args.events / 5).await?;
     }
     if wanted(Part::Cohorts) {
         cohorts::cohorts(&program, args.members).await?;
