@@ -37,7 +37,9 @@ struct Summary {
 /// Backfills of one shop by both ways, into both databases.
 pub(crate) async fn exports(program: &Program, events: usize) -> Outcome<()> {
     let stub = posthog(events).await?;
-    title(&format!("A backfill of a shop of {events} events, by both ways"));
+    title(&format!(
+        "A backfill of a shop of {events} events, by both ways"
+    ));
     let copying = Copying::start().await?;
     let folder = tempfile::tempdir()?;
     let mut stored = Vec::new();
@@ -52,7 +54,9 @@ pub(crate) async fn exports(program: &Program, events: usize) -> Outcome<()> {
             ("PostgreSQL", copying.database("exports")?),
             ("SQLite", format!("sqlite://{}", file.display())),
         ] {
-            let ran = program.run(stub.url(), &url, folder.path(), "backfill").await?;
+            let ran = program
+                .run(stub.url(), &url, folder.path(), "backfill")
+                .await?;
             let summary: Summary = serde_json::from_str(&ran.said)?;
             let left = summary.completeness.pending + summary.completeness.mismatch;
             if summary.via != expected || left > 0 {

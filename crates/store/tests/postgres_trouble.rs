@@ -243,41 +243,7 @@ async fn the_first_schema_is_brought_up_to_date_with_its_rows() {
 }
 
 /// A store as version 2 of the schema left it.
-const BACK_TO_VERSION_2: &str = "
-    DROP INDEX events_by_session;
-    DROP TABLE clickmap_days_due;
-    DROP TABLE clickmap_pages;
-    DROP TABLE clickmap_elements;
-    DROP TABLE clickmap_labels;
-    ALTER TABLE events DROP COLUMN event_type;
-    ALTER TABLE epochs DROP COLUMN clickmap;
-    ALTER TABLE epochs DROP COLUMN clickmap_rules;
-    ALTER TABLE epochs DROP COLUMN clickmap_time_zone;
-    DROP INDEX connections_by_purge;
-    DROP INDEX epochs_by_connection;
-    DROP INDEX epochs_condemned;
-    ALTER TABLE connections DROP COLUMN purge_at;
-    ALTER TABLE epochs DROP COLUMN namespace, DROP COLUMN name, DROP COLUMN condemned;
-    DROP INDEX person_links_ended;
-    DROP INDEX person_links_of_id;
-    CREATE UNIQUE INDEX person_links_current ON person_links
-        (epoch, left(distinct_id, 500), hashtextextended(distinct_id, 0)) WHERE valid_to IS NULL;
-    CREATE INDEX person_links_in_order ON person_links (epoch, left(distinct_id, 500));
-    DROP TABLE identity_conflicts;
-    ALTER TABLE epochs DROP COLUMN conflicts_known;
-    DROP TABLE identity_fact_changes;
-    DROP INDEX identity_facts_merged;
-    ALTER TABLE runs DROP COLUMN way;
-    ALTER TABLE epochs DROP COLUMN facts_known_from;
-    DROP TABLE erased_ids, erased_persons, erased_events, erasure_key;
-    ALTER TABLE epochs DROP COLUMN erasures;
-    ALTER TABLE day_verdicts DROP COLUMN erased;
-    UPDATE connections SET desired = (desired::jsonb - 'deletion')::text;
-    DROP TABLE cohorts;
-    DROP TABLE cohort_members;
-    DROP TABLE cohort_buckets;
-    DROP TABLE cohort_histories;
-    DELETE FROM ordinary_posthog_migrations WHERE version >= 3;";
+const BACK_TO_VERSION_2: &str = include_str!("postgres_trouble/back_to_version_2.sql");
 
 #[tokio::test]
 async fn rows_of_an_earlier_schema_are_kept_and_go_only_once_somebody_said_so() {

@@ -59,22 +59,28 @@ fn merge(merge: AskedMerge) -> v1::AskedMerge {
 
 /// Takes what the identity needs from what is left, or less of the identity.
 fn cut_down(mut whole: v1::ResolvedIdentity, left: &mut usize) -> v1::ResolvedIdentity {
-    if whole.encoded_len() > *left {
+    if !takes(&whole, left) {
         whole.evidence.clear();
         whole.merges.clear();
         whole.truncated = true;
+        if !takes(&whole, left) {
+            return v1::ResolvedIdentity {
+                key: whole.key,
+                status: whole.status,
+                primary_customer_id: whole.primary_customer_id,
+                truncated: true,
+                ..Default::default()
+            };
+        }
     }
-    if whole.encoded_len() > *left {
-        return v1::ResolvedIdentity {
-            key: whole.key,
-            status: whole.status,
-            primary_customer_id: whole.primary_customer_id,
-            truncated: true,
-            ..Default::default()
-        };
-    }
-    *left -= whole.encoded_len();
     whole
+}
+
+/// Takes what the identity needs, if so much is left.
+fn takes(identity: &v1::ResolvedIdentity, left: &mut usize) -> bool {
+    let rest = left.checked_sub(identity.encoded_len());
+    *left = rest.unwrap_or(*left);
+    rest.is_some()
 }
 
 #[cfg(test)]

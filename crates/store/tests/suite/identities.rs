@@ -1,13 +1,13 @@
 //! Links: from events exactly as long as they are carried, from persons with their history.
 
-use std::collections::BTreeMap;
+mod follower;
 
-use domain::ConnectionId;
 use domain::identity::{Evidence, IdPropertyKind, IdentityKey, IdentityLink, resolve};
-use domain::storage::{PersonChange, PersonMapping, ReadRange, Store};
+use domain::storage::{PersonMapping, ReadRange};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use self::follower::PersonFollower;
 use super::Database;
 use super::fixtures::{Site, carrying, desired, event, hours, start};
 use super::oracle::{Oracle, all_events, all_links};
@@ -160,40 +160,6 @@ pub(crate) async fn a_follower_of_changes_knows_every_persons_ids(database: &dyn
     assert_eq!(late.known(), pairs(&[("d1", 1), ("d2", 1)]));
     let none = site.store.person_changes(site.id, late.seq, 10).await;
     assert_eq!(none.unwrap(), []);
-}
-
-/// Somebody who knows only what changes of persons told.
-#[derive(Default)]
-struct PersonFollower {
-    seq: i64,
-    persons: BTreeMap<String, Uuid>,
-}
-
-impl PersonFollower {
-    async fn catch_up(&mut self, store: &dyn Store, id: ConnectionId) {
-        loop {
-            let changes = store.person_changes(id, self.seq, 2).await.unwrap();
-            if changes.is_empty() {
-                return;
-            }
-            for PersonChange { seq, link } in changes {
-                assert!(seq > self.seq, "changes must ascend");
-                self.seq = seq;
-                let IdentityKey::Person(person) = link.to else {
-                    panic!("{link:?} leads to no person");
-                };
-                if link.valid_to.is_none() {
-                    self.persons.insert(link.distinct_id, person);
-                } else if self.persons.get(&link.distinct_id) == Some(&person) {
-                    self.persons.remove(&link.distinct_id);
-                }
-            }
-        }
-    }
-
-    fn known(&self) -> Vec<(String, Uuid)> {
-        self.persons.clone().into_iter().collect()
-    }
 }
 
 pub(crate) async fn an_unchanged_mapping_writes_nothing(database: &dyn Database) {

@@ -43,7 +43,7 @@ impl EventReader for Memory {
     ) -> Result<()> {
         let rows = self.ask(|state| {
             let mut rows: Vec<EventRow> = state.events.values().cloned().collect();
-            rows.sort_by_key(|row| row.key());
+            rows.sort_by_key(EventRow::key);
             if filter.newest_first {
                 rows.reverse();
             }
