@@ -15,7 +15,7 @@ use crate::client::EventPage;
 use crate::error::Error;
 
 /// The most rows of a page.
-pub(crate) const MOST_ROWS: usize = 4096;
+pub(crate) const MOST_ROWS: usize = 3072;
 /// A page of lines that had so many bytes is full. Of a line about a fifth is kept.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// PostHog takes events of up to 1 MiB (`rust/capture`, MAX_EVENT_SIZE); unpacked and with the person's

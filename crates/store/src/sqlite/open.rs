@@ -22,9 +22,9 @@ pub(crate) async fn open(path: &Path, options: &OpenOptions) -> Result<SqliteSto
     schema::bring_up_to_date(path, &settings, options).await?;
     let writer = settings
         .clone()
-        // A page of a slice touches every part of the random uuid index; 8 MiB holds the pages of
+        // A page of a slice touches every part of the random uuid index; 6 MiB holds the pages of
         // a few hundred thousand events, and leaves a run below 100 MiB.
-        .pragma("cache_size", "-8192")
+        .pragma("cache_size", "-6144")
         // Fewer checkpoints write fewer index pages, at the price of a longer log (16 MiB).
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864");

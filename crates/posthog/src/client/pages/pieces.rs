@@ -8,9 +8,9 @@ use domain::sync::SliceCursor;
 use crate::client::EventPage;
 
 /// The most rows of a page, but for rows that share its last place.
-const MOST_ROWS: usize = 4096;
+const MOST_ROWS: usize = 3072;
 /// A page whose texts have so many bytes is full.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
+const MOST_BYTES: usize = 1536 * 1024;
 
 /// The end of what was delivered of an answer.
 pub(super) type Reached = Arc<Mutex<Option<SliceCursor>>>;
