@@ -146,8 +146,10 @@ impl PostgresStore {
     async fn switch(&self, lease: &Lease, rollup: &Rollup, name: &str) -> Result<()> {
         let mut tx = self.write().await?;
         leases::hold(&mut tx, lease).await?;
+        // Clickmaps by another zone's days miss what comes from now on, and that zone may come back.
         query(
-            "UPDATE epochs SET time_zone = $1, rollup = $2, mapping_revision = mapping_revision + 1
+            "UPDATE epochs SET time_zone = $1, rollup = $2, clickmap_time_zone = NULL,
+                mapping_revision = mapping_revision + 1
              WHERE number = $3",
         )
         .bind(name)

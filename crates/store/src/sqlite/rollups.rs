@@ -155,8 +155,10 @@ impl SqliteStore {
     async fn switch(&self, lease: &Lease, rollup: &Rollup, name: &str) -> Result<()> {
         let mut tx = self.write().await?;
         leases::hold(&mut tx, lease).await?;
+        // Clickmaps by another zone's days miss what comes from now on, and that zone may come back.
         sqlx::query(
-            "UPDATE epochs SET time_zone = ?, rollup = ?, mapping_revision = mapping_revision + 1
+            "UPDATE epochs SET time_zone = ?, rollup = ?, clickmap_time_zone = NULL,
+                mapping_revision = mapping_revision + 1
              WHERE number = ?",
         )
         .bind(name)

@@ -362,6 +362,27 @@ pub(crate) async fn a_change_of_rules_or_zone_makes_all_clickmaps_anew(database:
     }
 }
 
+pub(crate) async fn a_zone_that_comes_back_finds_what_came_meanwhile(database: &dyn Database) {
+    let (mut site, mut oracle) = clicked(database).await;
+    let policy = rules(0);
+    for zone in ["UTC", "Asia/Kathmandu", "UTC"] {
+        site.store.set_time_zone(&site.lease, zone).await.unwrap();
+        oracle.zone = Some(zone.to_owned());
+        if zone == "UTC" {
+            site.store
+                .make_clickmaps(&site.lease, &policy)
+                .await
+                .unwrap();
+            assert_made(&site, &oracle, &policy).await;
+        } else {
+            // Late in the evening of UTC, when it is the next day there.
+            let late: Vec<Event> = (100..104).map(|n| click(n, 0, 20 * 3_600_000, 0)).collect();
+            site.store(&late).await;
+            oracle.apply(&late);
+        }
+    }
+}
+
 pub(crate) async fn clickmaps_that_are_switched_off_are_gone_and_come_back_whole(
     database: &dyn Database,
 ) {

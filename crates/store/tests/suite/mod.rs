@@ -63,6 +63,7 @@ macro_rules! store_suite {
                 a_crash_while_clickmaps_are_made_leaves_them_to_the_next_call,
                 other_clickmaps_that_are_given_up_leave_what_is_due_to_those_in_force,
                 a_change_of_rules_or_zone_makes_all_clickmaps_anew,
+                a_zone_that_comes_back_finds_what_came_meanwhile,
                 clickmaps_that_are_switched_off_are_gone_and_come_back_whole,
                 only_days_whose_clicks_changed_are_made_anew,
                 what_is_stored_of_an_element_is_masked,
