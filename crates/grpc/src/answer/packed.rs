@@ -12,16 +12,26 @@ use super::order_like::OrderLike;
 use super::stage::stage;
 use super::time::timestamp;
 
+/// Bytes that are asked for at once: `BytesMut` asks for as many again whenever they are used up.
+const AT_ONCE: usize = 64 * 1024;
+
 /// Packs events.
-#[derive(Default)]
 pub(crate) struct PackedEvents {
     order_like: OrderLike,
-    /// What all of them share, so that few pieces of memory are asked for.
+    /// What all of them share.
     buffer: BytesMut,
 }
 
 impl PackedEvents {
-    /// An event with all of its columns: what a [`Event`](crate::proto::v1::Event) of them is packed into.
+    /// Has packed none yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            order_like: OrderLike::default(),
+            buffer: BytesMut::with_capacity(AT_ONCE),
+        }
+    }
+
+    /// An event with all of its columns: what an [`Event`](crate::proto::v1::Event) of them is packed into.
     pub(crate) fn pack(&mut self, row: &EventRow<&str>) -> Bytes {
         let order_like = self.order_like.is(&row.event.event);
         pack(row, order_like, &mut Fields(&mut self.buffer));

@@ -85,7 +85,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         size: usize,
     ) -> Result<Page<Bytes, EventKey>, ApiError> {
         let after: Option<EventKey> = self.reads.cursor(scope, token).await?;
-        let mut events = PackedEvents::default();
+        let mut events = PackedEvents::new();
         let epoch = readable.epoch.id;
         self.reads
             .event_page(epoch, filter, after, size, |row| events.pack(&row))

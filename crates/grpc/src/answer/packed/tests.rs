@@ -81,7 +81,7 @@ fn any_row() -> impl Strategy<Value = EventRow> {
 proptest! {
     #[test]
     fn a_packed_event_is_its_message(rows in prop::collection::vec(any_row(), 1..4)) {
-        let mut packed = PackedEvents::default();
+        let mut packed = PackedEvents::new();
         for row in rows {
             let bytes = packed.pack(&row.borrowed());
             let message = Events::default().message(row);
