@@ -1,5 +1,7 @@
 //! Answers in the shapes that PostHog sends, and in shapes that it should not.
 
+mod fuzz;
+
 use super::*;
 use std::io::BufReader;
 
