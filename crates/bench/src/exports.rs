@@ -84,11 +84,13 @@ pub(crate) async fn exports(program: &Program, events: usize) -> Outcome<()> {
 }
 
 async fn posthog(events: usize) -> Outcome<StubHandle> {
+    // PostHog's instants have microseconds.
+    let now = Timestamp::from_microsecond(Timestamp::now().as_microsecond())?;
     let shop = shop::Shop {
         events,
         days: 28,
         project_id: PROJECT,
-        ..shop::Shop::new(Timestamp::now())
+        ..shop::Shop::new(now)
     };
     let world = World::new()
         .with_project(shop.generate())
