@@ -5,7 +5,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use domain::storage::EventRow;
-use prost::encoding::{WireType, encode_key, encode_varint, message};
+use prost::encoding::{WireType, btree_map, encode_key, encode_varint, message, string};
 use uuid::Uuid;
 
 use super::order_like::OrderLike;
@@ -83,9 +83,15 @@ fn pack(row: &EventRow<&str>, order_like: bool, to: &mut Fields<'_>) {
             to.text(number, text);
         }
     }
-    for (property, value) in &event.id_properties {
-        to.entry(29, property, value);
-    }
+    btree_map::encode(
+        string::encode,
+        string::encoded_len,
+        string::encode,
+        string::encoded_len,
+        29,
+        &event.id_properties,
+        to.0,
+    );
 }
 
 /// Appends fields to a message.
@@ -116,17 +122,6 @@ impl Fields<'_> {
             encode_key(number, WireType::Varint, self.0);
             encode_varint(value, self.0);
         }
-    }
-
-    /// A property and its value, each absent when empty.
-    fn entry(&mut self, number: u32, property: &str, value: &str) {
-        let mut entry = BytesMut::new();
-        let mut fields = Fields(&mut entry);
-        fields.text_unless_empty(1, property);
-        fields.text_unless_empty(2, value);
-        encode_key(number, WireType::LengthDelimited, self.0);
-        encode_varint(entry.len() as u64, self.0);
-        self.0.put_slice(&entry);
     }
 }
 
