@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::known::{Edge, Known, Missing, Node};
 use super::walk::Walk;
-use super::{AskedMerge, IdentityAnswer, IdentityStatus, MOST_CUSTOMERS, MOST_IDS};
-use crate::identity::IdentityKey;
+use super::{AskedMerge, IdentityAnswer, IdentityStatus, MOST_CUSTOMERS, MOST_IDS, MergeOutcome};
+use crate::identity::{IdentityKey, IdentityLink};
 
 /// What was found of an id, as far as is known.
 pub(super) struct Attempt {
@@ -21,7 +21,7 @@ pub(super) struct Attempt {
     ids: BTreeSet<Node>,
     shared: BTreeSet<Node>,
     evidence: Vec<Edge>,
-    merges: Vec<AskedMerge>,
+    merges: Vec<(Edge, MergeOutcome)>,
     truncated: bool,
 }
 
@@ -92,7 +92,7 @@ impl Attempt {
         };
         let anonymous_ids = capped(&ends(|key| matches!(key, IdentityKey::AnonymousId(_))));
         let emails = ends(|key| matches!(key, IdentityKey::Email(_)));
-        let persons: BTreeSet<Uuid> = self
+        let mut persons: Vec<Uuid> = self
             .persons
             .iter()
             .filter_map(|node| match known.key(*node) {
@@ -100,19 +100,26 @@ impl Attempt {
                 _ => None,
             })
             .collect();
-        let evidence = self.evidence.iter();
+        persons.sort();
+        let evidence = self.evidence.iter().map(|edge| known.link(*edge));
+        let mut evidence: Vec<IdentityLink> = evidence.cloned().collect();
+        evidence.sort();
+        let merges = self.merges.into_iter().map(|(edge, outcome)| AskedMerge {
+            link: known.link(edge).clone(),
+            outcome,
+        });
         IdentityAnswer {
             key: key.clone(),
             status: self.status,
             primary_customer_id: self.primary.map(|node| text(node, known)),
             customer_ids,
-            persons: persons.into_iter().collect(),
+            persons,
             distinct_ids: texts(&self.ids, known),
             anonymous_ids,
             emails: texts(&emails, known),
             shared_distinct_ids: texts(&self.shared, known),
-            evidence: evidence.map(|edge| known.link(*edge).clone()).collect(),
-            merges: self.merges,
+            evidence,
+            merges: merges.collect(),
             truncated,
         }
     }

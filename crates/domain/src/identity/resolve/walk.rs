@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::{Edge, Known, Missing, Node};
-use super::{AskedMerge, MOST_CUSTOMERS, MOST_IDS, MergeOutcome};
+use super::{MOST_CUSTOMERS, MOST_IDS, MergeOutcome};
 use crate::identity::IdentityKey;
 
 /// A walk, and what came to light on it.
@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
         has_it.values().all(|has_it| *has_it).then_some(*customer)
     }
 
-    /// The links from `ids` on which an answer with these customer ids rests.
+    /// The links from `ids` on which an answer with these customer ids rests, in no order.
     pub(super) fn evidence_of(
         &mut self,
         ids: &BTreeSet<Node>,
@@ -148,13 +148,11 @@ impl<'a> Walk<'a> {
                     }),
             );
         }
-        let known = self.known;
-        evidence.sort_by_key(|edge| known.link(*edge));
         evidence
     }
 
     /// The merges that were asked for of one of `ids` with any other, and what became of them.
-    pub(super) fn merges_of(&mut self, ids: &BTreeSet<Node>) -> Vec<AskedMerge> {
+    pub(super) fn merges_of(&mut self, ids: &BTreeSet<Node>) -> Vec<(Edge, MergeOutcome)> {
         let known = self.known;
         let mut asked: BTreeSet<Edge> = BTreeSet::new();
         for id in ids {
@@ -167,11 +165,8 @@ impl<'a> Walk<'a> {
         let mut asked = Vec::from_iter(asked);
         asked.sort_by_key(|edge| known.link(*edge));
         asked.truncate(MOST_IDS);
-        let merges = asked.into_iter().map(|edge| AskedMerge {
-            outcome: self.outcome_of(edge),
-            link: known.link(edge).clone(),
-        });
-        merges.collect()
+        let merges = asked.into_iter();
+        merges.map(|edge| (edge, self.outcome_of(edge))).collect()
     }
 
     fn outcome_of(&mut self, asked: Edge) -> MergeOutcome {
