@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::identity::IdentityKey;
 use domain::storage::Result;
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::{Encode, PgConnection, Postgres, QueryBuilder, Type};
 use uuid::Uuid;
 
 use super::links::{FACT, Owner, fetch_facts};
@@ -68,9 +68,8 @@ impl Owner {
         }
         if !asked.persons.is_empty() {
             let mut query = self.persons(false);
-            query.push(" AND person_id = ANY((SELECT ");
-            query.push_bind(&asked.persons);
-            query.push("::uuid[])::uuid[])");
+            query.push(" AND ");
+            push_any(&mut query, "person_id", &asked.persons, "uuid[]");
             found.extend(self.fetch_persons(connection, query, limit).await?);
         }
         for (kind, values) in &asked.values {
@@ -95,7 +94,7 @@ impl Owner {
             // Who begins with one of these is that one.
             let mut query = self.persons(false);
             query.push(" AND ");
-            push_any(&mut query, "left(distinct_id, 500)", &short);
+            push_any(&mut query, "left(distinct_id, 500)", &short, "text[]");
             found.extend(self.fetch_persons(connection, query, limit).await?);
         }
         if !long.is_empty() {
@@ -134,16 +133,18 @@ impl Owner {
         let mut query = QueryBuilder::new(FACT);
         query.push(" FROM (SELECT * FROM identity_facts AS f WHERE f.epoch = ");
         query.push_bind(self.epoch).push(" AND ");
-        push_any(&mut query, column, texts);
+        push_any(&mut query, column, texts, "text[]");
         query.push(" OFFSET 0) AS f");
         self.join_kinds(&mut query);
         query
     }
 }
 
-/// Adds that a column is any of these texts.
-fn push_any<T: AsRef<str>>(query: &mut QueryBuilder<Postgres>, column: &str, texts: &[T]) {
-    let texts: Vec<String> = texts.iter().map(|it| it.as_ref().to_owned()).collect();
-    query.push(column).push(" = ANY((SELECT ").push_bind(texts);
-    query.push("::text[])::text[])");
+/// Adds that a column is any of a list, of this type in SQL.
+fn push_any<'a, T>(query: &mut QueryBuilder<Postgres>, column: &str, list: &'a [T], of: &str)
+where
+    &'a [T]: Encode<'a, Postgres> + Type<Postgres>,
+{
+    query.push(column).push(" = ANY((SELECT ").push_bind(list);
+    query.push(format!("::{of})::{of})"));
 }
