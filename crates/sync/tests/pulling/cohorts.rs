@@ -15,7 +15,7 @@ use domain::identity::IdentityKey;
 use domain::storage::{CohortMove, Store};
 use domain::sync::SyncMode;
 use jiff::{SignedDuration, Timestamp};
-use posthog::{Client, ClientConfig, Error, Gate, GatePass, ThrottleKind};
+use posthog::{Error, Gate, GatePass, ThrottleKind};
 use posthog_stub::{Cohort, Endpoint, Fault, Project};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::oracle::project;
-use crate::shop::{KEY, NOW, PROJECT, Shop, at, days, key};
+use crate::shop::{KEY, NOW, PROJECT, Shop, at, days};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

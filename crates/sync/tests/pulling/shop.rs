@@ -143,22 +143,18 @@ impl Shop {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let desired = &self.settings.desired;
         let gate: Arc<dyn Gate> = if self.is_metered {
-            let key = desired.epoch.clone();
+            let key = self.settings.desired.epoch.clone();
             Arc::new(StoreGate::new(Arc::clone(&self.store), key, Share::Run))
         } else {
             Arc::new(LocalGate::new(UNLIMITED))
         };
-        let client = Client::new(ClientConfig {
-            host: desired.epoch.host.clone(),
-            project: desired.epoch.project_id,
-            key: key(KEY),
-            http: self.http.clone(),
-            gate,
-            reads_elements: desired.clickmaps.rules().is_some(),
-            id_properties: desired.id_properties.clone(),
-        });
+        self.client_through(gate)
+    }
+
+    /// A client whose requests this gate lets through.
+    pub(crate) fn client_through(&self, gate: Arc<dyn Gate>) -> Client {
+        let client = client(&self.settings, self.http.clone(), gate);
         match self.page_rows {
             Some(rows) => client.with_page_rows(rows),
             None => client,
@@ -213,6 +209,20 @@ impl Shop {
             rows.extend(page.into_iter().map(|row| row.event));
         }
     }
+}
+
+/// A client of what a connection wants.
+pub(crate) fn client(settings: &Settings, http: Http, gate: Arc<dyn Gate>) -> Client {
+    let desired = &settings.desired;
+    Client::new(ClientConfig {
+        host: desired.epoch.host.clone(),
+        project: desired.epoch.project_id,
+        key: key(KEY),
+        http,
+        gate,
+        reads_elements: desired.clickmaps.rules().is_some(),
+        id_properties: desired.id_properties.clone(),
+    })
 }
 
 /// Settings with the defaults of a connection document.

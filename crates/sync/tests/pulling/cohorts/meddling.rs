@@ -1,5 +1,7 @@
 //! Cohorts that change while a run reads them, and runs that are killed at it.
 
+use std::ops::Range;
+
 use super::*;
 
 /// Lets everybody in, but one of the requests only once somebody says so.
@@ -37,22 +39,8 @@ async fn meddled(
         is_met: Notify::new(),
         may_go_on: Notify::new(),
     });
-    let desired = &shop.settings.desired;
-    let client = Client::new(ClientConfig {
-        host: desired.epoch.host.clone(),
-        project: desired.epoch.project_id,
-        key: key(KEY),
-        http: shop.http.clone(),
-        gate: pause.clone(),
-        reads_elements: desired.clickmaps.rules().is_some(),
-        id_properties: desired.id_properties.clone(),
-    });
-    let client = match shop.page_rows {
-        Some(rows) => client.with_page_rows(rows),
-        None => client,
-    };
     let ctx = Context {
-        client,
+        client: shop.client_through(pause.clone()),
         ..shop.context()
     };
     let meddling = async {
@@ -109,18 +97,21 @@ async fn a_cohort_that_changes_or_vanishes_while_it_is_read_is_never_stored_in_a
     }
 }
 
+/// Has PostHog compute the first cohort again.
+fn compute(shop: &Shop, numbers: Range<u32>) {
+    let now = shop.clock_now();
+    shop.edit(|project| {
+        let cohort = project.cohort_mut(1).unwrap();
+        cohort.recalculate(people(numbers), now);
+    });
+}
+
 #[tokio::test]
 async fn a_cohort_that_vanishes_between_its_digest_and_its_members_loses_them_in_the_same_run() {
     let shop = shop([Cohort::new(1, "Buyers").people(people(0..100))]).await;
     shop.run(SyncMode::Backfill).await.unwrap();
     shop.pass(HOUR);
-    let now = shop.clock_now();
-    shop.edit(|project| {
-        project
-            .cohort_mut(1)
-            .unwrap()
-            .recalculate(people(0..50), now);
-    });
+    compute(&shop, 0..50);
     shop.stub.clear_requests();
     // The request after the one for its digest.
     let twin = meddled(&shop, usize::MAX, |_| {}).await;
@@ -132,13 +123,7 @@ async fn a_cohort_that_vanishes_between_its_digest_and_its_members_loses_them_in
         .iter()
         .position(|it| it.name.as_deref() == digest);
     shop.pass(HOUR);
-    let now = shop.clock_now();
-    shop.edit(|project| {
-        project
-            .cohort_mut(1)
-            .unwrap()
-            .recalculate(people(0..20), now);
-    });
+    compute(&shop, 0..20);
     let (cohorts, _) = meddled(&shop, place.unwrap() + 1, |project| {
         project.cohort_mut(1).unwrap().deleted = true;
     })

@@ -14,7 +14,7 @@ use domain::stage::PostHogStage;
 use domain::storage::Store;
 use domain::sync::SyncMode;
 use jiff::{SignedDuration, Timestamp};
-use posthog::{Client, ClientConfig, Error, Gate, GatePass, Http, HttpConfig, ThrottleKind};
+use posthog::{Error, Gate, GatePass, Http, HttpConfig, ThrottleKind};
 use posthog_stub::{Endpoint, Key, Limits, Project, Stub, StubHandle, World};
 use sync::{Context, MappingPolicy, RunSummary, Settings, SyncError, progress};
 use test_store::{Fate, FatedStore};
@@ -25,7 +25,7 @@ use super::database::Database;
 use super::posthog::{CUSTOMER, Happening, PostHog};
 use super::story::{Attempt, Then};
 use super::truth::{Truth, ZONE};
-use crate::shop::{KEY, PROJECT, TestClock, at, days, key, patient, settings};
+use crate::shop::{KEY, PROJECT, TestClock, at, client, days, patient, settings};
 
 /// When stories begin: the clocks of [`ZONE`] were changed a week before.
 const START: &str = "2026-04-05T10:30:00Z";
@@ -111,23 +111,14 @@ impl<'a> Site<'a> {
     async fn process(&mut self, at: usize, fate: Fate) -> (Context, Arc<FatedStore>) {
         self.processes += 1;
         let store = FatedStore::new(self.database.open().await, at, fate);
-        let desired = &self.settings.desired;
-        let client = Client::new(ClientConfig {
-            host: desired.epoch.host.clone(),
-            project: desired.epoch.project_id,
-            key: key(KEY),
-            http: self.http.clone(),
-            gate: Arc::new(Open),
-            reads_elements: desired.clickmaps.rules().is_some(),
-            id_properties: desired.id_properties.clone(),
-        });
+        let client = client(&self.settings, self.http.clone(), Arc::new(Open));
         let context = Context {
             store: store.clone(),
             client: client.with_page_rows(self.page_rows),
             clock: self.clock.clone(),
             progress: Arc::new(progress::Silent),
             cancel: CancellationToken::new(),
-            holder: format!("{}-{}", desired.name.name, self.processes).into(),
+            holder: format!("{}-{}", self.settings.desired.name.name, self.processes).into(),
             patience: Duration::ZERO,
             retry: patient(),
         };
