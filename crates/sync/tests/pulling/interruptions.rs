@@ -187,9 +187,10 @@ async fn a_run_waits_for_a_dead_holders_lease_and_the_dead_one_can_write_no_more
 #[tokio::test]
 async fn a_run_that_was_taken_over_stops_without_another_word() {
     let shop = Shop::open(project(1, 100, at(NOW), days(30))).await;
-    // The fourth query is the first page.
+    // The fourth query is the first page. All that follow are slow, so the run outlasts the taking.
     let slow = Fault::Delay(Duration::from_millis(1000));
-    shop.stub.faults().push_after(Endpoint::Query, 3, 2, slow);
+    let faults = shop.stub.faults();
+    faults.push_after(Endpoint::Query, 3, usize::MAX, slow);
     let taken_over = async {
         while shop.stub.requests().len() < 5 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -199,14 +200,16 @@ async fn a_run_that_was_taken_over_stops_without_another_word() {
             fence: 1,
         };
         let store = &shop.store;
-        store.renew_lease(&first, Duration::ZERO).await.unwrap();
+        // Gone rather than run out: a write of the run in between would renew it.
+        store.release_lease(&first).await.unwrap();
         let ttl = Duration::from_secs(60);
-        store.acquire_lease(shop.id(), "other", ttl).await.unwrap()
+        store.acquire_lease(shop.id(), "other", ttl).await.unwrap();
+        shop.rows().await
     };
-    let (first, _) = tokio::join!(shop.run(SyncMode::Backfill), taken_over);
+    let (first, rows) = tokio::join!(shop.run(SyncMode::Backfill), taken_over);
     let error = first.unwrap_err();
     assert_eq!(error.reason(), "FenceLost");
-    assert!(shop.rows().await.is_empty());
+    assert_eq!(shop.rows().await, rows);
     let name = &shop.settings.desired.name;
     let record = shop.store.connection(name).await.unwrap().unwrap();
     assert_eq!(record.failure, None);
