@@ -3,7 +3,6 @@
 use crd::PostHogConnection;
 use domain::ConnectionName;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
@@ -99,14 +98,16 @@ impl<'a> Connection<'a> {
         let owner = json!({
             "apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job.uid(),
         });
-        let secret: Secret = serde_json::from_value(json!({
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret",
             "metadata": {"name": name, "labels": labels, "ownerReferences": [owner]},
             "stringData": {"api-key": "phx_test"},
-        }))
-        .unwrap();
+        });
+        // The operator that watches may have made it just now: a Job without its Secret gets one.
+        let params = PatchParams::apply("test").force();
         self.site
             .own_secrets()
-            .create(&PostParams::default(), &secret)
+            .patch(&name, &params, &Patch::Apply(secret))
             .await
             .unwrap();
         name
