@@ -1,8 +1,10 @@
 //! From a row of a slice to an event, in the order of the columns that [`crate::queries`] asks for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use domain::Event;
+use domain::elements::masked;
 use domain::event::EventName;
 use domain::page_path::page_of;
 
@@ -50,7 +52,7 @@ pub(crate) fn read(
         utm_content: row.optional_text()?,
         utm_term: row.optional_text()?,
         device_type: row.optional_text()?,
-        elements_chain: if elements { row.optional_text()? } else { None },
+        elements_chain: if elements { chain(row)? } else { None },
         event_type: if elements { row.optional_text()? } else { None },
         anon_distinct_id: row.optional_text()?,
         alias: row.optional_text()?,
@@ -73,6 +75,15 @@ pub(crate) fn read(
         }
     }
     Ok(event)
+}
+
+/// What was clicked, without what a visitor might have typed: nothing else of it is ever kept.
+fn chain(row: &mut Row<'_>) -> Result<Option<String>, String> {
+    let chain = row.optional_text()?;
+    Ok(chain.map(|chain| match masked(&chain) {
+        Cow::Owned(masked) => masked,
+        Cow::Borrowed(_) => chain,
+    }))
 }
 
 /// NaN and infinities are absent, as PostHog's own renderer has them; as texts they come through.

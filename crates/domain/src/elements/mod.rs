@@ -6,6 +6,7 @@ mod clicked;
 mod data_attributes;
 mod fault;
 mod header;
+mod masked;
 mod name;
 mod pairs;
 mod selector;
@@ -14,6 +15,7 @@ pub use self::chain::{Element, ElementsChain};
 pub use self::clicked::ClickedElement;
 pub use self::data_attributes::{DataAttributes, DataAttributesError};
 pub use self::fault::{BrokenChain, Fault};
+pub use self::masked::masked;
 pub use self::pairs::Quoted;
 pub use self::selector::{Basis, Selector};
 

@@ -1,6 +1,6 @@
 //! Whether the value of an attribute names its element for good.
 
-use crate::masking::is_harmless;
+use crate::masking::{has_mask, is_harmless};
 
 /// The longest value that somebody gave as a name, in bytes.
 const LONGEST: usize = 128;
@@ -18,6 +18,7 @@ pub(super) fn is_name(value: &str) -> bool {
         && !has_long_number(value)
         && !is_generated(value)
         && is_harmless(value)
+        && !has_mask(value)
 }
 
 fn has_long_number(value: &str) -> bool {

@@ -1,6 +1,7 @@
 mod broken;
 mod corpus;
 mod fuzz;
+mod masked;
 mod posthog_regexps;
 mod round_trip;
 mod selectors;

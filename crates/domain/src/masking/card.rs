@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use super::Rewrite;
 
+/// What stands in the place of one.
+pub(super) const MASK: &str = "[card]";
+
 /// How many digits a card's number has (ISO/IEC 7812-1; the shortest in use have 13).
 const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
@@ -38,7 +41,7 @@ fn mask_run(text: &str, groups: &[Range<usize>], rewrite: &mut Rewrite<'_>) {
     while enough && first < groups.len() {
         match longest_number(text, &groups[first..]) {
             Some(last) => {
-                rewrite.replace(groups[first].start..groups[first + last].end, "[card]");
+                rewrite.replace(groups[first].start..groups[first + last].end, MASK);
                 first += last + 1;
             }
             None => first += 1,

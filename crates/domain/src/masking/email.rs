@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::Rewrite;
 
+/// What stands in the place of one.
+pub(super) const MASK: &str = "[email]";
+
 /// Replaces each run of address characters that has an address in it by `[email]`.
 pub(super) fn mask(text: &str) -> Cow<'_, str> {
     // Most texts have neither, and that is quickly seen.
@@ -16,7 +19,7 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
         let rest = &text[from..];
         let run = rest.find(|c| !is_of_an_address(c)).unwrap_or(rest.len());
         if has_address(&rest[..run]) {
-            rewrite.replace(from..from + run, "[email]");
+            rewrite.replace(from..from + run, MASK);
         }
         from += run;
         from += text[from..].chars().next().map_or(0, char::len_utf8);

@@ -52,6 +52,13 @@ pub fn is_harmless(text: &str) -> bool {
     matches!(MaskedText::new(text).0, Cow::Borrowed(_))
 }
 
+/// Whether a text has a mask in it: what stood there is not known any more, and was not the same for all.
+pub fn has_mask(text: &str) -> bool {
+    [email::MASK, card::MASK]
+        .iter()
+        .any(|mask| text.contains(mask))
+}
+
 /// Collects a text of which some parts are replaced; nothing is copied before the first.
 struct Rewrite<'a> {
     text: &'a str,

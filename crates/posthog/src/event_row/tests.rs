@@ -50,10 +50,15 @@ fn query() -> Result<Query, Error> {
 }
 
 /// Reads the recorded row with one value changed.
-fn read_with(column: &str, value: Value) -> Result<Event, Error> {
+fn read_with(column: &'static str, value: Value) -> Result<Event, Error> {
+    read_changed(&[(column, value)])
+}
+
+/// Reads the recorded row with some values changed.
+fn read_changed(changed: &[(&'static str, Value)]) -> Result<Event, Error> {
     let query = query()?;
     let mut known: BTreeMap<_, _> = recorded().into_iter().collect();
-    known.insert(column, value);
+    known.extend(changed.iter().cloned());
     let row: Vec<_> = query
         .columns
         .iter()
@@ -152,5 +157,17 @@ fn a_figure_that_is_no_number_of_any_size_is_absent() -> Result<(), Error> {
         let event = read_with("price", json!(given))?;
         assert_eq!(event.price.as_deref(), kept, "{given}");
     }
+    Ok(())
+}
+
+#[test]
+fn what_a_visitor_may_have_typed_into_an_element_is_masked() -> Result<(), Error> {
+    let chain = r#"a:href="mailto:ada@x.de"nth-child="1"nth-of-type="1"text="Ada""#;
+    let event = read_changed(&[
+        ("event", json!("$autocapture")),
+        ("elements_chain", json!(chain)),
+    ])?;
+    let kept = chain.replace("ada@x.de", "[email]");
+    assert_eq!(event.elements_chain, Some(kept));
     Ok(())
 }

@@ -232,7 +232,7 @@ proptest! {
 }
 
 /// Elements with what must not be kept in some of their values.
-fn private() -> impl Strategy<Value = Vec<Captured>> {
+pub(super) fn private() -> impl Strategy<Value = Vec<Captured>> {
     let private = prop::sample::select(vec!["ada@x.de", "4111 1111 1111 1111", "x%40y.example"]);
     (captured(), private, any::<u8>()).prop_map(|(mut elements, private, places)| {
         let keys = ["text", "href", "attr_id", "attr__data-attr"];
