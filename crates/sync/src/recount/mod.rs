@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::summary::Completeness;
 
 /// Days counted by one query.
-const DAYS_PER_QUERY: i32 = 31;
+const DAYS_PER_QUERY: usize = 31;
 
 /// What one recount is to do.
 pub(crate) struct Recount<'a> {
@@ -83,11 +83,7 @@ impl Recount<'_> {
     }
 
     fn due(&self, scope: Scope, earlier: &BTreeMap<Date, DayVerdict>, now: Timestamp) -> Vec<Date> {
-        let daily = self.all || rules::is_daily_due(earlier, now);
-        let mut due: BTreeSet<Date> = rules::days_due(scope, earlier, now, self.all)
-            .into_iter()
-            .filter(|day| daily || earlier.get(day).is_some_and(rules::is_pending))
-            .collect();
+        let mut due = BTreeSet::from_iter(rules::days_due(scope, earlier, now, self.all));
         due.extend(scope.days().filter(|day| self.repulled.contains(day)));
         due.into_iter().collect()
     }
@@ -204,14 +200,11 @@ async fn verdicts(
     Ok(verdicts.into_iter().map(|v| (v.day, v)).collect())
 }
 
-/// Runs of days that one query each can count.
+/// Runs of days that one query each can count, without days between that are not to be counted; the latest
+/// first, for they are due most often.
 fn chunks(days: &[Date]) -> impl Iterator<Item = &[Date]> {
-    let mut rest = days;
-    std::iter::from_fn(move || {
-        let first = rest.first()?;
-        let end = first.saturating_add(DAYS_PER_QUERY.days());
-        let (chunk, others) = rest.split_at(rest.partition_point(|day| *day < end));
-        rest = others;
-        Some(chunk)
-    })
+    let follow = |one: &Date, next: &Date| one.tomorrow().is_ok_and(|tomorrow| tomorrow == *next);
+    days.chunk_by(follow)
+        .rev()
+        .flat_map(|run| run.rchunks(DAYS_PER_QUERY))
 }

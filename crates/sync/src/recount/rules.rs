@@ -10,11 +10,17 @@ use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 
 /// Days that are counted every day: the last whole one and so many before it.
 const RECENT_DAYS: i32 = 30;
-/// Older days are counted once in so many days.
-const ROTATION: i32 = 30;
-/// A day's counts are due again after this: half an hour less than a day, so that an hourly
+/// A recent day's counts are due again after this: half an hour less than a day, so that an hourly
 /// run a little early does not put them off by an hour each day.
 const DAILY: SignedDuration = SignedDuration::from_mins(23 * 60 + 30);
+/// Recent days that were counted so long ago are counted along with one that is due: together they are
+/// one query.
+const ALONG: SignedDuration = SignedDuration::from_hours(12);
+/// An older day is counted along with a daily recount after this: two days less than the 31 within which
+/// a deletion is followed, for one that fails and for the second count.
+const ROTATION: SignedDuration = SignedDuration::from_hours(29 * 24);
+/// How long each run tries to count a day that is due.
+const RETRIED: SignedDuration = SignedDuration::from_hours(6);
 /// Events are removed only when two counts at least this far apart agree.
 pub(crate) const REMOVAL_PATIENCE: SignedDuration = SignedDuration::from_mins(59);
 /// A day is read again at most so often for one remote count.
@@ -67,6 +73,11 @@ impl Scope {
         (first <= last).then_some(Self { first, last })
     }
 
+    /// Whether a day is counted daily.
+    fn is_recent(self, day: Date) -> bool {
+        (self.last - day).get_days() <= RECENT_DAYS
+    }
+
     /// Every day of it.
     pub(crate) fn days(self) -> impl Iterator<Item = Date> {
         self.first
@@ -75,49 +86,58 @@ impl Scope {
     }
 }
 
-/// The days whose counts are due. `all` asks for every day of the scope, as a backfill's end does.
+/// The days whose counts are due, each by its own last count. `all` asks for every day of the scope, as a
+/// backfill's end does.
 pub(crate) fn days_due(
     scope: Scope,
     earlier: &BTreeMap<Date, DayVerdict>,
     now: Timestamp,
     all: bool,
 ) -> Vec<Date> {
+    let age = |day: Date| {
+        let counted_at = earlier.get(&day).map(|verdict| verdict.counted_at);
+        // What was never counted ages from its end: its last events may still be on their way.
+        now.duration_since(counted_at.unwrap_or_else(|| end_of(day)))
+    };
+    let pending = |day: Date| earlier.get(&day).filter(|verdict| is_pending(verdict));
+    let recent: Vec<SignedDuration> = scope
+        .days()
+        .filter(|day| scope.is_recent(*day) && pending(*day).is_none())
+        .filter(|day| now.duration_since(end_of(*day)) >= DAILY)
+        .map(age)
+        .collect();
+    let is_daily_due = is_daily_due(&recent);
     scope
         .days()
         .filter(|day| {
-            let Some(verdict) = earlier.get(day) else {
-                return all || is_in_turn(*day, scope.last);
-            };
-            let age = now.duration_since(verdict.counted_at);
-            match verdict.verdict {
+            if let Some(verdict) = pending(*day) {
                 // Its second recount, or its re-read, is awaited.
-                Verdict::Pending => age >= REMOVAL_PATIENCE || verdict.held() < verdict.remote,
-                Verdict::Verified | Verdict::Mismatch => {
-                    all || (age >= DAILY && is_in_turn(*day, scope.last))
-                }
+                return age(*day) >= REMOVAL_PATIENCE || verdict.held() < verdict.remote;
             }
+            let is_counted = earlier.contains_key(day);
+            let wait = match scope.is_recent(*day) {
+                _ if !is_counted => SignedDuration::ZERO,
+                true => ALONG,
+                false => ROTATION,
+            };
+            all || (is_daily_due && age(*day) >= wait)
         })
         .collect()
 }
 
-fn is_in_turn(day: Date, today: Date) -> bool {
-    let age = days_between(day, today);
-    age <= RECENT_DAYS || age % ROTATION == 0
-}
-
-/// Whether the daily recount is due: the recent days are counted together, so the newest count
-/// among the settled ones tells.
-pub(crate) fn is_daily_due(earlier: &BTreeMap<Date, DayVerdict>, now: Timestamp) -> bool {
-    earlier
-        .values()
-        .filter(|verdict| verdict.verdict != Verdict::Pending)
-        .map(|verdict| verdict.counted_at)
-        .max()
-        .is_none_or(|at| now.duration_since(at) >= DAILY)
+/// Whether the daily recount is due, by the time since each recent day was counted, those left out that
+/// ended just now. A day that cannot be
+/// counted asks for it during some hours, and then waits for the others: it may be too heavy for PostHog.
+fn is_daily_due(recent: &[SignedDuration]) -> bool {
+    let is_due = |age: &SignedDuration| *age >= DAILY;
+    recent.iter().all(is_due)
+        || recent
+            .iter()
+            .any(|age| is_due(age) && *age < DAILY + RETRIED)
 }
 
 /// Whether a day waits for another count.
-pub(crate) fn is_pending(verdict: &DayVerdict) -> bool {
+fn is_pending(verdict: &DayVerdict) -> bool {
     verdict.verdict == Verdict::Pending
 }
 
@@ -205,8 +225,9 @@ fn start_of(day: Date) -> Timestamp {
     day_bounds(day, &TimeZone::UTC).0
 }
 
-fn days_between(earlier: Date, later: Date) -> i32 {
-    (later - earlier).get_days()
+/// The first instant after a UTC day.
+fn end_of(day: Date) -> Timestamp {
+    day_bounds(day, &TimeZone::UTC).1
 }
 
 #[cfg(test)]

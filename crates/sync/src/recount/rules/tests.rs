@@ -1,3 +1,5 @@
+mod due;
+
 use super::*;
 use jiff::civil::date;
 
@@ -54,19 +56,6 @@ fn days_that_either_retention_may_have_cut_are_never_counted() {
     assert_eq!(theirs.first, date(2026, 2, 12));
     let year = Scope::of(&bounds("2024-01-01T00:00:00Z", 800, Some(12))).unwrap();
     assert_eq!(year.first, date(2025, 3, 17), "360 days, not 365");
-}
-
-#[test]
-fn every_day_is_in_turn_within_thirty_days_and_recent_ones_daily() {
-    let today = date(2026, 6, 1);
-    for back in 0..=30 {
-        assert!(is_in_turn(today.checked_sub(back.days()).unwrap(), today));
-    }
-    let old = date(2026, 1, 1);
-    let turns = (0..30)
-        .filter(|day| is_in_turn(old, today.checked_add(day.days()).unwrap()))
-        .count();
-    assert_eq!(turns, 1);
 }
 
 #[test]
