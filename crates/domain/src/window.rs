@@ -1,8 +1,10 @@
 //! What a run must have read, and when the next one is due (DESIGN.md "Windows" and "Timetable").
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::day::{day_bounds, day_of};
 use crate::sync::{Arrivals, Window};
 
 /// How far back arrivals are looked for at least, and how long a pause they can bridge.
@@ -19,10 +21,12 @@ pub struct LastRun {
     pub started_at: Timestamp,
 }
 
-/// The window of a backfill of `days` that starts `now`; it needs no arrivals, for it reads all.
+/// The window of a backfill of `days` that starts `now`, from the beginning of the UTC day in which they
+/// begin, since only whole days can be compared with PostHog's. It needs no arrivals, for it reads all.
 pub fn backfill(now: Timestamp, days: u32) -> Window {
+    let first = day_of(before(now, of_days(days)), &TimeZone::UTC);
     Window {
-        from: before(now, of_days(days)),
+        from: day_bounds(first, &TimeZone::UTC).0,
         to: now,
     }
 }

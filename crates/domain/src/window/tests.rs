@@ -21,9 +21,11 @@ fn last(hours: i64) -> Option<LastRun> {
 }
 
 #[test]
-fn a_backfill_reads_its_days_up_to_its_start() {
+fn a_backfill_reads_its_days_up_to_its_start_and_the_first_one_whole() {
     let window = backfill(now(), 30);
-    assert_eq!((window.from, window.to), (ago(720), now()));
+    assert_eq!((window.from, window.to), (ago(720 + 12), now()));
+    let midnight = backfill(ago(12), 30);
+    assert_eq!(midnight.from, ago(720 + 12));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use posthog_stub::{Event, Project, TooMuch};
 
 use crate::oracle::{assert_exact, project};
-use crate::shop::{NOW, PROJECT, Shop, at, days};
+use crate::shop::{NOW, PROJECT, Shop, at, backfilled_from, days};
 
 #[tokio::test]
 async fn a_backfill_ends_in_exactly_the_naive_oracles_rows() {
@@ -12,7 +12,7 @@ async fn a_backfill_ends_in_exactly_the_naive_oracles_rows() {
         let shop = Shop::open(project(seed, 900, at(NOW), days(40))).await;
         let summary = shop.run(SyncMode::Backfill).await.unwrap();
         assert_eq!(summary.to, at(NOW));
-        assert_eq!(summary.from, at(NOW) - days(30));
+        assert_eq!(summary.from, backfilled_from(30));
         assert_exact(&shop, summary.from, summary.to).await;
         let rows = shop.rows().await.len() as u64;
         assert_eq!(summary.totals.events_stored, rows);
@@ -24,8 +24,8 @@ async fn a_backfill_ends_in_exactly_the_naive_oracles_rows() {
         assert_eq!(summary.completeness.pending, 0);
         assert_eq!(summary.completeness.mismatch, 0);
         assert_eq!(
-            summary.completeness.verified, 29,
-            "every whole day of the window"
+            summary.completeness.verified, 30,
+            "every day of the window but the last"
         );
     }
 }
@@ -110,7 +110,7 @@ async fn a_longer_backfill_that_is_asked_for_later_is_made_by_the_next_run() {
         .unwrap();
     let summary = shop.run(SyncMode::Refresh).await.unwrap();
     assert_eq!(summary.mode, SyncMode::Backfill);
-    assert_exact(&shop, at(NOW) - days(50), at(NOW)).await;
+    assert_exact(&shop, backfilled_from(50), at(NOW)).await;
 }
 
 #[tokio::test]

@@ -231,7 +231,7 @@ async fn old_days_are_all_counted_within_thirty_days() {
         .await
         .unwrap();
     let summary = shop.run(SyncMode::Backfill).await.unwrap();
-    assert_eq!(summary.completeness.verified, 43);
+    assert_eq!(summary.completeness.verified, 44);
     assert_exact(&shop, summary.from, summary.to).await;
     let gone = shop.edit(|project| {
         let oldest = project

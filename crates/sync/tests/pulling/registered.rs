@@ -7,7 +7,7 @@ use domain::sync::SyncMode;
 use sync::{Settings, SyncError};
 
 use crate::oracle::project;
-use crate::shop::{NOW, Shop, at, days};
+use crate::shop::{NOW, Shop, at, backfilled_from, days};
 
 async fn shop() -> Shop {
     Shop::open(project(13, 40, at(NOW), days(30))).await
@@ -35,7 +35,7 @@ async fn the_stores_wish_holds_over_the_one_that_the_run_was_told() {
         .await
         .unwrap();
     let oldest = shop.rows().await.iter().map(|row| row.timestamp).min();
-    assert!(oldest.unwrap() >= at(NOW) - days(7));
+    assert!(oldest.unwrap() >= backfilled_from(7));
 }
 
 #[tokio::test]

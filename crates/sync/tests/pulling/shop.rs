@@ -54,6 +54,11 @@ pub(crate) fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
 }
 
+/// Where a backfill of so many days begins that starts at [`NOW`]: with a whole day.
+pub(crate) fn backfilled_from(count: i64) -> Timestamp {
+    at("2026-03-20T00:00:00Z") - days(count)
+}
+
 /// A shop with its store.
 pub(crate) struct Shop {
     pub(crate) stub: StubHandle,
