@@ -38,48 +38,12 @@ impl Database for At {
     }
 }
 
-/// Whoever keeps two tables locked, until dropped.
-struct Blocker {
-    database: &'static str,
-    psql: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Blocker {
-    async fn start(database: &'static str) -> Self {
-        let psql = std::thread::spawn(move || {
-            // Ended from outside, which psql tells as a failure.
-            let _ = server().run(
-                database,
-                "BEGIN; LOCK TABLE runs, leases IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)",
-            );
-        });
-        let blocker = Self {
-            database,
-            psql: Some(psql),
-        };
-        until("the tables are locked", || {
-            activity(database, "wait_event = 'PgSleep'") == 1
-        })
-        .await;
-        blocker
-    }
-}
-
-impl Drop for Blocker {
-    fn drop(&mut self) {
-        let end =
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-        let _ = server().run(self.database, end);
-        if let Some(psql) = self.psql.take() {
-            let _ = psql.join();
-        }
-    }
-}
-
-/// How many sessions of the database are so.
-fn activity(database: &str, how: &str) -> usize {
-    let count =
-        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND {how}");
+/// How many sessions of the database wait for a lock.
+fn waiting(database: &str) -> usize {
+    let count = format!(
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = '{database}' AND wait_event_type = 'Lock'"
+    );
     server().run("postgres", &count).unwrap().parse().unwrap()
 }
 
@@ -94,8 +58,7 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 /// A read and a write that wait for a lock, dropped by their callers.
 async fn assert_ended_with_their_callers(database: &'static str, url: String) {
     let site = Arc::new(Site::new(&At(url)).await);
-    let blocker = Blocker::start(database).await;
-    let waiting = || activity(database, "wait_event_type = 'Lock'");
+    let lock = server().lock_tables(database, &["runs", "leases"]).unwrap();
     let (reading, writing) = (Arc::clone(&site), Arc::clone(&site));
     let callers = [
         tokio::spawn(async move {
@@ -105,12 +68,12 @@ async fn assert_ended_with_their_callers(database: &'static str, url: String) {
             let _ = writing.store.renew_lease(&writing.lease, SOON).await;
         }),
     ];
-    until("both statements wait", || waiting() == 2).await;
+    until("both statements wait", || waiting(database) == 2).await;
     for caller in &callers {
         caller.abort();
     }
-    until("both statements have ended", || waiting() == 0).await;
-    drop(blocker);
+    until("both statements have ended", || waiting(database) == 0).await;
+    drop(lock);
     site.store.runs(site.id, None, 1).await.unwrap();
 }
 

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::storage::{Store, StoreError};
@@ -47,15 +47,12 @@ impl Database for Named {
     }
 }
 
-fn impatient() -> OpenOptions {
-    OpenOptions {
-        busy_timeout: Duration::from_secs(2),
-        ..OpenOptions::default()
-    }
+async fn refused(url: &str) -> StoreError {
+    refused_with(url, OpenOptions::default()).await
 }
 
-async fn refused(url: &str) -> StoreError {
-    match open(url, impatient()).await {
+async fn refused_with(url: &str, options: OpenOptions) -> StoreError {
+    match open(url, options).await {
         Err(error) => {
             assert!(!error.to_string().contains("secret"), "{error}");
             error
@@ -337,10 +334,14 @@ async fn what_does_not_answer_or_is_not_postgresql_is_told_apart() {
 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = silent.local_addr().unwrap();
-    let begun = Instant::now();
-    let said = unavailable(&format!("postgres://u:secret@{place}/d")).await;
-    assert!(said.contains("did not answer within"), "{said}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    let impatient = OpenOptions {
+        busy_timeout: Duration::from_millis(500),
+        ..OpenOptions::default()
+    };
+    let said = refused_with(&format!("postgres://u:secret@{place}/d"), impatient).await;
+    assert!(matches!(said, StoreError::Unavailable { .. }), "{said:?}");
+    let said = said.to_string();
+    assert!(said.contains("did not answer within 500ms"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -446,41 +447,32 @@ async fn a_page_cut_off_by_its_caller_leaves_nothing_and_frees_its_connection() 
 async fn a_statement_that_takes_too_long_is_given_up() {
     let name = database();
     let site = Site::new(&Named(name.clone())).await;
+    // What meets the lock waits for as long as it takes to be given up, and what goes well has this long.
     let options = OpenOptions {
-        statement_timeout: Duration::from_millis(100),
-        busy_timeout: Duration::from_millis(300),
+        statement_timeout: Duration::from_secs(5),
+        busy_timeout: Duration::from_secs(5),
         ..OpenOptions::default()
     };
-    let url = server().url(&name);
-    let store = open(&url, options).await.unwrap();
-    let blocker = std::thread::spawn({
-        let name = name.clone();
-        move || {
-            server().run(
-                &name,
-                "BEGIN; LOCK TABLE runs, leases IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT",
-            )
-        }
-    });
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let begun = Instant::now();
-    let said = store.runs(site.id, None, 1).await.unwrap_err().to_string();
+    let store = open(&server().url(&name), options).await.unwrap();
+    let lock = server().lock_tables(&name, &["runs", "leases"]).unwrap();
+    let (read, written) = tokio::join!(
+        store.runs(site.id, None, 1),
+        store.renew_lease(&site.lease, Duration::from_secs(60)),
+    );
+    let said = read.unwrap_err().to_string();
     assert!(said.contains("took longer over a statement"), "{said}");
-    let said = store
-        .renew_lease(&site.lease, Duration::from_secs(1))
-        .await
-        .unwrap_err()
-        .to_string();
+    let said = written.unwrap_err().to_string();
     assert!(said.contains("kept rows locked"), "{said}");
-    assert!(begun.elapsed() < Duration::from_secs(1));
-    blocker.join().unwrap().unwrap();
+    drop(lock);
     store.runs(site.id, None, 1).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_server_that_was_restarted_is_found_again() {
     let own = Server::start(&[]).unwrap();
-    let store = open(&own.url("postgres"), impatient()).await.unwrap();
+    let store = open(&own.url("postgres"), OpenOptions::default())
+        .await
+        .unwrap();
     let keys = store.page_token_keys().await.unwrap();
     own.stop();
     let said = store.ping().await.unwrap_err();

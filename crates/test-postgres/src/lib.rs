@@ -3,10 +3,12 @@
 //! gone with the process that started it, whether that ends, panics or is killed.
 
 mod binaries;
+mod lock;
 mod pooler;
 mod server;
 
 pub use self::binaries::Binaries;
+pub use self::lock::TableLock;
 pub use self::pooler::Pooler;
 pub use self::server::Server;
 

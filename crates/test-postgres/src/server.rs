@@ -1,5 +1,6 @@
 //! One PostgreSQL server.
 
+use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use test_process::{Ending, Folder, Supervised};
 
 use crate::binaries::{Binaries, output};
+use crate::lock::TableLock;
 use crate::{Error, Result};
 
 /// How long a server may take to start on a busy machine.
@@ -130,14 +132,15 @@ impl Server {
     /// # Errors
     /// [`Error::Failed`] with what the server said.
     pub fn run(&self, database: &str, sql: &str) -> Result<String> {
-        let mut psql = self.folder.command(self.binaries.program("psql"));
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args(["--username=postgres", "--set=ON_ERROR_STOP=1"])
-            .arg(format!("--host={}", self.folder.path().display()))
-            .arg(format!("--port={}", self.port()))
-            .arg(format!("--dbname={database}"))
-            .arg(format!("--command={sql}"));
-        output(&mut psql)
+        output(self.psql(database).arg(format!("--command={sql}")))
+    }
+
+    /// Locks tables of a database as the superuser, so that nobody else can even read them.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when one is not there.
+    pub fn lock_tables(&self, database: &str, tables: &[&str]) -> Result<TableLock> {
+        TableLock::take(&mut self.psql(database), tables)
     }
 
     /// Makes a database, a copy of `template`, which nobody may be connected to.
@@ -183,6 +186,17 @@ impl Server {
                 .start(&program, &arguments, LOG, Ending::Orderly)?,
         );
         self.wait()
+    }
+
+    /// A session of the superuser that ends at its first error.
+    fn psql(&self, database: &str) -> Command {
+        let mut psql = self.folder.command(self.binaries.program("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--username=postgres", "--set=ON_ERROR_STOP=1"])
+            .arg(format!("--host={}", self.folder.path().display()))
+            .arg(format!("--port={}", self.port()))
+            .arg(format!("--dbname={database}"));
+        psql
     }
 
     fn port(&self) -> &str {
