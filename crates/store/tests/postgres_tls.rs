@@ -17,9 +17,13 @@ fn private_file(path: &Path, text: &str) {
     chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
 }
 
+/// A port where nobody listens, and that the system gives to nobody who asks for any: those are from
+/// 32768 on (ip_local_port_range of ip(7)).
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let mut ports = first..32_768;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).unwrap()
 }
 
 #[tokio::test]
