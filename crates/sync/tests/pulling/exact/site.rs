@@ -11,7 +11,7 @@ use domain::identity::{IdProperty, IdPropertyKind, IdentityKey};
 use domain::mapping::{CheckoutSource, MappingSpec, StageRule, StageSpec};
 use domain::page_path::PathPattern;
 use domain::stage::PostHogStage;
-use domain::storage::Store;
+use domain::storage::{Store, StoreError};
 use domain::sync::SyncMode;
 use jiff::{SignedDuration, Timestamp};
 use posthog::{Error, Gate, GatePass, Http, HttpConfig, ThrottleKind};
@@ -177,6 +177,12 @@ impl<'a> Site<'a> {
 
     /// Gives back what a process held: by its successor's start, or by time.
     async fn bury(&self, holder: &str) {
+        // Waits for a transaction whose end nobody heard of, which may be just taking the lease.
+        let id = self.settings.connection_id();
+        match self.store.acquire_lease(id, holder, Duration::ZERO).await {
+            Ok(_) | Err(StoreError::LeaseHeld { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
         self.store.release_all_of(holder).await.unwrap();
     }
 
