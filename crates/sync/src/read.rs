@@ -44,8 +44,21 @@ pub(crate) enum Read {
     ExportsEnded(posthog::Error),
 }
 
-/// Reads what is left of an open run. Stops after the page in flight when asked to.
+/// Reads what is left of an open run. Stops after the page in flight when asked to. Once it returns,
+/// nobody reads any more.
 pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<Read, SyncError> {
+    let mut readers = JoinSet::new();
+    let read = read_with(&mut readers, session, open).await;
+    // One that is merely told to end may be at work on another thread, and ask for a place once more.
+    readers.shutdown().await;
+    read
+}
+
+async fn read_with(
+    readers: &mut JoinSet<()>,
+    session: &Session<'_>,
+    open: OpenRun,
+) -> Result<Read, SyncError> {
     let exports = ExportReader {
         asker: session.asker.clone(),
         keep: open.run.window,
@@ -61,7 +74,6 @@ pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<
         left: open.pending.into(),
         in_hand: BTreeMap::new(),
     };
-    let mut readers = JoinSet::new();
     loop {
         while let Some(slice) = writer.take() {
             readers.spawn(read(exports.clone(), slice, teller.clone()));
@@ -75,7 +87,7 @@ pub(crate) async fn read_slices(session: &Session<'_>, open: OpenRun) -> Result<
                     biased;
                     Some(next) = told.recv() => break next,
                     // A reader says how it ended before it does. It only fails by a panic, which
-                    // is passed on, or by being aborted, which only dropping them all does.
+                    // is passed on, or by being aborted, which only shutting them all down does.
                     Some(ended) = readers.join_next() => if let Err(panic) = ended {
                         std::panic::resume_unwind(panic.into_panic());
                     },

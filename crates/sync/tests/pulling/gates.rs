@@ -1,13 +1,15 @@
 //! The store's budget as the client's gate: no place stays taken, whenever whoever asked goes away.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::storage::{BudgetLimits, Grant};
 use domain::sync::SyncMode;
 use jiff::Timestamp;
-use posthog::Gate;
+use posthog::{Error, Gate, GatePass, ThrottleKind};
 use sync::progress::Silent;
 use sync::{Share, StoreGate, SyncError};
 use tokio_util::sync::CancellationToken;
@@ -86,4 +88,52 @@ async fn a_run_that_was_stopped_has_given_back_its_places() {
         assert_free(&shop, &format!("stopped after {millis} ms")).await;
     }
     assert!(stopped > 5, "only {stopped} runs were stopped midway");
+}
+
+/// Keeps the first reader that comes at its place for a while, and has the run stop just then.
+struct Sluggish {
+    stop: CancellationToken,
+    was_met: AtomicBool,
+    is_busy: AtomicBool,
+}
+
+#[async_trait]
+impl Gate for Sluggish {
+    async fn enter(&self) -> Result<GatePass, Error> {
+        // Readers are tasks of their own, and the run is none.
+        if tokio::task::try_id().is_some() && !self.was_met.swap(true, Ordering::SeqCst) {
+            self.is_busy.store(true, Ordering::SeqCst);
+            self.stop.cancel();
+            std::thread::sleep(Duration::from_millis(300));
+            self.is_busy.store(false, Ordering::SeqCst);
+        }
+        Ok(GatePass::new(|| {}))
+    }
+
+    async fn throttled(&self, _: Option<Duration>, _: ThrottleKind) {}
+
+    async fn settled(&self) {
+        let is_busy = self.is_busy.load(Ordering::SeqCst);
+        assert!(!is_busy, "a reader of a run that has ended is at work");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_stopped_has_no_reader_left_that_could_take_a_place() {
+    let shop = Shop::open(project(1, 100, at(NOW), days(30))).await;
+    let gate = Arc::new(Sluggish {
+        stop: CancellationToken::new(),
+        was_met: AtomicBool::new(false),
+        is_busy: AtomicBool::new(false),
+    });
+    let context = sync::Context {
+        client: shop.client_through(gate.clone()),
+        cancel: gate.stop.clone(),
+        ..shop.context()
+    };
+    let outcome = sync::run(&context, &shop.settings, SyncMode::Backfill).await;
+    assert!(
+        matches!(outcome, Err(SyncError::Interrupted)),
+        "{outcome:?}"
+    );
 }
