@@ -51,8 +51,15 @@ async fn requests_of_all_clients_of_a_process_are_counted_by_how_they_ended() ->
     let other = client_through(stub.url(), "phx_nobody_knows_this", http.clone())?;
     failure(other.key_info().await)?;
     stub.faults().push(Endpoint::Query, Fault::Hang);
-    let given_up = tokio::time::timeout(Duration::from_millis(100), rows(&client)).await;
-    assert!(given_up.is_err());
+    let arrived = async {
+        while stub.faults().remaining() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        read = rows(&client) => return Err(format!("it was answered: {read:?}").into()),
+        () = arrived => {}
+    }
 
     let asked: BTreeMap<_, _> = http.asked().into_iter().collect();
     let requests = |outcome| asked.get(outcome).map(|sum| sum.requests);
@@ -159,11 +166,10 @@ async fn a_spent_budget_and_a_long_limit_are_told_with_their_time() -> TestResul
 async fn a_hung_a_stalled_and_an_endless_answer_each_end_in_time() -> TestResult {
     let (stub, _) = shop().await?;
     let client = client_of(stub.url(), KEY, hasty())?;
-    let begun = Instant::now();
     stub.faults().push(Endpoint::Query, Fault::Hang);
     let error = failure(rows(&client).await)?;
     assert!(
-        matches!(&error, Error::Timeout { reason, .. } if reason.contains("nothing came")),
+        matches!(&error, Error::Timeout { reason, .. } if reason == "nothing came within 400ms"),
         "{error}"
     );
     let every = Duration::from_secs(2);
@@ -182,8 +188,6 @@ async fn a_hung_a_stalled_and_an_endless_answer_each_end_in_time() -> TestResult
         matches!(error, Error::TooLarge { limit: 100_000, .. }),
         "{error}"
     );
-    // The product's own limits are 30 seconds and more.
-    assert!(begun.elapsed() < Duration::from_secs(20));
     Ok(())
 }
 

@@ -75,10 +75,9 @@ async fn run(
     }
     server.meter.may_read(job.project)?;
     let turn = server.meter.turn(job.project).await?;
-    let running = server.running.fetch_add(1, Ordering::Relaxed) + 1;
-    server.peak.fetch_max(running, Ordering::Relaxed);
+    let running = Running::begin(server);
     let result = evaluate(server, &job).await;
-    server.running.fetch_sub(1, Ordering::Relaxed);
+    drop(running);
     drop(turn);
     let set = Arc::new(result?);
     server.cache.put(cache_key, job.now, set.clone());
@@ -94,6 +93,23 @@ async fn run(
         set.bytes_read,
         fault,
     ))
+}
+
+/// A query that runs, counted until this is dropped: also when whoever asked has hung up.
+struct Running<'a>(&'a Server);
+
+impl<'a> Running<'a> {
+    fn begin(server: &'a Server) -> Self {
+        let running = server.running.fetch_add(1, Ordering::Relaxed) + 1;
+        server.peak.fetch_max(running, Ordering::Relaxed);
+        Self(server)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Authentication, the project, and the body, in PostHog's order.

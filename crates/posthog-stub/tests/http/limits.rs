@@ -3,11 +3,12 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use posthog_stub::{BytesBudget, Endpoint, Limits, TooMuch};
 
-use super::{ask, error, get, started, told};
+use super::{ask, error, get, started, told, until};
 
 #[tokio::test]
 async fn requests_beyond_the_rate_wait_as_long_as_retry_after_says() {
     let stub = started().await;
+    let begun = Instant::now();
     stub.set_limits(Limits {
         per_minute: Some(2),
         per_hour: Some(100),
@@ -21,7 +22,8 @@ async fn requests_beyond_the_rate_wait_as_long_as_retry_after_says() {
         .unwrap()
         .parse()
         .unwrap();
-    assert!((55..=60).contains(&wait), "{wait}");
+    let passed = begun.elapsed().as_secs();
+    assert!((60 - passed..=60).contains(&wait), "{wait}");
     let detail = format!("Request was throttled. Expected available in {wait} seconds.");
     assert_eq!(
         error(refused).await,
@@ -46,26 +48,38 @@ async fn requests_beyond_the_rate_wait_as_long_as_retry_after_says() {
 }
 
 #[tokio::test]
-async fn queries_beyond_the_concurrency_wait_then_fail_without_retry_after() {
+async fn a_query_beyond_the_concurrency_that_waits_too_long_fails_without_retry_after() {
     let stub = started().await;
-    let latency = Duration::from_millis(400);
     stub.set_limits(Limits {
-        concurrency: Some(1),
+        concurrency: Some(2),
         queue_wait: Duration::from_millis(100),
-        latency,
+        latency: Duration::from_secs(60),
         ..Limits::default()
     });
-    let (one, two) = tokio::join!(ask(&stub, "select 1"), ask(&stub, "select 2"));
-    let refused = if one.status() == 200 { two } else { one };
+    let third = async {
+        until(|| stub.peak_concurrency() == 2).await;
+        ask(&stub, "select 3").await
+    };
+    let refused = tokio::select! {
+        _ = ask(&stub, "select 1") => panic!("it takes a minute"),
+        _ = ask(&stub, "select 2") => panic!("it takes a minute"),
+        refused = third => refused,
+    };
     assert!(!refused.headers().contains_key("retry-after"));
     let detail = "Too many queries are running right now — please try again in a moment.";
     assert_eq!(
         error(refused).await,
         told(429, "throttled_error", "throttled", detail)
     );
+}
+
+#[tokio::test]
+async fn a_query_beyond_the_concurrency_runs_once_another_is_answered() {
+    let stub = started().await;
+    let latency = Duration::from_millis(400);
     stub.set_limits(Limits {
         concurrency: Some(2),
-        queue_wait: Duration::from_secs(5),
+        queue_wait: Duration::from_secs(60),
         latency,
         ..Limits::default()
     });
@@ -84,7 +98,25 @@ async fn queries_beyond_the_concurrency_wait_then_fail_without_retry_after() {
         start.elapsed() >= latency * 2,
         "the third waited for its turn"
     );
-    assert_eq!(stub.peak_concurrency(), 2);
+    assert!(stub.peak_concurrency() <= 2);
+}
+
+#[tokio::test]
+async fn a_query_runs_no_longer_once_its_caller_has_hung_up() {
+    let stub = started().await;
+    stub.set_limits(Limits {
+        concurrency: Some(1),
+        queue_wait: Duration::from_secs(60),
+        latency: Duration::from_secs(1),
+        ..Limits::default()
+    });
+    tokio::select! {
+        _ = ask(&stub, "select 1") => {}
+        () = until(|| stub.peak_concurrency() == 1) => {}
+    }
+    // Its turn is free once the other is gone.
+    assert_eq!(ask(&stub, "select 2").await.status(), 200);
+    assert_eq!(stub.peak_concurrency(), 1);
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod limits;
 mod lists;
 mod queries;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use posthog_stub::{Event, Key, Project, Stub, StubHandle, World};
 use reqwest::{Client, Response};
@@ -81,6 +83,13 @@ async fn ask(stub: &StubHandle, text: &str) -> Response {
     post(stub, "/api/projects/1/query/", &query(text))
         .await
         .unwrap()
+}
+
+/// Until something is so, which it soon is.
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn query(text: &str) -> Value {
