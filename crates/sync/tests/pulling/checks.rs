@@ -7,7 +7,7 @@ use posthog_stub::{Endpoint, Event, Fault, Key, Project};
 use std::sync::Arc;
 use sync::{CheckError, CheckReport, CheckWarning, RegionProbe, check};
 
-use crate::shop::{KEY, NOW, PROJECT, Shop, at, key};
+use crate::shop::{KEY, NOW, PROJECT, Shop, at, hasty_http, key};
 
 async fn shop(scopes: Option<&[&str]>, with_event: bool) -> Shop {
     let mut project = Project::new(PROJECT, "Storefront").timezone("Europe/Berlin");
@@ -152,7 +152,10 @@ async fn each_thing_that_is_wrong_has_its_own_reason() {
         (Fault::Hang, "Timeout"),
         (Fault::Truncated { bytes: 20 }, "Truncated"),
     ] {
-        let good = shop(None, true).await;
+        let mut good = shop(None, true).await;
+        if fault == Fault::Hang {
+            good.http = hasty_http();
+        }
         good.stub.faults().always(Endpoint::Any, fault);
         assert_eq!(save_and_test(&good).await.unwrap_err().reason(), reason);
     }

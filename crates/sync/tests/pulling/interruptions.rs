@@ -9,6 +9,7 @@ use posthog_stub::{Endpoint, Fault};
 use proptest::prelude::*;
 use sync::progress::{Progress, Silent, Update};
 use sync::{Context, SyncError};
+use test_store::{Fate, FatedStore};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -154,16 +155,22 @@ async fn a_refresh_never_throws_an_unfinished_backfill_away() {
 #[tokio::test]
 async fn of_two_runs_at_once_the_second_is_told_that_the_first_holds_the_connection() {
     let shop = Shop::open(project(1, 100, at(NOW), days(30))).await;
-    shop.stub
-        .faults()
-        .push(Endpoint::Query, Fault::Delay(Duration::from_millis(1000)));
+    // The first one's second write comes once it has the connection; there it stands still.
+    let store = FatedStore::new(Arc::clone(&shop.store), 1, Fate::GoesOn);
+    let standing = Context {
+        store: store.clone(),
+        ..shop.context()
+    };
     let hasty = Context {
         patience: Duration::ZERO,
         ..shop.context()
     };
-    let (first, second) = tokio::join!(shop.run(SyncMode::Backfill), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        sync::run(&hasty, &shop.settings, SyncMode::Backfill).await
+    let first = sync::run(&standing, &shop.settings, SyncMode::Backfill);
+    let (first, second) = tokio::join!(first, async {
+        store.stands().await;
+        let second = sync::run(&hasty, &shop.settings, SyncMode::Backfill).await;
+        store.go_on();
+        second
     });
     assert!(matches!(second, Err(SyncError::Busy { .. })), "{second:?}");
     let summary = first.unwrap();
@@ -220,16 +227,19 @@ async fn a_run_that_waits_on_posthog_stops_at_once_when_asked() {
     let shop = Shop::open(project(1, 100, at(NOW), days(30))).await;
     shop.stub.faults().always(Endpoint::Query, Fault::Hang);
     let cancel = CancellationToken::new();
-    let stopper = cancel.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        stopper.cancel();
-    });
-    let began = tokio::time::Instant::now();
-    let error = shop
-        .run_told(SyncMode::Backfill, Arc::new(Silent), cancel)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, SyncError::Interrupted));
-    assert!(began.elapsed() < Duration::from_secs(1));
+    let run = shop.run_told(SyncMode::Backfill, Arc::new(Silent), cancel.clone());
+    let stopped = async {
+        let stop = async {
+            shop.until_asked(Endpoint::Query).await;
+            cancel.cancel();
+        };
+        tokio::join!(run, stop).0
+    };
+    // Its client would wait for longer.
+    let limit = Duration::from_secs(60);
+    let outcome = tokio::time::timeout(limit, stopped).await.unwrap();
+    assert!(
+        matches!(outcome, Err(SyncError::Interrupted)),
+        "{outcome:?}"
+    );
 }

@@ -13,7 +13,7 @@ use domain::sync::SyncMode;
 use domain::{ApiHost, ApiKey, ConnectionId, ConnectionName, Epoch, ProjectId};
 use jiff::{SignedDuration, Timestamp};
 use posthog::{Client, ClientConfig, Gate, Http, HttpConfig, LocalGate};
-use posthog_stub::{Key, Project, Stub, StubHandle, World};
+use posthog_stub::{Endpoint, Key, Project, Stub, StubHandle, World};
 use sync::{
     Clock, Context, MappingPolicy, Progress, RefreshPolicy, RetryPolicy, RunSummary, Settings,
     Share, StoreGate, SyncError, progress,
@@ -135,6 +135,17 @@ impl Shop {
     /// Lets time pass.
     pub(crate) fn pass(&self, time: SignedDuration) {
         self.set_now(self.clock.now() + time);
+    }
+
+    /// Until PostHog has been asked at this endpoint.
+    pub(crate) async fn until_asked(&self, endpoint: Endpoint) {
+        let is_asked = || {
+            let mut requests = self.stub.requests().into_iter();
+            requests.any(|request| request.endpoint == endpoint)
+        };
+        while !is_asked() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Changes what PostHog has.
@@ -270,15 +281,25 @@ pub(crate) fn patient() -> RetryPolicy {
     }
 }
 
-/// A client that loses patience quickly and may talk to this machine.
-pub(crate) fn http() -> Http {
+/// A client that waits for answers as the product does, and may talk to this machine.
+fn http() -> Http {
+    Http::new(http_config()).unwrap()
+}
+
+/// One that gives up an answer that never comes while a test can wait for that; on a busy machine it may
+/// give up a good one too.
+pub(crate) fn hasty_http() -> Http {
     Http::new(HttpConfig {
-        allow_insecure_hosts: vec!["127.0.0.1".to_owned()],
-        answer_timeout: Duration::from_millis(1500),
-        idle_timeout: Duration::from_millis(700),
-        total_timeout: Duration::from_secs(10),
-        backoff: Duration::from_millis(2),
-        ..HttpConfig::default()
+        answer_timeout: Duration::from_secs(2),
+        ..http_config()
     })
     .unwrap()
+}
+
+fn http_config() -> HttpConfig {
+    HttpConfig {
+        allow_insecure_hosts: vec!["127.0.0.1".to_owned()],
+        backoff: Duration::from_millis(2),
+        ..HttpConfig::default()
+    }
 }

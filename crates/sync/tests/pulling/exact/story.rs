@@ -58,6 +58,12 @@ impl Attempt {
         }
     }
 
+    /// Whether PostHog may not answer it at all.
+    pub(crate) fn may_hang(&self) -> bool {
+        let mut troubles = self.troubles.iter();
+        troubles.any(|trouble| trouble.fault == Fault::Hang)
+    }
+
     /// Whether it must succeed.
     pub(crate) fn is_calm(&self) -> bool {
         self.troubles.is_empty() && self.then == Then::Fate(Fate::GoesOn)
