@@ -14,6 +14,8 @@ pub mod erasure;
 pub mod event;
 pub mod exports;
 pub mod funnel;
+#[cfg(test)]
+mod fuzzing;
 pub mod host;
 pub mod identity;
 pub mod mapping;

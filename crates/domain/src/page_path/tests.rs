@@ -1,3 +1,4 @@
+mod fuzz;
 mod oracle;
 mod templates;
 

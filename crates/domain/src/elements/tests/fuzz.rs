@@ -1,12 +1,10 @@
 //! PostHog's own examples, changed at random for as long as `FUZZ_SECONDS` says, or one second.
 
-use std::time::{Duration, Instant};
-
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
+use crate::fuzzing::fuzz;
 
 /// A piece is put in the place of some bytes.
 type Change = (Index, usize, String);
@@ -64,14 +62,5 @@ fn read_whole_or_not_at_all(text: &str) -> Result<(), TestCaseError> {
 
 #[test]
 fn no_change_of_a_real_chain_is_half_read() {
-    let seconds = std::env::var("FUZZ_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let mut runner = TestRunner::new(Config::default());
-    let mut rounds = 0;
-    while rounds == 0 || Instant::now() < end {
-        runner
-            .run(&changed(), |text| read_whole_or_not_at_all(&text))
-            .unwrap();
-        rounds += 1;
-    }
+    fuzz(changed(), |text| read_whole_or_not_at_all(&text));
 }
