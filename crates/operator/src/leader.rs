@@ -176,7 +176,10 @@ impl Election {
     async fn attempt(&mut self) -> kube::Result<Attempt> {
         let began = Instant::now();
         let found = self.api.get_opt(LEASE).await?;
-        let step = self.candidate.next(found, began, Timestamp::now());
+        // Each of the two times is the one that errs towards nobody leading beside another: what is held
+        // counts from before it was asked for, what others hold from when it was seen.
+        let seen = Instant::now();
+        let step = self.candidate.next(found, seen, Timestamp::now());
         let written = match step {
             Step::Create(lease) => self.api.create(&PostParams::default(), &lease).await,
             // With the version that was found, so that of two who write one is refused.

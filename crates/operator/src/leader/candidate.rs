@@ -42,7 +42,8 @@ impl Candidate {
         }
     }
 
-    /// Judges the Lease as it was found at `now`; `time` is written into it.
+    /// Judges the Lease as it was found; `now` is no earlier than that, for its holder may have renewed it
+    /// until then. `time` is written into it.
     pub(super) fn next(&mut self, found: Option<Lease>, now: Instant, time: Timestamp) -> Step {
         let Some(lease) = found else {
             self.seen = None;
