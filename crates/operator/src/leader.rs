@@ -11,7 +11,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::candidate::{Candidate, Step};
@@ -41,6 +41,20 @@ impl Default for LeaseTiming {
             renew_deadline: Duration::from_secs(10),
             retry: Duration::from_secs(2),
         }
+    }
+}
+
+impl LeaseTiming {
+    /// When a leader that has not renewed since `held` stops.
+    fn stops_at(self, held: Instant) -> Instant {
+        held + self.renew_deadline
+    }
+
+    /// When the work of a leader is dropped that has not renewed since `held` and was told at `lost` to
+    /// stop: before another may lead, however late it was told.
+    fn drops_at(self, held: Instant, lost: Instant) -> Instant {
+        let left = self.duration.saturating_sub(self.renew_deadline);
+        (lost + left).min(held + self.duration)
     }
 }
 
@@ -104,9 +118,8 @@ impl Election {
             }
             () = self.until_lost() => {
                 tenure.cancel();
-                // Others wait for as long before they take over; what is not done then is dropped.
-                let left = self.timing.duration.saturating_sub(self.timing.renew_deadline);
-                let _ = timeout(left, work).await;
+                let dropped = self.timing.drops_at(self.held, Instant::now());
+                let _ = timeout_at(dropped, work).await;
                 Err(Error::LeadershipLost)
             }
         }
@@ -148,12 +161,13 @@ impl Election {
     /// Renews until that has not succeeded for too long, or another holds the Lease.
     async fn until_lost(&mut self) {
         loop {
-            sleep(self.timing.retry).await;
-            let left = self
-                .timing
-                .renew_deadline
-                .saturating_sub(self.held.elapsed());
-            match timeout(left, self.attempt()).await {
+            let stops = self.timing.stops_at(self.held);
+            sleep_until(stops.min(Instant::now() + self.timing.retry)).await;
+            if Instant::now() >= stops {
+                tracing::error!("Leadership could not be renewed in time; stopping.");
+                return;
+            }
+            match timeout_at(stops, self.attempt()).await {
                 Ok(Ok(Attempt::HeldBy(holder))) => {
                     tracing::error!(leader = %holder, "Another replica leads; stopping.");
                     return;
@@ -165,10 +179,6 @@ impl Election {
                     );
                 }
                 Ok(Ok(Attempt::Held | Attempt::Conflict)) | Err(_) => {}
-            }
-            if self.held.elapsed() >= self.timing.renew_deadline {
-                tracing::error!("Leadership could not be renewed in time; stopping.");
-                return;
             }
         }
     }

@@ -239,3 +239,32 @@ async fn a_leader_that_cannot_reach_the_api_server_stops_before_another_may_lead
     second.shutdown.cancel();
     second.task.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_leader_stops_in_time_however_rarely_it_tries_to_renew() {
+    let namespace = server().namespace("leader", &[]).await.unwrap();
+    let rarely = LeaseTiming {
+        renew_deadline: Duration::from_millis(1),
+        retry: Duration::from_secs(3600),
+        ..LONG
+    };
+    let client = server().client().unwrap();
+    let mut alone = election(client, &namespace, "alone", rarely);
+    assert!(matches!(alone.attempt().await.unwrap(), Attempt::Held));
+    let stopped = timeout(LONG.renew_deadline, alone.until_lost()).await;
+    assert!(stopped.is_ok(), "it waits for its next attempt");
+}
+
+#[test]
+fn the_work_of_a_lost_leader_is_dropped_before_another_may_lead() {
+    let timing = LeaseTiming::default();
+    let held = Instant::now();
+    let after = |seconds| held + Duration::from_secs(seconds);
+    // Another holds the Lease already, and the work has 5 seconds to end in order.
+    assert_eq!(timing.drops_at(held, after(2)), after(7));
+    assert_eq!(timing.drops_at(held, after(10)), after(15));
+    // The process stood still.
+    for late in [12, 15, 99] {
+        assert_eq!(timing.drops_at(held, after(late)), after(15));
+    }
+}
