@@ -213,13 +213,18 @@ impl Election {
     /// Lets another lead at once instead of after `duration`.
     async fn give_back(&mut self) {
         let given = timeout(self.timing.renew_deadline, async {
-            let found = self.api.get_opt(LEASE).await?;
-            if let Some(lease) = found.and_then(|lease| self.candidate.released(lease)) {
-                self.api
-                    .replace(LEASE, &PostParams::default(), &lease)
-                    .await?;
+            loop {
+                let found = self.api.get_opt(LEASE).await?;
+                let Some(freed) = found.and_then(|lease| self.candidate.released(lease)) else {
+                    return Ok(());
+                };
+                let params = PostParams::default();
+                match self.api.replace(LEASE, &params, &freed).await {
+                    // A renewal of ours came between, which was under way when the work ended.
+                    Err(kube::Error::Api(status)) if status.code == 409 => {}
+                    written => return written.map(drop),
+                }
             }
-            Ok::<_, kube::Error>(())
         });
         match given.await {
             Ok(Ok(())) => tracing::info!("Leadership is given back."),

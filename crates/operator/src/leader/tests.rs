@@ -268,3 +268,32 @@ fn the_work_of_a_lost_leader_is_dropped_before_another_may_lead() {
         assert_eq!(timing.drops_at(held, after(late)), after(15));
     }
 }
+
+#[tokio::test]
+async fn leadership_is_given_back_even_when_a_renewal_under_way_comes_between() {
+    let namespace = server().namespace("leader", &[]).await.unwrap();
+    let comes_between = Arc::new(AtomicBool::new(false));
+    let (once, of) = (Arc::clone(&comes_between), namespace.clone());
+    let layer = MapFutureLayer::new(move |answer| {
+        let (once, of) = (Arc::clone(&once), of.clone());
+        async move {
+            let answer = answer.await;
+            // The Lease is on its way to who asked for it, and another version in its place already.
+            if once.swap(false, Ordering::SeqCst) {
+                rewrite(
+                    &of,
+                    serde_json::json!({"renewTime": "2026-03-01T00:00:00.000000Z"}),
+                )
+                .await;
+            }
+            answer
+        }
+    });
+    let builder = ClientBuilder::try_from(server().config()).unwrap();
+    let client = builder.with_layer(&layer).build();
+    let mut alone = election(client, &namespace, "alone", LONG);
+    assert!(matches!(alone.attempt().await.unwrap(), Attempt::Held));
+    comes_between.store(true, Ordering::SeqCst);
+    alone.give_back().await;
+    assert_eq!(holder(&namespace).await, "");
+}
