@@ -1,23 +1,29 @@
 //! Two replicas of the operator: one works, the other takes over.
 
-use std::time::Duration;
-
-use kube::ResourceExt;
-use operator::{LeaseTiming, OperatorConfig};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use operator::{LEASE, OperatorConfig};
+use serde_json::json;
 
 use crate::harness::{Corner, Running, eventually};
 
 fn replica(corner: &Corner, number: u8) -> Running {
-    let mut config = OperatorConfig {
+    corner.operate_by(OperatorConfig {
         identity: format!("operator-{number}"),
         ..corner.config.clone()
-    };
-    config.intervals.lease = LeaseTiming {
-        duration: Duration::from_secs(2),
-        renew_deadline: Duration::from_millis(1500),
-        retry: Duration::from_millis(200),
-    };
-    corner.operate_by(config)
+    })
+}
+
+/// Has the Lease of a leader that is dead end a second after its successor sees this: by itself it lasts so
+/// long that no busy machine costs leadership.
+async fn let_the_lease_end(corner: &Corner) {
+    let leases: Api<Lease> = Api::namespaced(corner.client.clone(), &corner.own);
+    let soon = Patch::Merge(json!({"spec": {"leaseDurationSeconds": 1}}));
+    leases
+        .patch(LEASE, &PatchParams::default(), &soon)
+        .await
+        .unwrap();
 }
 
 async fn leads(replica: &Running) {
@@ -38,6 +44,7 @@ async fn a_replica_that_takes_over_ends_what_the_other_began_and_doubles_nothing
     corner.wait_jobs(|jobs| !jobs.is_empty()).await;
     first.kill().await;
     assert!(!second.leads());
+    let_the_lease_end(&corner).await;
 
     let _kubelet = corner.kubelet();
     leads(&second).await;
