@@ -11,8 +11,8 @@ use crate::harness::{Corner, PROJECT, condition};
 async fn a_changed_mapping_is_in_force_at_once_without_pulling_again() {
     let corner = Corner::open().await;
     let _kubelet = corner.kubelet();
+    corner.connect_between_ticks("storefront", json!({})).await;
     let operator = corner.operate();
-    corner.connect("storefront").await;
     corner.synced("storefront").await;
     corner.stub.clear_requests();
     let mapping = json!({

@@ -34,12 +34,12 @@ async fn leads(replica: &Running) {
 async fn a_replica_that_takes_over_ends_what_the_other_began_and_doubles_nothing() {
     let corner = Corner::open().await;
     let names = ["a", "b", "c"];
+    for name in names {
+        corner.connect_between_ticks(name, json!({})).await;
+    }
     let first = replica(&corner, 0);
     leads(&first).await;
     let second = replica(&corner, 1);
-    for name in names {
-        corner.connect(name).await;
-    }
     // In the middle of its work: some have their Jobs, and some do not.
     corner.wait_jobs(|jobs| !jobs.is_empty()).await;
     first.kill().await;

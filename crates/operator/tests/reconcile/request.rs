@@ -9,8 +9,8 @@ use crate::harness::{Corner, message};
 async fn a_refresh_that_is_asked_for_runs_once() {
     let corner = Corner::open().await;
     let _kubelet = corner.kubelet();
+    corner.connect_between_ticks("storefront", json!({})).await;
     let operator = corner.operate();
-    corner.connect("storefront").await;
     let before = corner.synced("storefront").await;
     let before = before.status.unwrap().last_sync.unwrap();
     let annotations = json!({(crd::REFRESH_REQUESTED_ANNOTATION): "now, please"});

@@ -5,20 +5,18 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crd::{BACKFILL_COMPLETE, ConditionStatus, PostHogConnection, READY, SYNCED, reasons};
-use domain::window::next_tick;
 use futures_util::TryStreamExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::ListParams;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, watcher};
 use operator::labels;
 use posthog_stub::{Event, Project};
 use serde_json::json;
-use uuid::Uuid;
 
-use crate::harness::{Corner, Observed, condition};
+use crate::harness::{Corner, Observed, PATIENCE, condition};
 
 /// Projects of their own: each has a budget of queries.
 fn add_projects(corner: &Corner, count: u64) {
@@ -91,7 +89,7 @@ async fn two_hundred_wait_behind_twenty_and_who_is_due_first_goes_first() {
     let kubelet = corner.kubelet();
     let (mut active, mut over, mut begun) = (HashSet::new(), HashSet::new(), Vec::new());
     while over.len() < CONNECTIONS {
-        let job = tokio::time::timeout(Duration::from_secs(60), jobs.try_next());
+        let job = tokio::time::timeout(PATIENCE, jobs.try_next());
         let job = job.await.expect("no Job begins or ends any more").unwrap();
         let job = job.unwrap();
         let name = job.name_any();
@@ -133,20 +131,10 @@ async fn healthy_connections_cause_no_write_between_their_ticks_nor_after_a_rest
     let corner = Corner::open().await;
     add_projects(&corner, CONNECTIONS);
     for project in 1..=CONNECTIONS {
-        // Ticks lie where a connection's UID puts them.
-        loop {
-            let refresh = json!({"interval": "24h", "lookback": "24h"});
-            let spec = corner.spec(json!({"projectId": project, "refresh": refresh}));
-            let made = corner.apply(&format!("c{project}"), spec).await;
-            let uid = Uuid::parse_str(&made.uid().unwrap()).unwrap();
-            let next = next_tick(uid, SignedDuration::from_hours(24), corner.now());
-            if next > corner.now() + SignedDuration::from_mins(15) {
-                break;
-            }
-            let params = DeleteParams::default();
-            let connections = corner.connections();
-            connections.delete(&made.name_any(), &params).await.unwrap();
-        }
+        let of = json!({"projectId": project});
+        corner
+            .connect_between_ticks(&format!("c{project}"), of)
+            .await;
     }
     let kubelet = corner.kubelet();
     let first = corner.observe();

@@ -13,14 +13,14 @@ use crate::harness::{Corner, condition, shop};
 async fn missed_ticks_are_made_up_for_once() {
     let corner = Corner::open().await;
     let _kubelet = corner.kubelet();
+    corner.connect_between_ticks("storefront", json!({})).await;
     let operator = corner.operate();
-    let refresh = json!({"refresh": {"interval": "5m", "lookback": "1h"}});
-    corner.apply("storefront", corner.spec(refresh)).await;
     let first = corner.synced("storefront").await;
     let first = first.status.unwrap().last_sync.unwrap();
     operator.stop().await;
 
-    corner.clock.advance(SignedDuration::from_mins(23));
+    // Four ticks, and none in the hour that follows.
+    corner.clock.advance(SignedDuration::from_hours(23));
     let operator = corner.operate();
     corner
         .wait("storefront", |connection| {
@@ -103,7 +103,7 @@ async fn no_more_jobs_than_places_run_and_everybody_comes_to_one() {
     corner.config.max_concurrent_syncs = 2;
     let names = ["a", "b", "c", "d", "e"];
     for name in names {
-        corner.connect(name).await;
+        corner.connect_between_ticks(name, json!({})).await;
     }
     let operator = corner.operate();
     for name in names {
@@ -206,7 +206,7 @@ async fn a_run_that_fails_backs_off_and_its_job_stays_readable_without_the_key()
 #[tokio::test]
 async fn an_operator_that_dies_at_any_moment_makes_no_second_run() {
     let corner = Corner::open().await;
-    corner.connect("storefront").await;
+    corner.connect_between_ticks("storefront", json!({})).await;
     for milliseconds in (0..400).step_by(40) {
         let operator = corner.operate();
         tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;

@@ -1,30 +1,21 @@
 //! The life of a connection in steps: what somebody changes while no operator is there, and by what one
 //! tells that an operator has taken note of it.
 
-use crd::{
-    BACKFILL_COMPLETE, Condition, ConditionStatus, PostHogConnection, READY, SYNCED, reasons,
-};
-use domain::window::next_tick;
-use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
+use crd::{BACKFILL_COMPLETE, Condition, ConditionStatus, READY, SYNCED, reasons};
+use jiff::Timestamp;
 use kube::api::{DeleteParams, ListParams};
 use posthog_stub::{Event, Key, Project};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde_json::json;
 
 use super::Life;
 use super::record::jobs;
-use crate::harness::{Corner, KEY, condition};
+use crate::harness::{Corner, KEY, LIFETIME, condition, tick_after};
 
 /// The connection.
 pub(super) const NAME: &str = "storefront";
 /// The project that it moves to.
 pub(super) const OTHER: u64 = 777;
 const OTHER_KEY: &str = "phx_abcdefghijklmnopqrstuvwxyzABCD0123456789";
-/// From one tick of the timetable to the next.
-const INTERVAL: SignedDuration = SignedDuration::from_hours(6);
-/// Longer than any life takes by the machine's clock.
-const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 
 /// A step of the life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +152,7 @@ impl Life {
         let kubelet = &mut self.kubelet;
         match step {
             Step::Connect => {
-                apply_between_ticks(corner, json!({})).await;
+                corner.connect_between_ticks(NAME, json!({})).await;
             }
             Step::Suspend => corner.patch(NAME, json!({"spec": {"suspend": true}})).await,
             Step::Resume => {
@@ -228,7 +219,7 @@ impl Life {
             Step::Tick => {
                 let found = corner.connections().get(NAME).await.unwrap();
                 let now = corner.now();
-                let tick = next_tick(uuid(&found), INTERVAL, now);
+                let tick = tick_after(&found, now);
                 corner
                     .clock
                     .advance(tick.duration_since(now) + LIFETIME / 4);
@@ -239,42 +230,14 @@ impl Life {
                 let (background, all) = (DeleteParams::background(), ListParams::default());
                 jobs.delete_collection(&background, &all).await.unwrap();
                 corner.wait_jobs(<[_]>::is_empty).await;
-                delete(corner).await;
+                corner.delete(NAME).await;
             }
             Step::Recreate => {
                 corner.secret("posthog", json!({"apiKey": OTHER_KEY})).await;
                 let spec = json!({"projectId": OTHER, "deletionGracePeriod": "0s"});
-                apply_between_ticks(corner, spec).await;
+                corner.connect_between_ticks(NAME, spec).await;
             }
-            Step::Purge => delete(corner).await,
+            Step::Purge => corner.delete(NAME).await,
         }
     }
-}
-
-/// Creates the connection so that no tick of its timetable falls into a life but the one that is waited
-/// for: where ticks lie depends on its UID.
-async fn apply_between_ticks(corner: &Corner, more: Value) {
-    let interval = format!("{}h", INTERVAL.as_hours());
-    let mut spec = corner.spec(json!({"refresh": {"interval": interval, "lookback": interval}}));
-    let more = more.as_object().unwrap().clone();
-    spec.as_object_mut().unwrap().extend(more);
-    loop {
-        let created = corner.apply(NAME, spec.clone()).await;
-        let now = corner.now();
-        let tick = next_tick(uuid(&created), INTERVAL, now - LIFETIME);
-        if tick > now + LIFETIME {
-            return;
-        }
-        delete(corner).await;
-    }
-}
-
-/// Deletes the connection; while no operator has seen it, it is gone at once.
-async fn delete(corner: &Corner) {
-    let api = corner.connections();
-    api.delete(NAME, &DeleteParams::default()).await.unwrap();
-}
-
-fn uuid(connection: &PostHogConnection) -> Uuid {
-    connection.uid().unwrap().parse().unwrap()
 }

@@ -58,6 +58,15 @@ impl Corner {
             .unwrap();
     }
 
+    /// Deletes a connection; returns once that was taken, not once it is gone.
+    pub(crate) async fn delete(&self, name: &str) {
+        let connections = self.connections();
+        connections
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+    }
+
     /// Writes a Secret of the tenant's.
     pub(crate) async fn secret(&self, name: &str, entries: Value) {
         let secret = json!({

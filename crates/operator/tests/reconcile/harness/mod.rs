@@ -7,6 +7,7 @@ mod kubelet;
 mod observed;
 mod running;
 mod shop;
+mod timetable;
 mod waiting;
 
 pub(crate) use self::clock::OffsetClock;
@@ -15,4 +16,5 @@ pub(crate) use self::kubelet::Pods;
 pub(crate) use self::observed::Observed;
 pub(crate) use self::running::Running;
 pub(crate) use self::shop::{KEY, PROJECT, shop};
+pub(crate) use self::timetable::{LIFETIME, tick_after};
 pub(crate) use self::waiting::{PATIENCE, PAUSE, eventually};
