@@ -191,7 +191,7 @@ impl Life {
                 changed = now.unlike(&last);
                 tracing::debug!(?step, changed, "Something has come about.");
                 (last, since) = (now, None);
-            } else if !is_over {
+            } else if !is_over || !last.is_settled() {
                 since = None;
             } else if since.get_or_insert_with(Instant::now).elapsed() >= REST {
                 return last;

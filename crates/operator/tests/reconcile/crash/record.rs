@@ -49,6 +49,15 @@ impl JobRecord {
     pub(super) fn needs_none(&self) -> bool {
         self.kind == "purge"
     }
+
+    /// Whether nobody has anything left to do about it: a run that is over is told of.
+    fn is_settled(&self) -> bool {
+        match self.phase {
+            "Active" => true,
+            "Deleted" => false,
+            _ => self.needs_none() || self.is_recorded || self.has_ttl,
+        }
+    }
 }
 
 impl Record {
@@ -92,6 +101,12 @@ impl Record {
             }),
             events,
         }
+    }
+
+    /// Whether it can stay so: what is deleted is gone, with all that belonged to it, and what is over is
+    /// told of. Others than the operator do their part of that, in their own time.
+    pub(super) fn is_settled(&self) -> bool {
+        self.strays == 0 && self.jobs.iter().all(JobRecord::is_settled)
     }
 
     /// How it differs from what was expected.
