@@ -1,11 +1,12 @@
 //! What happens when a connection is deleted, in which order, and that nothing holds it up.
 
 use kube::ResourceExt;
+use operator::Intervals;
 use serde_json::json;
 use test_kubernetes::Death;
 use test_postgres::Server as Postgres;
 
-use crate::support::{Connection, Site, eventually};
+use crate::support::{Connection, PATIENCE, Site, eventually};
 
 #[tokio::test]
 async fn nothing_is_made_outside_before_the_finalizer_stands() {
@@ -81,7 +82,8 @@ async fn a_database_that_is_gone_holds_nothing_up_and_reads_stop_when_it_is_back
     postgres.create_database("gone", "template1").unwrap();
     let options = store::OpenOptions::default();
     let store = store::open(&postgres.url("gone"), options).await.unwrap();
-    let site = Site::with_store(store, tempfile::tempdir().unwrap()).await;
+    let mut site = Site::with_store(store, tempfile::tempdir().unwrap()).await;
+    site.config.intervals.store_patience = Intervals::default().store_patience;
     site.secret("posthog", json!({})).await;
     let operator = site.start();
     let connection = Connection::create(&site, "storefront", "posthog", json!({})).await;
@@ -150,7 +152,7 @@ async fn an_operator_told_to_stop_at_any_moment_of_its_start_ends() {
     for moment in (0..200).step_by(10) {
         let operator = site.start();
         sleep(Duration::from_millis(moment)).await;
-        let ended = timeout(Duration::from_secs(20), operator.stop()).await;
+        let ended = timeout(PATIENCE, operator.stop()).await;
         assert!(
             ended.is_ok(),
             "told {moment} ms after its start, it goes on"

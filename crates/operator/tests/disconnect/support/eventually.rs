@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Far longer than anything takes: whoever waits so long waits in vain.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Returns once `look` finds something.

@@ -4,6 +4,6 @@ mod eventually;
 mod objects;
 mod site;
 
-pub(crate) use self::eventually::{eventually, eventually_some};
+pub(crate) use self::eventually::{PATIENCE, eventually, eventually_some};
 pub(crate) use self::objects::Connection;
 pub(crate) use self::site::Site;

@@ -78,6 +78,8 @@ impl Site {
         // A busy machine must not cost leadership.
         config.intervals.lease.duration = Duration::from_secs(120);
         config.intervals.lease.renew_deadline = Duration::from_secs(100);
+        // Nor leave it to the sweeper to stop reads.
+        config.intervals.store_patience = Duration::from_secs(60);
         Self {
             client: server.client().unwrap(),
             server,
