@@ -26,7 +26,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 use uuid::Uuid;
 
-use crate::shop::{self, SHOP, event, reason};
+use crate::shop::{self, PATIENCE, SHOP, event, reason};
 
 fn hours(count: i64) -> Timestamp {
     let start: Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();

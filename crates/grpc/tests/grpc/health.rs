@@ -1,7 +1,5 @@
 //! Health tells the truth.
 
-use std::time::Duration;
-
 use domain::storage::StoreError;
 use tokio::time::timeout;
 use tonic::Streaming;
@@ -10,7 +8,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::shop::{self, Server};
+use crate::shop::{self, PATIENCE, Server};
 
 const SERVICES: [&str; 8] = [
     "",
@@ -34,7 +32,7 @@ async fn watch(channel: &Channel, service: &str) -> Streaming<HealthCheckRespons
 /// Waits until the watched service has this status.
 async fn becomes(stream: &mut Streaming<HealthCheckResponse>, wanted: ServingStatus) {
     let reached = async { while stream.message().await.unwrap().unwrap().status() != wanted {} };
-    timeout(Duration::from_secs(5), reached).await.unwrap();
+    timeout(PATIENCE, reached).await.unwrap();
 }
 
 fn down() -> Option<StoreError> {
@@ -70,7 +68,7 @@ async fn a_server_that_drains_says_so_first_and_watchers_do_not_hold_it_up() {
     becomes(&mut health, ServingStatus::Serving).await;
     server.shutdown.cancel();
     becomes(&mut health, ServingStatus::NotServing).await;
-    let ended = timeout(Duration::from_millis(400), server.serving).await;
+    let ended = timeout(PATIENCE, server.serving).await;
     ended
         .expect("before the drain's deadline")
         .unwrap()

@@ -18,7 +18,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
-use crate::shop::{self, SHOP, event, reason};
+use crate::shop::{self, PATIENCE, SHOP, event, reason};
 use crate::stored::{serve, sync};
 
 /// A shop in a file, its server and a client.
@@ -86,7 +86,7 @@ impl Copy {
 async fn next(
     stream: &mut Streaming<v1::StreamIdentityChangesResponse>,
 ) -> Result<v1::StreamIdentityChangesResponse, Status> {
-    let message = timeout(Duration::from_secs(5), stream.message()).await;
+    let message = timeout(PATIENCE, stream.message()).await;
     Ok(message
         .expect("a message in time")?
         .expect("a stream that goes on"))

@@ -6,8 +6,9 @@ use grpc::GrpcMetrics;
 use grpc::proto::v1;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use tokio::time::timeout;
 
-use crate::shop::{self, SHOP, Server, shop_events};
+use crate::shop::{self, PATIENCE, SHOP, Server, shop_events};
 
 fn text(registry: &Registry) -> String {
     let mut text = String::new();
@@ -17,13 +18,14 @@ fn text(registry: &Registry) -> String {
 
 /// Waits for a line: a call is counted when its last frame is sent, which its caller may see first.
 async fn comes(registry: &Registry, line: &str) {
-    for _ in 0..200 {
-        if text(registry).lines().any(|it| it == line) {
-            return;
+    let counted = timeout(PATIENCE, async {
+        while !text(registry).lines().any(|it| it == line) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    });
+    if counted.await.is_err() {
+        panic!("{line} is not in\n{}", text(registry));
     }
-    panic!("{line} is not in\n{}", text(registry));
 }
 
 #[tokio::test]

@@ -172,12 +172,15 @@ pub(crate) struct Server {
     pub(crate) channel: Channel,
 }
 
-/// Pauses short enough for tests.
+/// Nothing here takes longer unless it is broken, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Pauses short enough for tests, and a drain so long that who has waited for its end waits in vain.
 pub(crate) fn settings() -> Settings {
     Settings {
         health_interval: Duration::from_millis(10),
         poll_interval: Duration::from_millis(10),
-        drain: Duration::from_millis(500),
+        drain: PATIENCE * 2,
         ..Settings::default()
     }
 }

@@ -11,7 +11,7 @@ use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use crate::shop::{self, SHOP, Server, event, reason};
+use crate::shop::{self, PATIENCE, SHOP, Server, event, reason};
 
 /// What a follower holds: it applies every change as the API's comments say.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Copy {
 async fn next(
     stream: &mut Streaming<v1::StreamEventsResponse>,
 ) -> Result<v1::StreamEventsResponse, Status> {
-    let message = timeout(Duration::from_secs(5), stream.message()).await;
+    let message = timeout(PATIENCE, stream.message()).await;
     Ok(message
         .expect("a message in time")?
         .expect("a stream that goes on"))
@@ -220,7 +220,7 @@ async fn a_drain_ends_streams_with_a_token_that_resumes_them() {
     assert_eq!(ended.code(), Code::Unavailable);
     assert_eq!(reason(&ended), "DRAINING");
     let token = ended.get_details_error_info().unwrap().metadata["resumeToken"].clone();
-    timeout(Duration::from_secs(2), server.serving)
+    timeout(PATIENCE, server.serving)
         .await
         .unwrap()
         .unwrap()

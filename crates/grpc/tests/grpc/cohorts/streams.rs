@@ -43,7 +43,7 @@ impl Follower {
 async fn next(
     stream: &mut Streaming<v1::StreamCohortChangesResponse>,
 ) -> Result<v1::StreamCohortChangesResponse, tonic::Status> {
-    let message = timeout(Duration::from_secs(5), stream.message()).await;
+    let message = timeout(PATIENCE, stream.message()).await;
     Ok(message
         .expect("a message in time")?
         .expect("a stream that goes on"))
