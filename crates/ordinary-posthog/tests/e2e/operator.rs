@@ -9,6 +9,7 @@ use test_kubernetes::Server;
 
 use crate::support::api::http_get;
 use crate::support::home::{Home, free_address};
+use crate::support::host::Nobody;
 use crate::support::program::{Program, Running};
 
 const LEADS: &str = "leader_election_master_status{name=\"ordinary-posthog-operator\"}";
@@ -105,8 +106,8 @@ async fn a_store_that_does_not_answer_is_waited_for_and_no_reason_to_be_restarte
     let (server, namespace) = cluster().await;
     let home = Home::new();
     let (program, admin) = replica(&home, server, &installed(&namespace), "waits");
-    // Nobody listens there any more.
-    let nowhere = format!("postgres://ordinary@{}/ordinary", free_address());
+    let nobody = Nobody::new();
+    let nowhere = format!("postgres://ordinary@{}/ordinary", nobody.address());
     let mut waiting = program
         .variable("ORDINARY_POSTHOG_DATABASE_URL", &nowhere)
         .start();

@@ -11,13 +11,14 @@ use tonic_health::ServingStatus;
 use crate::support::certificates::Authority;
 use crate::support::documents::{CONNECTION, Document};
 use crate::support::home::{Home, free_address};
-use crate::support::host::babbler;
+use crate::support::host::{Nobody, babbler};
 use crate::support::program::{Program, Running};
 use crate::support::shop;
 
-/// `probe` of that server, which is to serve at once.
+/// `probe` of that server, which is up or never will be: it is given time for one good look at it on a busy
+/// machine.
 fn probe(home: &Home, at: &impl ToString) -> Program {
-    asking(home, at, "1s")
+    asking(home, at, "10s")
 }
 
 /// `probe` of that server, which is given this long.
@@ -142,9 +143,13 @@ async fn mutual_tls_is_spoken_and_strangers_are_told_what_to_check() {
         ]
         .concat(),
     ];
-    for stranger in strangers {
+    // Each asks until its time is over.
+    let probing = strangers.map(|stranger| {
         let program = probe(&home, &at).arguments(&as_text(&stranger));
-        program.run().await.with_code(17).says(&["--tls-ca"]);
+        program.start()
+    });
+    for stranger in probing {
+        stranger.ended().await.with_code(17).says(&["--tls-ca"]);
     }
 }
 
@@ -178,14 +183,20 @@ async fn a_server_whose_store_is_silent_is_no_success() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_there_and_no_grpc_are_told() {
     let home = Home::new();
-    let nobody = probe(&home, &free_address()).run().await;
-    nobody.with_code(17).says(&["refused", "--grpc-addr"]);
+    let nowhere = Nobody::new();
+    let nobody = probe(&home, &nowhere.address()).start();
     let babbling = babbler(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-    probe(&home, &babbling).run().await.with_code(17);
+    let babbling = probe(&home, &babbling).start();
     // It takes the call, and never says anything.
     let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let ended = probe(&home, &silent.local_addr().unwrap()).run().await;
-    ended.with_code(17).says(&["did not answer within 1s"]);
+    let ended = asking(&home, &silent.local_addr().unwrap(), "1s").run();
+    ended
+        .await
+        .with_code(17)
+        .says(&["did not answer within 1s"]);
+    let nobody = nobody.ended().await;
+    nobody.with_code(17).says(&["refused", "--grpc-addr"]);
+    babbling.ended().await.with_code(17);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ use crate::support::api::Api;
 use crate::support::certificates::Authority;
 use crate::support::documents::{CONNECTION, Document};
 use crate::support::home::{Home, free_address};
+use crate::support::host::Nobody;
 use crate::support::shop::{self, ADDED_TO_CART, CHECKOUTS, PRODUCT_VIEWS, PROJECT};
 use crate::support::wait::PATIENCE;
 
@@ -139,8 +140,8 @@ async fn a_store_that_is_not_there_is_told_and_not_made() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_does_not_answer_yet_is_waited_for() {
     let home = Home::new();
-    // Nobody listens there any more.
-    let nowhere = format!("postgres://ordinary@{}/ordinary", free_address());
+    let nobody = Nobody::new();
+    let nowhere = format!("postgres://ordinary@{}/ordinary", nobody.address());
     let (program, _) = home.serve_from(&nowhere);
     let mut waiting = program.start();
     waiting

@@ -3,8 +3,8 @@
 use super::{check, stored_nothing};
 use crate::support::certificates::Authority;
 use crate::support::documents::Document;
-use crate::support::home::{Home, free_address};
-use crate::support::host::babbler;
+use crate::support::home::Home;
+use crate::support::host::{Nobody, babbler};
 use crate::support::program::Ended;
 use crate::support::shop;
 
@@ -82,7 +82,8 @@ async fn an_exception_for_one_host_is_none_for_another() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_where_nobody_listens_is_unreachable() {
-    let host = format!("http://{}", free_address());
+    let nobody = Nobody::new();
+    let host = format!("http://{}", nobody.address());
     check(&Document::at(&host)).await.with_code(17).says(&[
         &host,
         "cannot be reached",

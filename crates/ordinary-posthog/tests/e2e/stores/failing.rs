@@ -72,7 +72,7 @@ async fn a_full_disk_in_the_middle_of_a_page_leaves_nothing_of_it() {
 }
 
 /// What is stored waits for a lock that somebody else keeps; the call does not wait with it, and
-/// its statement ends soon after.
+/// its statement ends too: by itself it would wait for as long as the lock is kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_whose_deadline_passes_ends_its_statement_in_postgresql() {
     let stub = shop::small_shop().await;
@@ -95,7 +95,7 @@ async fn a_call_whose_deadline_passes_ends_its_statement_in_postgresql() {
         let name = name.clone();
         move || {
             // Ended from outside, which psql tells as a failure.
-            let lock = "BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)";
+            let lock = "BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3600)";
             let _ = server().run(&name, lock);
         }
     });
@@ -106,7 +106,8 @@ async fn a_call_whose_deadline_passes_ends_its_statement_in_postgresql() {
         parent: CONNECTION.to_owned(),
         ..Default::default()
     });
-    request.set_timeout(Duration::from_millis(700));
+    // Long enough for the statement to be seen waiting on a busy machine.
+    request.set_timeout(Duration::from_secs(10));
     let waits = "wait_event_type = 'Lock'";
     let (answer, ()) = tokio::join!(api.events.list_mapped_events(request), async {
         let is_waiting = async || (sessions(waits) == "1").then_some(());
@@ -116,14 +117,8 @@ async fn a_call_whose_deadline_passes_ends_its_statement_in_postgresql() {
     let code = answer.unwrap_err().code();
     let is_over = matches!(code, Code::DeadlineExceeded | Code::Cancelled);
     assert!(is_over, "{code:?}");
-    let over = tokio::time::Instant::now();
     let has_ended = async || (sessions(waits) == "0").then_some(());
     serve.until("the statement has ended", has_ended).await;
-    assert!(
-        over.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        over.elapsed()
-    );
 
     let end = format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event = 'PgSleep'"

@@ -5,7 +5,8 @@ use test_postgres::Server;
 
 use super::{backfill, database, server};
 use crate::support::documents::{Document, SECRET_PART};
-use crate::support::home::{Home, free_address};
+use crate::support::home::Home;
+use crate::support::host::Nobody;
 use crate::support::shop;
 
 /// A database that a program of this version has made, changed by this statement since.
@@ -127,7 +128,8 @@ async fn a_server_older_than_14_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_not_there_is_told_with_its_place() {
-    let place = free_address();
+    let nobody = Nobody::new();
+    let place = nobody.address();
     let url = format!("postgres://user:{SECRET_PART}@{place}/name");
     let said = [&*format!("{place} does not answer"), "check that it runs"];
     // `serve` says it too, and waits: `serve::a_database_that_does_not_answer_yet_is_waited_for`.

@@ -1,4 +1,4 @@
-//! Hosts that are no PostHog, or a PostHog whose clock is wrong.
+//! Hosts that are nothing at all, no PostHog, or a PostHog whose clock is wrong.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,23 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// A loopback address that refuses everybody, for as long as this lives: its port is taken, and nobody ever
+/// listens there.
+pub(crate) struct Nobody(TcpSocket);
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let taken = TcpSocket::new_v4().unwrap();
+        taken.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        Self(taken)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+}
 
 /// A server that answers whatever it hears with `said` and hangs up. Ends with the test.
 pub(crate) async fn babbler(said: &'static [u8]) -> SocketAddr {

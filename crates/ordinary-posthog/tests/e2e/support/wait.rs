@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Nothing here takes longer unless it is broken, on two busy cores and unoptimised.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Far longer than anything takes, on two busy cores and unoptimised: whoever waits so long waits in vain.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
