@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::sync::SyncMode;
-use posthog_stub::{Limits, StubHandle, TooMuch};
+use posthog_stub::{Endpoint, Fault, Limits, StubHandle, TooMuch};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -21,8 +21,10 @@ use crate::support::stored::Stored;
 const EVENTS: usize = 12_000;
 /// PostHog refuses queries over more rows, so that even this small shop is read in many slices.
 const ROWS: usize = 1_500;
-/// Every query takes at least so long, so that a signal lands within the run and not after it.
+/// Every query takes at least so long, so that a signal lands somewhere within the run.
 const LATENCY: Duration = Duration::from_millis(40);
+/// The name of the queries for pages of events.
+const PAGE: &str = "ordinary_posthog_page";
 
 /// How an attempt is stopped.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,11 +50,25 @@ pub(crate) async fn lifelike_shop() -> StubHandle {
 /// Pages of events that the stand-in has answered since its log was cleared.
 fn pages(stub: &StubHandle) -> usize {
     let requests = stub.requests();
-    let is_page = |name: &Option<String>| name.as_deref() == Some("ordinary_posthog_page");
+    let is_page = |name: &Option<String>| name.as_deref() == Some(PAGE);
     requests
         .iter()
         .filter(|request| is_page(&request.name) && request.status == 200)
         .count()
+}
+
+/// Has the stand-in never answer the last of so many pages of events, which a run still needs: it does not end
+/// before it is stopped, however late that is.
+fn hold_last(stub: &StubHandle, pages: usize) {
+    let last = Endpoint::Named(PAGE);
+    stub.faults()
+        .push_after(last, pages - 1, usize::MAX, Fault::Hang);
+}
+
+/// Whether a run waits for such a page.
+fn is_held(stub: &StubHandle) -> bool {
+    let requests = stub.requests();
+    requests.iter().any(|it| it.fault == Some(Fault::Hang))
 }
 
 /// What an undisturbed backfill stores, and how many pages it takes.
@@ -82,10 +98,11 @@ async fn disturbed(stub: &StubHandle, seed: u64, stops: &[Stop], pages_in_all: u
         let after = random.random_range(1..=left / 2);
         let (program, _) = home.up(&file);
         stub.clear_requests();
+        hold_last(stub, left);
         let mut up = program.start();
         up.until(
             &format!("page {after} is answered (seed {seed})"),
-            async || (pages(stub) >= after).then_some(()),
+            async || (pages(stub) >= after || is_held(stub)).then_some(()),
         )
         .await;
         match stop {
@@ -97,6 +114,7 @@ async fn disturbed(stub: &StubHandle, seed: u64, stops: &[Stop], pages_in_all: u
                 up.kill().await;
             }
         }
+        stub.faults().clear();
         // What was answered may be stored or not: at least so many are still missing.
         left = left.saturating_sub(pages(stub));
         let stored = Stored::read(&home.database_url()).await.unwrap();
@@ -161,13 +179,15 @@ async fn a_sync_stopped_by_ctrl_c_says_so_and_is_completed_by_the_next() {
     let home = Home::new();
     let file = home.write("connection.yaml", Document::of(&stub).yaml());
     stub.clear_requests();
+    hold_last(&stub, in_all);
     let mut sync = home.sync(&file, "backfill").start();
     sync.until("half of the pages are answered", async || {
-        (pages(&stub) >= in_all / 2).then_some(())
+        (pages(&stub) >= in_all / 2 || is_held(&stub)).then_some(())
     })
     .await;
     sync.interrupt();
     let ended = sync.ended().await;
+    stub.faults().clear();
     ended.with_code(130).says(&["goes on"]);
     assert_eq!(ended.stdout, "", "a run that was stopped has no summary");
 

@@ -1,11 +1,10 @@
 //! What a service reads from `up`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use grpc::proto::v1;
 use grpc::proto::v1::identity_key::Key as Id;
-use posthog_stub::Limits;
+use posthog_stub::{Endpoint, Fault};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -18,10 +17,10 @@ use crate::support::shop::{self, ADDED_TO_CART, CHECKOUTS, PRODUCT_VIEWS, PROJEC
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_answers_while_the_backfill_runs() {
     let stub = shop::small_shop().await;
-    stub.set_limits(Limits {
-        latency: Duration::from_millis(200),
-        ..Limits::default()
-    });
+    // However late the backfill is looked at, it is not complete.
+    let page = Endpoint::Named("ordinary_posthog_page");
+    let retry_after = Some(1);
+    stub.faults().always(page, Fault::Throttle { retry_after });
     let home = Home::new();
     let file = home.write("connection.yaml", Document::of(&stub).yaml());
     let (program, at) = home.up(&file);
@@ -44,6 +43,7 @@ async fn the_server_answers_while_the_backfill_runs() {
         .into_inner();
     assert_eq!(health.status(), ServingStatus::Serving);
 
+    stub.faults().clear();
     let connection = api.synced(&mut up).await;
     let backfill = connection.backfill.unwrap();
     assert!(
