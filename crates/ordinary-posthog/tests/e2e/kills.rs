@@ -21,6 +21,7 @@ use crate::support::api::Api;
 use crate::support::documents::{CONNECTION, Document};
 use crate::support::home::Home;
 use crate::support::stored::Stored;
+use crate::support::wait::{PATIENCE, within};
 
 /// Kills on each store unless the environment says otherwise.
 const KILLS: u32 = 4;
@@ -96,15 +97,21 @@ impl Follower {
     }
 }
 
-/// Kills backfills into the database that `url` names; `expire` lets the minute pass for which a killed
-/// one's lease lives where the next one cannot know that it is dead.
-async fn killed_again_and_again(home: &Home, url: &str, seed: u64, expire: impl Fn()) {
+/// Kills backfills into the database that `url` names, which is served from `served`; `expire` lets the minute
+/// pass for which a killed one's lease lives where the next one cannot know that it is dead.
+async fn killed_again_and_again(
+    home: &Home,
+    url: &str,
+    served: &str,
+    seed: u64,
+    expire: impl AsyncFn(),
+) {
     let stub = lifelike_shop().await;
     let (expected, took) = undisturbed(&stub).await;
     let file = home.write("connection.yaml", Document::of(&stub).yaml());
     // There is something to serve before the first of them has lived long enough to make it.
     drop(store::open(url, OpenOptions::default()).await.unwrap());
-    let (program, at) = home.serve_from(url);
+    let (program, at) = home.serve_from(served);
     let mut serve = program.start();
     let mut api = Api::of(&mut serve, at.grpc).await;
     let mut follower = Follower::default();
@@ -114,7 +121,7 @@ async fn killed_again_and_again(home: &Home, url: &str, seed: u64, expire: impl 
         let sync = backfill(home, &file, url).start();
         tokio::time::sleep(Duration::from_millis(random.random_range(1..span))).await;
         sync.kill().await;
-        expire();
+        expire().await;
         follower.catch_up(&mut api).await;
     }
     finish(home, &file, url, &expected).await;
@@ -137,7 +144,8 @@ async fn finish(home: &Home, file: &Path, url: &str, expected: &Stored) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_into_a_file_killed_at_any_moment_is_completed_by_the_next() {
     let home = Home::new();
-    killed_again_and_again(&home, &home.database_url(), 21, || {}).await;
+    let url = home.database_url();
+    killed_again_and_again(&home, &url, &url, 21, async || {}).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,9 +153,18 @@ async fn a_sync_into_postgresql_killed_at_any_moment_is_completed_by_the_next() 
     let home = Home::new();
     let name = database();
     let url = server().url(&name);
-    let expire = || {
+    let killed = format!("{url}&application_name=killed");
+    let expire = async || {
+        // What it has sent is still done, and may be a renewal.
+        let of = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed'";
+        let count = format!("{of} AND datname = '{name}'");
+        let is_gone = async || {
+            let left = server().run("postgres", &count).unwrap();
+            (left == "0").then_some(())
+        };
+        within(PATIENCE, is_gone).await.unwrap();
         let expired = "UPDATE leases SET expires_at = 0; DELETE FROM budget_slots";
         server().run(&name, expired).unwrap();
     };
-    killed_again_and_again(&home, &url, 22, expire).await;
+    killed_again_and_again(&home, &killed, &url, 22, expire).await;
 }
