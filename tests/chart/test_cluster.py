@@ -5,6 +5,7 @@ import shutil
 import pytest
 import yaml
 from chart import CHART, CONNECTION, NAMESPACE, RELEASE, STAGING, Helm, example_values
+from waiting import eventually
 
 # Its definition belongs to another project and is not there.
 NO_MONITOR = "serviceMonitor.enabled=false"
@@ -65,13 +66,19 @@ def test_each_account_has_the_rights_it_needs_and_no_more(cluster, installed):
     def may(verb, resource, namespace="default", account=f"{RELEASE}-operator"):
         return cluster.may(account, verb, resource, namespace)
 
-    assert may("get", "secrets")
+    def has(verb, resource, namespace="default"):
+        eventually(f"it may {verb} {resource}", lambda: may(verb, resource, namespace))
+
+    has("get", "secrets")
     assert not may("list", "secrets") and not may("watch", "secrets")
     assert not may("list", "secrets", NAMESPACE)
-    assert not may("create", "secrets") and may("create", "secrets", NAMESPACE)
-    assert may("watch", "posthogconnections") and not may("delete", "posthogconnections")
-    assert not may("create", "jobs.batch") and may("create", "jobs.batch", NAMESPACE)
-    assert may("update", "leases.coordination.k8s.io/ordinary-posthog-operator", NAMESPACE)
+    has("create", "secrets", NAMESPACE)
+    assert not may("create", "secrets")
+    has("watch", "posthogconnections")
+    assert not may("delete", "posthogconnections")
+    has("create", "jobs.batch", NAMESPACE)
+    assert not may("create", "jobs.batch")
+    has("update", "leases.coordination.k8s.io/ordinary-posthog-operator", NAMESPACE)
     assert not may("update", "leases.coordination.k8s.io/somebody-elses", NAMESPACE)
     for account in (f"{RELEASE}-sync", f"{RELEASE}-grpc"):
         assert not may("get", "secrets", NAMESPACE, account)

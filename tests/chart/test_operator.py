@@ -1,32 +1,20 @@
 """The operator itself with the file, the account and the rights that the chart gives it."""
 
 import json
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 from chart import CONNECTION, NAMESPACE, RELEASE, STAGING
 from programs import built, serving
+from waiting import PATIENCE, eventually
 
 MERCHANT = "acme"
 FINALIZER = "posthog.ordinary.dev/disconnect"
-# Nothing here takes longer unless it is broken, on two busy cores.
-PATIENCE = 120
 
 # What is under test is the same with either version.
 pytestmark = pytest.mark.parametrize("helm", ["helm"], indirect=True)
-
-
-def eventually(what: str, look):
-    """What `look` gives once that is something."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.2)
-    return found
 
 
 def environment_of(cluster, account: str, folder: Path) -> dict[str, str]:
@@ -51,7 +39,7 @@ def connection(cluster, installed, tmp_path):
         cluster.ask("create", "secret", "generic", "posthog", key, "--namespace", MERCHANT)
         cluster.ask("apply", "--namespace", MERCHANT, "--filename", "-", text=yaml.safe_dump(document))
         yield
-        cluster.ask("delete", "namespace", MERCHANT, "--timeout", "60s")
+        cluster.ask("delete", "namespace", MERCHANT, "--timeout", f"{PATIENCE}s")
 
 
 @pytest.fixture
@@ -60,17 +48,17 @@ def operator(helm, cluster, connection, tmp_path):
     rendered = helm.template(*STAGING, "posthog.allowInsecureHosts={127.0.0.1}")
     config = tmp_path / "operator.yaml"
     config.write_text(rendered.one("ConfigMap", "-operator")["data"]["operator.yaml"])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        admin = f"127.0.0.1:{listener.getsockname()[1]}"
     settings = {
         "POD_NAME": "operator-0",
         "ORDINARY_POSTHOG_OPERATOR_CONFIG": str(config),
         "ORDINARY_POSTHOG_DATABASE_URL": f"sqlite://{tmp_path}/store.db",
-        "ORDINARY_POSTHOG_ADMIN_ADDR": admin,
+        "ORDINARY_POSTHOG_ADMIN_ADDR": "127.0.0.1:0",
         "ORDINARY_POSTHOG_LOG_FORMAT": "json",
     }
-    environment = environment_of(cluster, f"{RELEASE}-operator", tmp_path) | settings
+    account = f"{RELEASE}-operator"
+    eventually("its rights in all namespaces", lambda: cluster.may(account, "watch", "posthogconnections", MERCHANT))
+    eventually("its rights in its own", lambda: cluster.may(account, "create", "jobs.batch", NAMESPACE))
+    environment = environment_of(cluster, account, tmp_path) | settings
     log = tmp_path / "operator.log"
     with log.open("wb") as output:
         process = subprocess.Popen([built("ordinary-posthog"), "operator"], env=environment, stderr=output)
@@ -98,6 +86,12 @@ def test_its_rights_and_its_file_are_all_that_it_needs(cluster, operator):
     def of_the_run(kind):
         return get(cluster, kind, "--selector", "posthog.ordinary.dev/connection-uid")["items"]
 
+    def conditions():
+        found = stored(cluster).get("status", {}).get("conditions", [])
+        return {condition["type"]: condition["status"] for condition in found}
+
+    # The status is written last of all, when the Job has its Secret.
+    eventually("the key is checked", lambda: conditions().get("CredentialsValid") == "True")
     # The namespace takes restricted pods alone, so this one is.
     [pod] = eventually("the Job has a pod", lambda: of_the_run("pods"))
     assert pod["spec"]["serviceAccountName"] == f"{RELEASE}-sync"
@@ -105,11 +99,6 @@ def test_its_rights_and_its_file_are_all_that_it_needs(cluster, operator):
     [owner] = get(cluster, "secret", job["metadata"]["name"])["metadata"]["ownerReferences"]
     assert owner["uid"] == job["metadata"]["uid"]
 
-    def conditions():
-        found = stored(cluster).get("status", {}).get("conditions", [])
-        return {condition["type"]: condition["status"] for condition in found}
-
-    eventually("the key is checked", lambda: conditions().get("CredentialsValid") == "True")
     eventually("an Event tells of it", lambda: get(cluster, "events", "--namespace", MERCHANT)["items"])
 
     cluster.ask("delete", "phc", "storefront", "--namespace", MERCHANT, "--timeout", f"{PATIENCE}s")
@@ -130,11 +119,15 @@ def test_the_uninstall_hook_lets_go_of_connections_and_leaves_them(helm, cluster
     cluster.ask("apply", "--filename", "-", text=yaml.safe_dump_all(rights))
     pod = job["spec"]["template"]["spec"]
     command = [built("ordinary-posthog"), *pod["containers"][0]["args"]]
-    environment = environment_of(cluster, pod["serviceAccountName"], tmp_path)
+    account = pod["serviceAccountName"]
+    operators = f"deployments.apps/{RELEASE}-operator"
+    eventually("its rights in all namespaces", lambda: cluster.may(account, "list", "posthogconnections", MERCHANT))
+    eventually("its rights in its own", lambda: cluster.may(account, "get", operators, NAMESPACE))
+    environment = environment_of(cluster, account, tmp_path)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
 
     assert "finalizers" not in stored(cluster)["metadata"]
     assert get(cluster, "deployment", f"{RELEASE}-operator")["spec"]["replicas"] == 0
-    cluster.ask("delete", "phc", "storefront", "--namespace", MERCHANT, "--timeout", "10s")
+    cluster.ask("delete", "phc", "storefront", "--namespace", MERCHANT, "--timeout", f"{PATIENCE}s")
     cluster.ask("delete", "--filename", "-", text=yaml.safe_dump_all(rights))
