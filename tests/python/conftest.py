@@ -1,8 +1,8 @@
 """Starts the binary as a user does, and hands the tests a client that speaks gRPC to it."""
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -11,8 +11,9 @@ import grpc
 import pytest
 from reflected import Client
 
-# The longest that `demo` may take to sync its shop in a debug build on two busy cores.
-DEMO_SYNCS_WITHIN = 300
+# Far longer than `demo` takes to sync its shop in a debug build on two busy cores, and to end.
+DEMO_SYNCS_WITHIN = 1800
+DEMO_ENDS_WITHIN = 300
 
 
 @pytest.fixture(scope="session")
@@ -24,53 +25,50 @@ def binary() -> str:
     return path
 
 
-def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def demo(binary, tmp_path_factory):
     """A client of `ordinary-posthog demo` once its backfill is complete. Ctrl-C must end it with status 0."""
     folder = tmp_path_factory.mktemp("demo")
-    address = f"127.0.0.1:{free_port()}"
     said = folder / "said"
     with said.open("wb") as output:
         process = subprocess.Popen(
-            [binary, "demo", "--grpc-addr", address, "--admin-addr", f"127.0.0.1:{free_port()}"],
+            [binary, "demo", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"],
             env={**os.environ, "XDG_DATA_HOME": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
+        [address] = eventually("listens", process, said, lambda: re.findall(r"gRPC is listening\. address=(\S+)", said.read_text()))
         client = Client(address)
-        wait_until_synced(client, process, said)
+        eventually("has synced", process, said, lambda: is_synced(client))
         yield client
         client.close()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0, said.read_text()
+        assert process.wait(timeout=DEMO_ENDS_WITHIN) == 0, said.read_text()
     finally:
         process.kill()
         process.wait()
 
 
-def wait_until_synced(client: Client, process: subprocess.Popen, said: Path) -> None:
-    """Fails with what the process printed to the file `said` if it ends first or takes too long."""
+def eventually(what: str, process: subprocess.Popen, said: Path, look):
+    """What `look` gives once that is something. Fails with what the demo printed to the file `said` if it ends first or takes too long."""
     deadline = time.monotonic() + DEMO_SYNCS_WITHIN
-    while time.monotonic() < deadline:
+    while not (found := look()):
         assert process.poll() is None, f"demo ended with status {process.returncode}:\n{said.read_text()}"
-        try:
-            listed = client.call("ordinary.posthog.v1.ConnectionService/ListConnections", {"parent": "namespaces/-"})
-        except (grpc.RpcError, KeyError):
-            listed = {}  # Not listening yet.
-        connections = listed.get("connections", [])
-        if connections and all("completeTime" in connection.get("backfill", {}) for connection in connections):
-            return
+        assert time.monotonic() < deadline, f"{DEMO_SYNCS_WITHIN} s passed before demo {what}:\n{said.read_text()}"
         time.sleep(0.2)
-    pytest.fail(f"demo had not synced after {DEMO_SYNCS_WITHIN} s:\n{said.read_text()}")
+    return found
+
+
+def is_synced(client: Client) -> bool:
+    """Whether the backfill of every connection is complete."""
+    try:
+        listed = client.call("ordinary.posthog.v1.ConnectionService/ListConnections", {"parent": "namespaces/-"})
+    except (grpc.RpcError, KeyError):
+        return False  # Not answering yet.
+    connections = listed.get("connections", [])
+    return bool(connections) and all("completeTime" in connection.get("backfill", {}) for connection in connections)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,9 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+# Far longer than any answer takes, on two busy cores.
+PATIENCE = 120
+
 
 class Client:
     """Calls any method of the server at `address`; requests and answers are dicts as in proto3's JSON form."""
@@ -27,18 +30,18 @@ class Client:
         """The names of a service's methods."""
         return {method.name for method in self._pool.FindServiceByName(service).methods}
 
-    def call(self, method: str, request: dict | None = None, *, timeout: float = 10, metadata=None) -> dict:
+    def call(self, method: str, request: dict | None = None, *, timeout: float = PATIENCE, metadata=None) -> dict:
         """One answer of `package.Service/Method`. Raises grpc.RpcError for any status but OK."""
         call, message = self._open(method)
         return json_format.MessageToDict(call(message(request), timeout=timeout, metadata=metadata))
 
-    def stream(self, method: str, request: dict | None = None, *, timeout: float = 10):
+    def stream(self, method: str, request: dict | None = None, *, timeout: float = PATIENCE):
         """The answers of a server-streaming `package.Service/Method`, as they come."""
         call, message = self._open(method)
         for answer in call(message(request), timeout=timeout):
             yield json_format.MessageToDict(answer)
 
-    def pages(self, method: str, request: dict | None = None, *, timeout: float = 10):
+    def pages(self, method: str, request: dict | None = None, *, timeout: float = PATIENCE):
         """Every page of a List method, following `nextPageToken` until there is none."""
         request = dict(request or {})
         while True:
