@@ -4,12 +4,14 @@
 
 mod attempt;
 mod known;
+mod reading;
 mod walk;
 
 use uuid::Uuid;
 
 use self::attempt::attempt;
 use self::known::{Known, Missing, Node};
+use self::reading::{Reading, Wanted};
 use super::{IdentityKey, IdentityLink};
 use crate::connection::ConnectionId;
 use crate::storage::{IdentityReader, Result};
@@ -18,9 +20,13 @@ use crate::storage::{IdentityReader, Result};
 /// other ids, their customer ids, the ids that share one, those ids' persons, and the ids that PostHog
 /// was asked to merge with any of them.
 const MOST_ROUNDS: usize = 6;
+/// The most answers of one batch that are asked for again in two parts, because they were cut off. That is two
+/// calls for each id with too many links, one of which reads as much as a call may.
+const MOST_SPLITS: usize = 8;
 /// The most calls of the reader for one batch of keys. A person's links tell whose its ids are, so in
-/// each round such ids are asked about by themselves, for what they carry alone.
-pub const MOST_CALLS: usize = 2 * MOST_ROUNDS;
+/// each round such ids are asked about by themselves, for what they carry alone. Where no answer is cut
+/// off there are at most 12.
+pub const MOST_CALLS: usize = 2 * (MOST_ROUNDS + MOST_SPLITS);
 /// The most links that one call may answer.
 pub const MOST_LINKS: usize = 50_000;
 /// The most ids that one call may ask for.
@@ -77,7 +83,9 @@ pub struct IdentityAnswer {
     pub key: IdentityKey,
     /// How it was resolved.
     pub status: IdentityStatus,
-    /// The one customer that it is: its only customer id, if each of its own persons carries it.
+    /// The one customer that it is: its only customer id, if each of its own persons carries it. None where
+    /// its own persons, their distinct ids or what these carry are more than can be followed, for then
+    /// nobody knows whether there is another.
     pub primary_customer_id: Option<String>,
     /// All its customer ids.
     pub customer_ids: Vec<String>,
@@ -98,7 +106,8 @@ pub struct IdentityAnswer {
     /// The merges that PostHog was asked for of any of the distinct ids with another, [`MOST_IDS`] at
     /// most.
     pub merges: Vec<AskedMerge>,
-    /// Whether there was more than can be followed, so that the lists are not whole.
+    /// Whether there was more than can be followed, so that the lists are not whole, and what is not in
+    /// them may be there all the same.
     pub truncated: bool,
 }
 
@@ -112,6 +121,7 @@ pub async fn resolve(
     connection: ConnectionId,
     keys: &[IdentityKey],
 ) -> Result<Vec<IdentityAnswer>> {
+    let mut reading = Reading::new(reader, connection);
     let mut known = Known::default();
     let wanted: Vec<Node> = keys.iter().map(|key| known.node(key.folded())).collect();
     let mut answers: Vec<Option<IdentityAnswer>> = vec![None; keys.len()];
@@ -129,21 +139,10 @@ pub async fn resolve(
         if missing.is_empty() || is_last {
             break;
         }
-        if !missing.keys.is_empty() {
-            let asked = known.asked(missing.keys);
-            let asked_for: Vec<IdentityKey> = known.keys_of(&asked).cloned().collect();
-            let links = reader.links_of(connection, &asked_for, MOST_LINKS).await?;
-            known.learn(&asked, links);
-        }
-        if !missing.carried.is_empty() {
-            let asked = known.asked(missing.carried);
-            let ids = known.keys_of(&asked).filter_map(IdentityKey::distinct_id);
-            let asked_for: Vec<String> = ids.map(str::to_owned).collect();
-            let links = reader
-                .links_carried(connection, &asked_for, MOST_LINKS)
-                .await?;
-            known.learn(&asked, links);
-        }
+        reading.read(&mut known, missing.keys, Wanted::All).await?;
+        reading
+            .read(&mut known, missing.carried, Wanted::Carried)
+            .await?;
     }
     Ok(answers.into_iter().flatten().collect())
 }

@@ -43,7 +43,9 @@ pub(super) fn attempt(wanted: Node, known: &Known, missing: &mut Missing) -> Att
         IdentityKey::AnonymousId(_) | IdentityKey::Email(_) => customers.len() > MOST_CUSTOMERS,
         IdentityKey::Person(_) | IdentityKey::CustomerId(_) => false,
     } || (customers.is_empty() && !walk.shared.is_empty());
-    let primary = walk.primary(&ids, &customers).filter(|_| !is_shared);
+    let primary = walk.primary(&ids, &customers);
+    // What was cut off might name another customer.
+    let primary = primary.filter(|_| !is_shared && !walk.is_cut_off);
     let joins = matches!(key, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
     if let Some(customer) = primary.filter(|_| joins) {
         let sharing = walk.ids_of(customer);
@@ -71,7 +73,8 @@ pub(super) fn attempt(wanted: Node, known: &Known, missing: &mut Missing) -> Att
         shared: walk.shared,
         evidence,
         merges,
-        truncated: walk.truncated,
+        // Should no more be read, what is not known yet is missing.
+        truncated: walk.is_cut_off || !walk.is_whole,
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a batch has read of the graph so far. Ids are numbered as they come up, so that a walk compares
 //! numbers instead of texts.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use indexmap::IndexSet;
 
-use super::{MOST_ASKED, MOST_LINKS};
+use super::MOST_ASKED;
 use crate::identity::{IdentityKey, IdentityLink};
 
 /// An id that has come up.
@@ -103,13 +104,12 @@ impl Known {
         wanted
     }
 
-    /// Takes note of the answer about those that were asked for.
-    pub(super) fn learn(&mut self, asked: &[Node], links: Vec<IdentityLink>) {
-        // The reader cuts an answer off without saying where each id's links end.
-        let is_full = links.len() >= MOST_LINKS;
+    /// Takes note of the answer about those that were asked for, of whose links there may be more when it
+    /// is partial.
+    pub(super) fn learn(&mut self, asked: &[Node], links: Vec<IdentityLink>, is_partial: bool) {
         for node in asked {
             let read = &mut self.read[node.0];
-            (read.is_asked, read.is_partial) = (true, is_full);
+            (read.is_asked, read.is_partial) = (true, is_partial);
         }
         for link in links.into_iter().filter(|link| link.valid_to.is_none()) {
             let from = self.node(IdentityKey::DistinctId(link.distinct_id.clone()));
@@ -125,6 +125,23 @@ impl Known {
                 }
             }
         }
+    }
+
+    /// Parts ids, two at least, in those with most links and the others, about half of all links that are
+    /// known in each part: an id with more than all others together is parted from them.
+    pub(super) fn halves(&self, mut nodes: Vec<Node>) -> [Vec<Node>; 2] {
+        let links = |node: &Node| self.read[node.0].edges.len();
+        nodes.sort_by_key(|node| Reverse(links(node)));
+        let half = nodes.iter().map(links).sum::<usize>() / 2;
+        let mut before = 0;
+        let most = nodes.iter().take_while(|node| {
+            let is_among_them = before < half;
+            before += links(node);
+            is_among_them
+        });
+        let most = most.count().max(1).min(nodes.len() - 1);
+        let others = nodes.split_off(most);
+        [nodes, others]
     }
 
     /// Notes that `node` was looked for, and is not known.

@@ -1,3 +1,4 @@
+mod hubs;
 mod merges;
 mod oracle;
 mod shared;
@@ -16,9 +17,24 @@ use crate::identity::Evidence;
 use crate::storage::{FactChanges, LinkKey, PersonChange};
 
 /// All links in memory, and how often they were asked for.
+#[derive(Default)]
 struct Memory {
     links: Vec<IdentityLink>,
+    /// What fills up every answer to all that it may hold.
+    filler: Option<IdentityLink>,
     calls: AtomicUsize,
+}
+
+impl Memory {
+    fn first<'a>(
+        &'a self,
+        found: impl Iterator<Item = &'a IdentityLink>,
+        limit: usize,
+    ) -> Result<Vec<IdentityLink>> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let filler = self.filler.iter().cycle();
+        Ok(found.chain(filler).take(limit).cloned().collect())
+    }
 }
 
 #[async_trait]
@@ -29,19 +45,12 @@ impl IdentityReader for Memory {
         keys: &[IdentityKey],
         limit: usize,
     ) -> Result<Vec<IdentityLink>> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
         let keys: BTreeSet<&IdentityKey> = keys.iter().collect();
         let touches = |link: &&IdentityLink| {
             keys.contains(&link.to)
                 || keys.contains(&IdentityKey::DistinctId(link.distinct_id.clone()))
         };
-        Ok(self
-            .links
-            .iter()
-            .filter(touches)
-            .take(limit)
-            .cloned()
-            .collect())
+        self.first(self.links.iter().filter(touches), limit)
     }
 
     async fn links_carried(
@@ -50,15 +59,14 @@ impl IdentityReader for Memory {
         distinct_ids: &[String],
         limit: usize,
     ) -> Result<Vec<IdentityLink>> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let is_asked = |id: &String| distinct_ids.contains(id);
+        let asked: BTreeSet<&String> = distinct_ids.iter().collect();
+        let is_asked = |id: &String| asked.contains(id);
         let touches = |link: &&IdentityLink| match &link.to {
             IdentityKey::Person(_) => false,
             IdentityKey::DistinctId(other) => is_asked(&link.distinct_id) || is_asked(other),
             _ => is_asked(&link.distinct_id),
         };
-        let found = self.links.iter().filter(touches);
-        Ok(found.take(limit).cloned().collect())
+        self.first(self.links.iter().filter(touches), limit)
     }
 
     async fn links(
@@ -102,10 +110,14 @@ impl IdentityReader for Memory {
 fn resolved(links: &[IdentityLink], keys: &[IdentityKey]) -> Vec<IdentityAnswer> {
     let memory = Memory {
         links: links.to_vec(),
-        calls: AtomicUsize::new(0),
+        ..Memory::default()
     };
+    resolved_by(&memory, keys)
+}
+
+fn resolved_by(memory: &Memory, keys: &[IdentityKey]) -> Vec<IdentityAnswer> {
     let answers = {
-        let mut asking = pin!(resolve(&memory, ConnectionId(Uuid::nil()), keys));
+        let mut asking = pin!(resolve(memory, ConnectionId(Uuid::nil()), keys));
         // The reader is always ready, so one poll is the whole run.
         match asking
             .as_mut()
@@ -115,7 +127,7 @@ fn resolved(links: &[IdentityLink], keys: &[IdentityKey]) -> Vec<IdentityAnswer>
             Poll::Pending => panic!("a reader in memory never waits"),
         }
     };
-    assert!(memory.calls.into_inner() <= MOST_CALLS);
+    assert!(memory.calls.load(Ordering::Relaxed) <= MOST_CALLS);
     answers
 }
 
@@ -275,20 +287,15 @@ fn a_thousand_keys_take_few_calls_and_a_hub_is_cut_off_visibly() {
     }
     let mut keys: Vec<IdentityKey> = (0..999).map(|number| id(&format!("d{number}"))).collect();
     keys.push(customer("hub"));
-    let answers = resolved(&links, &keys);
+    let memory = Memory {
+        links,
+        ..Memory::default()
+    };
+    let answers = resolved_by(&memory, &keys);
+    assert!(memory.calls.into_inner() <= 2 * MOST_ROUNDS);
     assert!(answers[..999].iter().all(|answer| !answer.truncated));
     assert_eq!(people(&answers[3]), [2, 3]);
     let hub = &answers[999];
     assert!(hub.truncated);
     assert_eq!(hub.distinct_ids.len(), MOST_IDS);
-}
-
-#[test]
-fn an_answer_that_the_reader_cut_off_is_marked() {
-    let links: Vec<IdentityLink> = (0..MOST_LINKS)
-        .map(|number| link("busy", IdentityKey::AnonymousId(number.to_string())))
-        .collect();
-    let answers = resolved(&links, &[id("busy")]);
-    assert!(answers[0].truncated);
-    assert_eq!(answers[0].anonymous_ids.len(), MOST_IDS);
 }

@@ -10,9 +10,9 @@ use crate::identity::IdentityKey;
 pub(super) struct Walk<'a> {
     known: &'a Known,
     missing: &'a mut Missing,
-    /// Whether there was more than was followed, or than is known yet.
-    pub(super) truncated: bool,
-    /// Whether all that was looked for is known.
+    /// Whether there was more than was followed or answered.
+    pub(super) is_cut_off: bool,
+    /// Whether all that was looked for was asked for.
     pub(super) is_whole: bool,
     /// Distinct ids seen with too many customer ids.
     pub(super) shared: BTreeSet<Node>,
@@ -24,7 +24,7 @@ impl<'a> Walk<'a> {
         Self {
             known,
             missing,
-            truncated: false,
+            is_cut_off: false,
             is_whole: true,
             shared: BTreeSet::new(),
         }
@@ -34,12 +34,10 @@ impl<'a> Walk<'a> {
     fn links(&mut self, node: Node) -> &'a [Edge] {
         match self.known.of(node) {
             Some(found) => {
-                self.truncated |= found.is_partial;
+                self.is_cut_off |= found.is_partial;
                 found.edges
             }
             None => {
-                // Should no more be read, the answer is not whole.
-                self.truncated = true;
                 self.is_whole = false;
                 self.known.note_missing(node, self.missing);
                 &[]
@@ -64,7 +62,7 @@ impl<'a> Walk<'a> {
         let links = self.links(of).iter();
         let mut ids: BTreeSet<Node> = links.map(|edge| edge.from).collect();
         if ids.len() > MOST_IDS {
-            self.truncated = true;
+            self.is_cut_off = true;
             let mut sorted = Vec::from_iter(ids);
             sorted.sort_by_key(|id| self.known.key(*id));
             ids = sorted.into_iter().take(MOST_IDS).collect();
@@ -161,7 +159,7 @@ impl<'a> Walk<'a> {
                 links.filter(|edge| matches!(known.key(edge.to), IdentityKey::DistinctId(_))),
             );
         }
-        self.truncated |= asked.len() > MOST_IDS;
+        self.is_cut_off |= asked.len() > MOST_IDS;
         let mut asked = Vec::from_iter(asked);
         asked.sort_by_key(|edge| known.link(*edge));
         asked.truncate(MOST_IDS);
