@@ -75,6 +75,8 @@ pub(crate) struct Membership {
     pub(crate) is_known: bool,
     /// Its persons that are members, each with when it was observed to become one.
     pub(crate) persons: BTreeMap<Uuid, Timestamp>,
+    /// Whether there may be more.
+    pub(crate) is_truncated: bool,
 }
 
 /// Whether an id is in a cohort.
@@ -85,6 +87,7 @@ pub(crate) fn cohort_membership(found: Membership) -> v1::CohortMembership {
         enter_time: found.persons.values().min().copied().map(timestamp),
         person_ids: found.persons.keys().map(ToString::to_string).collect(),
         known: found.is_known,
+        truncated: found.is_truncated,
     }
 }
 

@@ -57,6 +57,7 @@ fn membership(identity: IdentityAnswer, members: &BTreeMap<Uuid, Timestamp>) -> 
         .filter_map(|person| Some((person, *members.get(&person)?)))
         .collect();
     Membership {
+        is_truncated: identity.truncated,
         is_known: identity.status != IdentityStatus::Unknown || !persons.is_empty(),
         key: identity.key,
         persons,

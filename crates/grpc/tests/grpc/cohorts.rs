@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::ConnectionId;
 use domain::cohorts::{Cohort, CohortId, CohortKind, CohortMark};
 use domain::erasure::erase;
-use domain::identity::{IdProperty, IdPropertyKind, IdentityKey};
+use domain::identity::{IdProperty, IdPropertyKind, IdentityKey, MOST_IDS};
 use domain::storage::{
     CohortPart, CohortRead, Lease, NewRun, Page, PersonMapping, ReadRange, SliceAdvance, Store,
 };
@@ -172,11 +172,17 @@ impl Site {
             ("x@y.example", 3),
             ("other", 3),
         ];
-        let mappings = mappings.map(|(id, number)| PersonMapping {
-            distinct_id: id.to_owned(),
+        self.observe(mappings.map(|(id, number)| (id.to_owned(), number)))
+            .await;
+    }
+
+    async fn observe(&self, ids: impl IntoIterator<Item = (String, u32)>) {
+        let mappings = ids.into_iter().map(|(distinct_id, number)| PersonMapping {
+            distinct_id,
             person_id: person(number),
         });
-        store
+        let mappings: Vec<PersonMapping> = mappings.collect();
+        self.store
             .observe_persons(&self.lease, &mappings, &ReadRange::Answered, hours(0))
             .await
             .unwrap();
@@ -343,6 +349,28 @@ async fn membership_is_told_of_any_id_of_a_member() {
         Some(hours(1).as_second())
     );
     assert!(found[5].person_ids.is_empty() && found[5].enter_time.is_none());
+}
+
+#[tokio::test]
+async fn of_an_id_that_leads_to_too_much_it_is_said_that_there_may_be_more() {
+    let mut site = Site::open().await;
+    site.identities().await;
+    let many = 0..=u32::try_from(MOST_IDS).unwrap();
+    site.observe(many.map(|number| (format!("till-{number}"), 4)))
+        .await;
+    site.members(12, [3], hours(1)).await;
+    let request = v1::CheckCohortMembershipRequest {
+        name: name(12),
+        keys: [4, 3]
+            .map(|number| v1::IdentityKey {
+                key: Some(Key::PersonId(person(number).to_string())),
+            })
+            .to_vec(),
+    };
+    let answer = site.client.check_cohort_membership(request).await;
+    let found = answer.unwrap().into_inner().memberships;
+    let said: Vec<(bool, bool)> = found.iter().map(|it| (it.member, it.truncated)).collect();
+    assert_eq!(said, [(false, true), (true, false)]);
 }
 
 #[tokio::test]
