@@ -234,6 +234,7 @@ pass_on! {
     }
     ErasureStore {
         read epochs_of(name: &ConnectionName) -> Vec<ConnectionId>;
+        read belonging(connection: ConnectionId, person: &ErasedPerson) -> ErasedPerson;
         read erasable(connection: ConnectionId, person: &ErasedPerson) -> Erased;
         write begin_erasure(connection: ConnectionId, person: &ErasedPerson, now: Timestamp) -> Erased;
         write finish_erasures(connection: ConnectionId) -> u64;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::ErasureError;
 use super::scope::{epochs, person_of};
+use super::{ErasedPerson, ErasureError};
 use crate::connection::{ConnectionId, ConnectionName};
+use crate::event::without_nul;
 use crate::identity::IdentityKey;
 use crate::storage::{ErasureStore, EventFilter, EventReader, IdentityReader, StoreError};
 
@@ -82,18 +83,31 @@ fn readings(text: &str) -> Vec<IdentityKey> {
 
 async fn is_known<S>(store: &S, id: ConnectionId, key: &IdentityKey) -> Result<bool, StoreError>
 where
-    S: IdentityReader + EventReader + ?Sized,
+    S: ErasureStore + IdentityReader + EventReader + ?Sized,
 {
-    let asked = [key.folded()];
-    if !store.links_of(id, &asked, 1).await?.is_empty() {
+    let folded = key.folded();
+    if !store
+        .links_of(id, std::slice::from_ref(&folded), 1)
+        .await?
+        .is_empty()
+    {
         return Ok(true);
     }
-    let IdentityKey::DistinctId(distinct_id) = key else {
-        return Ok(false);
-    };
-    let filter = EventFilter {
-        distinct_ids: vec![distinct_id.clone()],
-        ..EventFilter::default()
-    };
-    Ok(!store.events(id, &filter, None, 1).await?.is_empty())
+    let mut person = ErasedPerson::default();
+    let mut filter = EventFilter::default();
+    match folded {
+        IdentityKey::DistinctId(distinct_id) => {
+            person
+                .distinct_ids
+                .push(without_nul(&distinct_id).into_owned());
+            filter.distinct_ids.push(distinct_id);
+        }
+        IdentityKey::Person(of) => person.persons.push(of),
+        _ => return Ok(false),
+    }
+    // PostHog may have deleted the person: then links that have ended still tell who is meant.
+    if !store.belonging(id, &person).await?.is_nobody() {
+        return Ok(true);
+    }
+    Ok(!filter.distinct_ids.is_empty() && !store.events(id, &filter, None, 1).await?.is_empty())
 }

@@ -16,7 +16,7 @@ pub use self::scope::{ErasureError, erase, preview, resume};
 pub struct ErasedPerson {
     /// Persons as PostHog maps them; sorted.
     pub persons: Vec<Uuid>,
-    /// Distinct ids; sorted. Those that are linked to the persons are erased whether listed or not.
+    /// Distinct ids; sorted. Those that belong to the persons are erased whether listed or not.
     pub distinct_ids: Vec<String>,
 }
 

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::{Erased, ErasedPerson};
 use crate::connection::{ConnectionId, ConnectionName};
 use crate::event::without_nul;
-use crate::identity::{IdentityKey, MOST_ASKED, MOST_LINKS};
+use crate::identity::{IdentityKey, MOST_LINKS};
 use crate::storage::{ErasureStore, IdentityReader, StoreError};
 
 /// Why nobody was erased.
@@ -104,39 +103,39 @@ pub(super) async fn epochs<S: ErasureStore + ?Sized>(
 /// distinct ids carry is found piece by piece, as the pieces are erased.
 ///
 /// A distinct id leads to its person, a customer id or e-mail to the persons of the distinct ids that
-/// carry it, and a person to all of its distinct ids. Nobody else who shares an id with these is meant.
-pub(super) async fn person_of<S: IdentityReader + ?Sized>(
-    reader: &S,
+/// carry it, and a person to all of its distinct ids. Whose a distinct id is when PostHog has deleted its
+/// person, its last link tells. Nobody else who shares an id with these is meant.
+pub(super) async fn person_of<S>(
+    store: &S,
     id: ConnectionId,
     key: &IdentityKey,
-) -> Result<(ErasedPerson, bool), StoreError> {
+) -> Result<(ErasedPerson, bool), StoreError>
+where
+    S: ErasureStore + IdentityReader + ?Sized,
+{
     let mut is_whole = true;
-    let mut persons: BTreeSet<Uuid> = BTreeSet::new();
     let mut ids: BTreeSet<String> = BTreeSet::new();
     match key.folded() {
         IdentityKey::DistinctId(distinct_id) => {
             ids.insert(without_nul(&distinct_id).into_owned());
         }
         IdentityKey::Person(person) => {
-            persons.insert(person);
+            let person = ErasedPerson {
+                persons: vec![person],
+                distinct_ids: Vec::new(),
+            };
+            return Ok((person, is_whole));
         }
         value => {
-            let links = reader.links_of(id, &[value], MOST_LINKS).await?;
+            let links = store.links_of(id, &[value], MOST_LINKS).await?;
             is_whole = links.len() < MOST_LINKS;
             ids.extend(links.into_iter().map(|link| link.distinct_id));
         }
     }
-    let asked: Vec<IdentityKey> = ids.iter().cloned().map(IdentityKey::DistinctId).collect();
-    for batch in asked.chunks(MOST_ASKED.min(MOST_LINKS / 100)) {
-        let links = reader.links_of(id, batch, MOST_LINKS).await?;
-        persons.extend(links.into_iter().filter_map(|link| match link.to {
-            IdentityKey::Person(person) => Some(person),
-            _ => None,
-        }));
-    }
-    let person = ErasedPerson {
-        persons: persons.into_iter().collect(),
+    let mut person = ErasedPerson {
+        persons: Vec::new(),
         distinct_ids: ids.into_iter().collect(),
     };
+    person.persons = store.belonging(id, &person).await?.persons;
     Ok((person, is_whole))
 }

@@ -19,18 +19,29 @@ use crate::erasure::{Erased, ErasedPerson};
 /// who was merged into the person. Of an erased distinct id only a keyed hash is kept once its rows
 /// are gone, of a person the uuid, and of an event its uuid and times, so that a recount knows that it
 /// is not missing.
+///
+/// A distinct id belongs to the person of its link. One that has none any more, as when PostHog deleted
+/// the person and kept the events, belongs to the person of the link that ended last: erasures come after
+/// such a deletion too. One that has moved on belongs to nobody that it was linked to before.
 #[async_trait]
 pub trait ErasureStore: Send + Sync {
     /// Every epoch of a connection in which rows may be, whether it is deleted or not.
     async fn epochs_of(&self, name: &ConnectionName) -> Result<Vec<ConnectionId>>;
+
+    /// The persons to whom these distinct ids belong, and the distinct ids that belong to these persons.
+    async fn belonging(
+        &self,
+        connection: ConnectionId,
+        person: &ErasedPerson,
+    ) -> Result<ErasedPerson>;
 
     /// What erasing a person would remove now.
     async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased>;
 
     /// From now on nothing of the person comes in, and its links and stays in cohorts are gone; its
     /// events are removed by [`ErasureStore::finish_erasures`]. No lease is needed: a run that is going
-    /// on obeys at its next page. Distinct ids that are linked to the persons are erased with them. Doing it again is no
-    /// error, and removes what is there again.
+    /// on obeys at its next page. Distinct ids that belong to the persons are erased with them. Doing it
+    /// again is no error, and removes what is there again.
     async fn begin_erasure(
         &self,
         connection: ConnectionId,

@@ -13,7 +13,7 @@ use super::errors::sql;
 use super::refusals::{self, hasher};
 use super::statement::{query, query_as, query_scalar};
 use super::values::{limit, micros};
-use super::{cohorts_erase, conflicts, epochs, event_columns, events_remove};
+use super::{belonging, cohorts_erase, conflicts, epochs, event_columns, events_remove};
 use crate::failures::not_found;
 use crate::tombstones::IdHash;
 
@@ -36,23 +36,14 @@ pub(super) async fn lock(connection: &mut PgConnection, id: ConnectionId) -> Res
         .ok_or_else(|| not_found(format!("connection {id}")))
 }
 
-/// The person with all that goes with it: the distinct ids that are linked to it now, and who was merged
+/// The person with all that goes with it: the distinct ids that belong to it, and who was merged
 /// into it, which are the persons to whom no other distinct ids ever led.
 pub(super) async fn whole(
     connection: &mut PgConnection,
     epoch: i64,
     person: &ErasedPerson,
 ) -> Result<ErasedPerson> {
-    let linked: Vec<String> = query_scalar(
-        "SELECT distinct_id FROM person_links
-         WHERE epoch = $1 AND person_id = ANY($2) AND valid_to IS NULL",
-    )
-    .bind(epoch)
-    .bind(&person.persons)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(sql)?;
-    let mut ids: BTreeSet<String> = linked.into_iter().collect();
+    let mut ids = belonging::ids_of(connection, epoch, &person.persons).await?;
     ids.extend(person.distinct_ids.iter().cloned());
     let ids: Vec<String> = ids.into_iter().collect();
     // Two conditions, for there is an index of links that have ended and one of those that have not.

@@ -15,7 +15,7 @@ use super::errors::sql;
 use super::statement::{query, query_scalar};
 use super::utc_days::ERASED;
 use super::values::{text, unsigned};
-use super::{PostgresStore, cohorts_erase, leases, refusals};
+use super::{PostgresStore, belonging, cohorts_erase, leases, refusals};
 use crate::failures::not_found;
 
 #[async_trait]
@@ -31,16 +31,25 @@ impl ErasureStore for PostgresStore {
         Ok(ids.into_iter().map(ConnectionId).collect())
     }
 
+    async fn belonging(
+        &self,
+        connection: ConnectionId,
+        person: &ErasedPerson,
+    ) -> Result<ErasedPerson> {
+        let mut tx = self.read().await?;
+        let epoch = number(&mut tx, connection).await?;
+        let persons = belonging::persons_of(&mut tx, epoch, &person.distinct_ids).await?;
+        let ids = belonging::ids_of(&mut tx, epoch, &person.persons).await?;
+        tx.end().await?;
+        Ok(ErasedPerson {
+            persons: persons.into_iter().collect(),
+            distinct_ids: ids.into_iter().collect(),
+        })
+    }
+
     async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased> {
         let mut tx = self.read().await?;
-        let epoch: Option<i64> = query_scalar("SELECT number FROM epochs WHERE id = $1")
-            .bind(connection.0)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(sql)?;
-        let Some(epoch) = epoch else {
-            return Err(not_found(format!("connection {connection}")));
-        };
+        let epoch = number(&mut tx, connection).await?;
         let ErasedPerson {
             persons,
             distinct_ids: ids,
@@ -117,6 +126,16 @@ impl ErasureStore for PostgresStore {
         tx.commit().await?;
         Ok(forgotten)
     }
+}
+
+/// The local number of an epoch, for who only reads.
+async fn number(connection: &mut PgConnection, id: ConnectionId) -> Result<i64> {
+    query_scalar("SELECT number FROM epochs WHERE id = $1")
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await
+        .map_err(sql)?
+        .ok_or_else(|| not_found(format!("connection {id}")))
 }
 
 impl PostgresStore {

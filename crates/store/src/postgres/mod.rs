@@ -3,6 +3,7 @@
 //! Every statement runs within a transaction, unnamed, and every setting is local to one: nothing
 //! is left in a session, so that a pooler may hand each transaction to another one.
 
+mod belonging;
 mod budget;
 mod clickmaps_make;
 mod clickmaps_read;

@@ -15,7 +15,7 @@ use super::events_remove::{self, Doomed};
 use super::refusals::{self, hasher};
 use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{limit, micros};
-use super::{cohorts_erase, conflicts, event_columns};
+use super::{belonging, cohorts_erase, conflicts, event_columns};
 use crate::tombstones::IdHash;
 
 /// Events removed in one transaction: others wait that long for the file.
@@ -23,26 +23,15 @@ const BATCH: usize = 4096;
 /// Distinct ids whose events are looked for at once.
 pub(super) const IDS: usize = 256;
 
-/// The person with all that goes with it: the distinct ids that are linked to it now, and who was merged
+/// The person with all that goes with it: the distinct ids that belong to it, and who was merged
 /// into it, which are the persons to whom no other distinct ids ever led.
 pub(super) async fn whole(
     connection: &mut SqliteConnection,
     epoch: i64,
     person: &ErasedPerson,
 ) -> Result<ErasedPerson> {
-    let mut ids: BTreeSet<String> = person.distinct_ids.iter().cloned().collect();
-    for person_id in &person.persons {
-        let linked: Vec<String> = sqlx::query_scalar(
-            "SELECT distinct_id FROM person_links
-             WHERE epoch = ? AND person_id = ? AND valid_to IS NULL",
-        )
-        .bind(epoch)
-        .bind(person_id)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(sql)?;
-        ids.extend(linked);
-    }
+    let mut ids = belonging::ids_of(connection, epoch, &person.persons).await?;
+    ids.extend(person.distinct_ids.iter().cloned());
     let mut persons: BTreeSet<Uuid> = person.persons.iter().copied().collect();
     let distinct_ids: Vec<String> = ids.iter().cloned().collect();
     for candidate in ever_linked(connection, epoch, &distinct_ids).await? {

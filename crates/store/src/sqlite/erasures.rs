@@ -15,7 +15,7 @@ use super::errors::sql;
 use super::rows::{batches, list_sql};
 use super::utc_days::ERASED;
 use super::values::{get, unsigned};
-use super::{SqliteStore, cohorts_erase, leases, refusals};
+use super::{SqliteStore, belonging, cohorts_erase, leases, refusals};
 
 #[async_trait]
 impl ErasureStore for SqliteStore {
@@ -30,6 +30,22 @@ impl ErasureStore for SqliteStore {
         .await
         .map_err(sql)?;
         Ok(ids.into_iter().map(ConnectionId).collect())
+    }
+
+    async fn belonging(
+        &self,
+        connection: ConnectionId,
+        person: &ErasedPerson,
+    ) -> Result<ErasedPerson> {
+        let mut tx = self.read().await?;
+        let epoch = epochs::number(&mut tx, connection).await?;
+        let persons = belonging::persons_of(&mut tx, epoch, &person.distinct_ids).await?;
+        let ids = belonging::ids_of(&mut tx, epoch, &person.persons).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(ErasedPerson {
+            persons: persons.into_iter().collect(),
+            distinct_ids: ids.into_iter().collect(),
+        })
     }
 
     async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased> {

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one connection that writes, several that read, and any number
 //! of processes on the same host beside it.
 
+mod belonging;
 mod budget;
 mod clickmaps_make;
 mod clickmaps_read;

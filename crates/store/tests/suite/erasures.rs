@@ -41,17 +41,40 @@ fn events() -> Vec<Event> {
     ]
 }
 
-fn mappings() -> Vec<PersonMapping> {
-    let of = |distinct_id: &str, number| PersonMapping {
+fn of(distinct_id: &str, number: u128) -> PersonMapping {
+    PersonMapping {
         distinct_id: distinct_id.to_owned(),
         person_id: person(number),
-    };
+    }
+}
+
+fn mappings() -> Vec<PersonMapping> {
     vec![of("ada-1", 1), of("ada@shop.example", 1), of("bob", 2)]
 }
 
 async fn observe(site: &Site, mappings: &[PersonMapping]) {
     site.store
         .observe_persons(&site.lease, mappings, &ReadRange::Answered, hours(4))
+        .await
+        .unwrap();
+}
+
+/// PostHog deleted the persons of these distinct ids, kept their events, and is read again.
+async fn delete_persons(site: &Site, ids: &[&str]) {
+    let asked = ReadRange::Ids(ids.iter().map(|id| (*id).to_owned()).collect());
+    site.store
+        .observe_persons(&site.lease, &[], &asked, hours(5))
+        .await
+        .unwrap();
+}
+
+/// Removes the connection, for another of its name.
+async fn purge(site: &Site) {
+    let store = &*site.store;
+    store.release_lease(&site.lease).await.unwrap();
+    store.mark_deleted(&shop(), start()).await.unwrap();
+    store
+        .purge_connection(&shop(), start() + GRACE)
         .await
         .unwrap();
 }
@@ -108,44 +131,81 @@ async fn erased_on_days(site: &Site) -> Vec<u64> {
         .collect()
 }
 
-pub(crate) async fn any_id_of_a_person_erases_all_of_it_and_nobody_else(database: &dyn Database) {
-    let everything = Erased {
-        persons: 1,
-        distinct_ids: 2,
-        events: 2,
-        person_links: 2,
-        fact_links: 2,
-        cohort_stays: 0,
-    };
-    for key in [
+/// All that is stored of Ada.
+const ADA: Erased = Erased {
+    persons: 1,
+    distinct_ids: 2,
+    events: 2,
+    person_links: 2,
+    fact_links: 2,
+    cohort_stays: 0,
+};
+
+/// Every kind of id that leads to Ada.
+fn keys_of_ada() -> [IdentityKey; 4] {
+    [
         distinct("ada-1"),
         IdentityKey::Person(person(1)),
         IdentityKey::CustomerId(" 7 ".to_owned()),
         IdentityKey::Email("ADA@shop.example".to_owned()),
-    ] {
+    ]
+}
+
+pub(crate) async fn any_id_of_a_person_erases_all_of_it_and_nobody_else(database: &dyn Database) {
+    for key in keys_of_ada() {
         let site = filled(database).await;
         let mut follower = Follower::default();
         follower.catch_up(&*site.store, site.id).await;
         let would = preview(&*site.store, &shop(), &key).await.unwrap();
-        assert_eq!(would, everything, "{key:?}");
+        assert_eq!(would, ADA, "{key:?}");
         assert_without(&site, &[]).await;
 
         let erased = erase(&*site.store, &shop(), &key, hours(5)).await.unwrap();
-        assert_eq!(erased, everything, "{key:?}");
+        assert_eq!(erased, ADA, "{key:?}");
         assert_without(&site, &["ada-1", "ada@shop.example"]).await;
         assert_eq!(erased_on_days(&site).await, [1, 1]);
         // Who followed before ends without the person.
         follower.catch_up(&*site.store, site.id).await;
         assert_eq!(follower.rows.len(), 2);
-
-        let store = &*site.store;
-        store.release_lease(&site.lease).await.unwrap();
-        store.mark_deleted(&shop(), start()).await.unwrap();
-        store
-            .purge_connection(&shop(), start() + GRACE)
-            .await
-            .unwrap();
+        purge(&site).await;
     }
+}
+
+pub(crate) async fn a_person_that_posthog_deleted_first_is_erased_whole(database: &dyn Database) {
+    for key in keys_of_ada() {
+        let mut site = filled(database).await;
+        delete_persons(&site, &["ada-1", "ada@shop.example"]).await;
+        for text in [&person(1).to_string(), "ada-1", "7", "ada@shop.example"] {
+            let means = meant(&*site.store, &shop(), text).await.unwrap();
+            assert!(matches!(means, Meant::One(_)), "{text}: {means:?}");
+        }
+        let would = preview(&*site.store, &shop(), &key).await.unwrap();
+        assert_eq!(would, ADA, "{key:?}");
+        let erased = erase(&*site.store, &shop(), &key, hours(6)).await.unwrap();
+        assert_eq!(erased, ADA, "{key:?}");
+        assert_without(&site, &["ada-1", "ada@shop.example"]).await;
+        assert_eq!(site.store(&events()).await.stored, 0);
+        purge(&site).await;
+    }
+}
+
+pub(crate) async fn an_id_that_moved_on_is_not_erased_with_its_former_person(
+    database: &dyn Database,
+) {
+    let site = filled(database).await;
+    let store = &*site.store;
+    let erase = async |key: &IdentityKey| erase(store, &shop(), key, hours(6)).await.unwrap();
+    // One of Ada's ids is Bob's by now. The person of the other is deleted, and it comes back as another's.
+    observe(&site, &[of("ada@shop.example", 2)]).await;
+    delete_persons(&site, &["ada-1"]).await;
+    observe(&site, &[of("ada-1", 3), of("ada-2", 1)]).await;
+    delete_persons(&site, &["ada-2", "bob", "ada@shop.example"]).await;
+    let erased = erase(&IdentityKey::Person(person(1))).await;
+    assert_eq!((erased.distinct_ids, erased.events), (1, 0));
+    assert_without(&site, &["ada-2"]).await;
+    // Of several persons that it was linked to, the last one is whose it is.
+    assert_eq!(erase(&distinct("bob")).await.distinct_ids, 2);
+    assert_without(&site, &["ada-2", "bob", "ada@shop.example"]).await;
 }
 
 pub(crate) async fn nothing_of_an_erased_person_comes_back(database: &dyn Database) {
@@ -202,11 +262,7 @@ pub(crate) async fn an_id_that_comes_to_an_erased_person_is_erased_too(database:
     };
     assert_eq!(site.store(&[hers]).await.stored, 0);
     // And of another id it says so only later.
-    let moved = PersonMapping {
-        distinct_id: "somebody".to_owned(),
-        person_id: person(1),
-    };
-    observe(&site, &[moved]).await;
+    observe(&site, &[of("somebody", 1)]).await;
     assert_without(&site, &["ada-1", "ada@shop.example", "somebody"]).await;
     assert_eq!(site.store(&events()).await.stored, 0);
 }
@@ -271,10 +327,6 @@ pub(crate) async fn an_erased_person_is_in_no_cohort_nor_its_history_and_comes_i
 pub(crate) async fn who_was_merged_into_an_erased_person_is_erased_too(database: &dyn Database) {
     for early in [true, false] {
         let site = filled(database).await;
-        let of = |distinct_id: &str, number| PersonMapping {
-            distinct_id: distinct_id.to_owned(),
-            person_id: person(number),
-        };
         // Bob's other id was his person's once, and is another person's now.
         observe(&site, &[of("bobby", 2), of("somebody", 3), of("other", 4)]).await;
         observe(&site, &[of("bobby", 4)]).await;
@@ -294,14 +346,7 @@ pub(crate) async fn who_was_merged_into_an_erased_person_is_erased_too(database:
         assert_members_of(&*site.store, site.id, CohortId(1), &left, &has).await;
         assert_eq!(gather(&site, 6, &has).await, MembersMoved::default());
         assert_without(&site, &["ada-1", "ada@shop.example", "somebody", "bobby"]).await;
-
-        let store = &*site.store;
-        store.release_lease(&site.lease).await.unwrap();
-        store.mark_deleted(&shop(), start()).await.unwrap();
-        store
-            .purge_connection(&shop(), start() + GRACE)
-            .await
-            .unwrap();
+        purge(&site).await;
     }
 }
 

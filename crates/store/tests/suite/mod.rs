@@ -102,6 +102,8 @@ macro_rules! store_suite {
             }
             erasures: {
                 any_id_of_a_person_erases_all_of_it_and_nobody_else,
+                a_person_that_posthog_deleted_first_is_erased_whole,
+                an_id_that_moved_on_is_not_erased_with_its_former_person,
                 nothing_of_an_erased_person_comes_back,
                 followers_of_links_begin_anew_without_the_person,
                 an_id_that_comes_to_an_erased_person_is_erased_too,

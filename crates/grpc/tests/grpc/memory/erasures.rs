@@ -41,6 +41,10 @@ impl ErasureStore for Memory {
         .await
     }
 
+    async fn belonging(&self, _: ConnectionId, _: &ErasedPerson) -> Result<ErasedPerson> {
+        self.ask(|_| ErasedPerson::default()).await
+    }
+
     async fn erasable(&self, _: ConnectionId, person: &ErasedPerson) -> Result<Erased> {
         self.ask(|state| of(state, person).0).await
     }
