@@ -90,6 +90,27 @@ async fn once_posthog_deleted_the_person_too_its_days_are_verified_by_what_is_le
 }
 
 #[tokio::test]
+async fn a_person_that_posthog_deleted_without_its_events_is_erased_by_any_of_its_ids() {
+    let mut project = steady();
+    project.capture(Event::new("$pageview", "ada's phone", at(NOW) - HOUR * 2));
+    project.merge("ada's phone", "ada");
+    let shop = Shop::open(project).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    shop.edit(|project| {
+        let ada = project.distinct_ids()["ada"].person_id;
+        project.delete_person(ada, false);
+    });
+    shop.pass(days(1));
+    shop.run(SyncMode::Refresh).await.unwrap();
+    assert!(has(&shop, "ada").await, "its events are still in PostHog");
+    assert_eq!(erase(&shop, "ada's phone").await.distinct_ids, 2);
+    assert!(!has(&shop, "ada").await && !has(&shop, "ada's phone").await);
+    assert!(has(&shop, "somebody").await);
+    shop.run(SyncMode::Backfill).await.unwrap();
+    assert!(!has(&shop, "ada").await);
+}
+
+#[tokio::test]
 async fn a_person_erased_before_it_was_pulled_never_comes_in() {
     let shop = Shop::open(steady()).await;
     erase(&shop, "ada").await;
