@@ -93,7 +93,22 @@ pub enum ExportPart {
         export: Uuid,
         /// PostHog's id of the file.
         file: Uuid,
+        /// Since when it is ready, by our clock; absent where an earlier version noted the file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
+}
+
+impl ExportPart {
+    /// Since when it has come no further, in a run that began at `began`.
+    #[must_use]
+    pub fn since(self, began: Timestamp) -> Timestamp {
+        match self {
+            Self::Wanted => began,
+            Self::Started { since, .. } => since,
+            Self::File { since, .. } => since.unwrap_or(began),
+        }
+    }
 }
 
 /// Which events a slice takes.

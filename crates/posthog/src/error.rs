@@ -250,14 +250,18 @@ impl Error {
 
     /// Whether asking again later, with nothing changed, may succeed.
     pub fn is_retryable(&self) -> bool {
+        self.is_outage() || matches!(self, Self::Throttled { .. } | Self::Gate(_))
+    }
+
+    /// Whether whoever was asked, PostHog or where it keeps its files, does not answer for the moment,
+    /// or the network between is to blame.
+    pub fn is_outage(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
                 | Self::Truncated { .. }
                 | Self::Timeout { .. }
-                | Self::Throttled { .. }
                 | Self::Unavailable { .. }
-                | Self::Gate(_)
         )
     }
 

@@ -425,7 +425,10 @@ async fn a_file_that_breaks_off_is_gone_on_with_and_one_that_always_does_is_told
         .always(Endpoint::Bucket, Fault::Truncated { bytes: 300 });
     let error = failure(exported(&client).await)?;
     assert_eq!(error.reason(), "Truncated");
-    assert!(!error.ends_exports(), "the network may be better later");
+    assert!(
+        !error.ends_exports() && error.is_outage(),
+        "the network may be better later"
+    );
     Ok(())
 }
 

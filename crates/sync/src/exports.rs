@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use domain::storage::PendingSlice;
 use domain::sync::{ExportPart, Slice, SliceCursor, Window};
-use jiff::SignedDuration;
-use posthog::{EventPage, ExportColumns, ExportFile, ExportState};
+use jiff::{SignedDuration, Timestamp};
+use posthog::{Error, EventPage, ExportColumns, ExportFile, ExportState};
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -16,7 +16,8 @@ use crate::ask::Asker;
 use crate::error::SyncError;
 use crate::read::{Said, Told};
 
-/// PostHog's exports take minutes. One that is not ready after this is given up.
+/// PostHog's exports take minutes. One that is not ready after this is given up, and so is one that came no
+/// further for this long before a run that fails at it again.
 const LONGEST_EXPORT: SignedDuration = SignedDuration::from_hours(3);
 /// So long an export waits for others of the project, perhaps another tool's, to end.
 const LONGEST_QUEUE: Duration = Duration::from_secs(3600);
@@ -52,7 +53,7 @@ impl ExportReader {
                 let overdue = since + LONGEST_EXPORT;
                 self.files(slice, export, overdue).await?
             }
-            ExportPart::File { export, file } => {
+            ExportPart::File { export, file, .. } => {
                 let file = ExportFile { export, file };
                 return self
                     .rows(file, pending.number, pending.cursor, teller)
@@ -92,8 +93,7 @@ impl ExportReader {
                         ..slice.clone()
                     });
                 }
-                Err(SyncError::PostHog(posthog::Error::ExportsBusy))
-                    if begun.elapsed() < LONGEST_QUEUE => {}
+                Err(SyncError::PostHog(Error::ExportsBusy)) if begun.elapsed() < LONGEST_QUEUE => {}
                 Err(error) => return Err(error),
             }
             let pause = pause.next().unwrap_or(LONGEST_PAUSE);
@@ -106,7 +106,7 @@ impl ExportReader {
         &self,
         slice: &Slice,
         export: Uuid,
-        overdue: jiff::Timestamp,
+        overdue: Timestamp,
     ) -> Result<Vec<Slice>, SyncError> {
         let asker = &self.asker;
         let mut pause = self.pauses();
@@ -115,15 +115,20 @@ impl ExportReader {
             if let ExportState::Ready { files, rows } = state {
                 let rows = rows.unwrap_or(slice.expected_rows);
                 let share = rows / (files.len() as u64).max(1);
+                let since = Some(asker.ctx.clock.now());
                 let part = |file| Slice {
-                    export: Some(ExportPart::File { export, file }),
+                    export: Some(ExportPart::File {
+                        export,
+                        file,
+                        since,
+                    }),
                     expected_rows: share,
                     ..slice.clone()
                 };
                 return Ok(files.into_iter().map(part).collect());
             }
             if asker.ctx.clock.now() > overdue {
-                return Err(SyncError::PostHog(posthog::Error::ExportFailed {
+                return Err(SyncError::PostHog(Error::ExportFailed {
                     status: "Running".to_owned(),
                     detail: format!("it was not ready after {} hours", LONGEST_EXPORT.as_hours()),
                 }));
@@ -164,6 +169,21 @@ impl ExportReader {
         std::iter::successors(Some(self.asker.ctx.retry.first_wait), move |pause| {
             Some((*pause * 2).min(longest))
         })
+    }
+}
+
+/// Why an export that fails so ends the way by exports; none where the next attempt goes on with it.
+/// `since` is when it came as far as it is, `begun` when this attempt began: what failed this long ago and
+/// still fails does not pass by itself, such as a network policy that lets nobody to the files.
+pub(crate) fn given_up(error: &Error, since: Timestamp, begun: Timestamp) -> Option<String> {
+    let is_overdue = begun.duration_since(since) >= LONGEST_EXPORT;
+    if error.ends_exports() {
+        Some(error.to_string())
+    } else if error.is_outage() && is_overdue {
+        let hours = LONGEST_EXPORT.as_hours();
+        Some(format!("{error} (it came no further for {hours} hours)"))
+    } else {
+        None
     }
 }
 

@@ -39,9 +39,12 @@ pub(crate) async fn pass(
 ) -> Result<Passed, SyncError> {
     let mut opened = open(session, project, mode, repull).await?;
     begin(session, &opened)?;
-    if let Read::ExportsEnded(error) = read::read_slices(session, opened.open.clone()).await? {
-        tracing::warn!(%error, "File exports are given up: the backfill goes on by queries.");
-        let way = Way::instead_of_exports(&error.to_string());
+    if let Read::ExportsEnded(why) = read::read_slices(session, opened.open.clone()).await? {
+        tracing::warn!(
+            why,
+            "File exports are given up: the backfill goes on by queries."
+        );
+        let way = Way::instead_of_exports(&why);
         opened = plan_anew(session, project, mode, repull, Some(way)).await?;
         begin(session, &opened)?;
         read::read_slices(session, opened.open.clone()).await?;

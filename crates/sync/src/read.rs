@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::ask::Asker;
 use crate::error::SyncError;
-use crate::exports::ExportReader;
+use crate::exports::{ExportReader, given_up};
 use crate::pace::Pace;
 use crate::progress::Update;
 use crate::session::Session;
@@ -41,7 +41,7 @@ pub(crate) enum Read {
     /// All is stored.
     Whole,
     /// PostHog's file exports are of no use, for this reason; what came of them is stored.
-    ExportsEnded(posthog::Error),
+    ExportsEnded(String),
 }
 
 /// Reads what is left of an open run. Stops after the page in flight when asked to. Once it returns,
@@ -70,6 +70,8 @@ async fn read_with(
         run: open.id,
         mode: open.run.mode,
         late_before: open.run.window.from,
+        run_began: open.run.started_at,
+        begun: session.ctx.clock.now(),
         pace: Pace::new(&open),
         left: open.pending.into(),
         in_hand: BTreeMap::new(),
@@ -98,12 +100,13 @@ async fn read_with(
         match said {
             Ok(Said::Page(page)) => writer.store(number, page).await?,
             Ok(Said::Became(parts)) => writer.replace(number, &parts).await?,
-            Err(SyncError::PostHog(error))
-                if error.ends_exports() && writer.is_of_export(number) =>
-            {
-                return Ok(Read::ExportsEnded(error));
-            }
-            Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
+            Err(SyncError::PostHog(error)) => {
+                if let Some(why) = writer.exports_given_up(number, &error) {
+                    return Ok(Read::ExportsEnded(why));
+                }
+                if !error.wants_smaller_query() {
+                    return Err(error.into());
+                }
                 tracing::info!(%error, slice = number, "a slice is split, for PostHog could not answer it whole");
                 writer.split(number).await?;
             }
@@ -152,6 +155,9 @@ struct Writer<'a, 'b> {
     run: RunId,
     mode: SyncMode,
     late_before: Timestamp,
+    run_began: Timestamp,
+    /// When this attempt at the run began to read.
+    begun: Timestamp,
     pace: Pace,
     left: VecDeque<PendingSlice>,
     /// The slices that are being read, each with the place that is stored.
@@ -201,10 +207,10 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    /// Whether a slice that is being read is of an export.
-    fn is_of_export(&self, number: i64) -> bool {
-        let slice = self.in_hand.get(&number);
-        slice.is_some_and(|slice| slice.slice.export.is_some())
+    /// Why exports are given up, if the slice that failed so is of one.
+    fn exports_given_up(&self, number: i64, error: &posthog::Error) -> Option<String> {
+        let part = self.in_hand.get(&number)?.slice.export?;
+        given_up(error, part.since(self.run_began), self.begun)
     }
 
     /// Puts smaller slices into the place of one that PostHog could not answer.

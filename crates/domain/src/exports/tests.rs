@@ -71,3 +71,11 @@ fn thirty_days_are_five_exports_and_a_query_for_each_week_of_stragglers() {
         assert_eq!(pair[0].to, pair[1].from);
     }
 }
+
+#[test]
+fn a_file_that_an_earlier_version_noted_has_come_no_further_since_its_run_began() {
+    let id = "0198f0c0-0000-7000-8000-000000000001";
+    let noted = serde_json::json!({"file": {"export": id, "file": id}});
+    let part: ExportPart = serde_json::from_value(noted).unwrap();
+    assert_eq!(part.since(at(7)), at(7));
+}

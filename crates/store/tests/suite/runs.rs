@@ -29,6 +29,7 @@ pub(crate) async fn a_run_is_resumed_where_its_last_page_left_it(database: &dyn 
     planned.slices[3].export = Some(ExportPart::File {
         export: Uuid::from_u128(8),
         file: Uuid::from_u128(9),
+        since: Some(hours(1)),
     });
     site.run = site.store.begin_run(&site.lease, &planned).await.unwrap();
     let page = site.page(&[event(1, "a", "d", hours(1))]).await;

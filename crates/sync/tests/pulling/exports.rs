@@ -238,7 +238,11 @@ async fn a_run_killed_within_a_file_goes_on_there_in_postgresql() {
 /// The backfill ends by queries, says why, and has every row.
 async fn falls_back(shop: &Shop, part: &str) {
     let summary = shop.run(SyncMode::Backfill).await.unwrap();
-    let (via, why) = way(&summary);
+    fell_back(shop, &summary, part).await;
+}
+
+async fn fell_back(shop: &Shop, summary: &RunSummary, part: &str) {
+    let (via, why) = way(summary);
     assert_eq!(via, Via::Query);
     assert!(why.contains(part), "{why}");
     assert_exact(shop, summary.from, summary.to).await;
@@ -352,6 +356,54 @@ async fn an_export_that_is_never_ready_gives_way_to_queries_after_hours() {
     assert_eq!(via, Via::Query);
     assert!(why.contains("not ready after 3 hours"), "{why}");
     assert_exact(&shop, summary.from, summary.to).await;
+}
+
+#[tokio::test]
+async fn exports_that_stay_out_of_reach_give_way_to_queries_after_hours_and_not_before() {
+    let down = |status| Fault::Status {
+        status,
+        body: String::new(),
+    };
+    for (endpoint, fault, part) in [
+        (Endpoint::Bucket, Fault::Reset, "cannot be reached"),
+        (Endpoint::Bucket, down(503), "where it keeps its files"),
+        (Endpoint::ExportState, down(500), "status 500"),
+        (Endpoint::Exports, down(500), "status 500"),
+    ] {
+        let shop = shop(14, BackfillVia::FileExport).await;
+        shop.stub.faults().always(endpoint, fault);
+        let mut failures = 0;
+        let summary = loop {
+            match shop.run(SyncMode::Backfill).await {
+                Ok(summary) => break summary,
+                Err(error) => assert!(matches!(error, SyncError::PostHog(_)), "{error}"),
+            }
+            failures += 1;
+            // Each attempt may bring some other export a step on before it fails.
+            assert!(failures < 20, "{endpoint:?} is never given up");
+            shop.pass(SignedDuration::from_mins(65));
+        };
+        assert!(failures >= 3, "{endpoint:?} was given up too early");
+        fell_back(&shop, &summary, part).await;
+        let (_, why) = way(&summary);
+        assert!(why.contains("came no further for 3 hours"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn exports_are_gone_on_with_after_an_outage_of_any_length() {
+    let shop = shop(14, BackfillVia::FileExport).await;
+    shop.stub.faults().always(Endpoint::Bucket, Fault::Reset);
+    shop.run(SyncMode::Backfill).await.unwrap_err();
+    shop.pass(SignedDuration::from_hours(9));
+    shop.stub.faults().clear();
+    let summary = shop.run(SyncMode::Backfill).await.unwrap();
+    assert!(summary.resumed);
+    assert_eq!(way(&summary).0, Via::FileExport);
+    // The first attempt may have ended between PostHog's answer to the two others and its being noted.
+    assert!(shop.stub.exports_started() < 8, "they are not begun anew");
+    // A refresh has followed.
+    assert_exact(&shop, summary.from, shop.clock_now()).await;
 }
 
 #[tokio::test]
