@@ -37,8 +37,8 @@ pub use self::spec::{
 };
 pub use self::status::{
     BackfillStatus, CohortsStatus, CompletenessStatus, EvidenceStatus, FailureStatus, KeyStatus,
-    LatestEventStatus, PostHogConnectionStatus, ProjectStatus, StageEventStatus, StageSource,
-    StageStatus, SyncStatus,
+    LatestEventStatus, PersonsStatus, PostHogConnectionStatus, ProjectStatus, StageEventStatus,
+    StageSource, StageStatus, SyncStatus,
 };
 pub use self::validate::{
     FieldError, ValidBackfill, ValidConnection, ValidDeletion, ValidRefresh, is_dns_label,

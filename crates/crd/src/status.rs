@@ -54,6 +54,9 @@ pub struct PostHogConnectionStatus {
     /// How many days are proven to be complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completeness: Option<CompletenessStatus>,
+    /// How the persons of distinct ids stand; absent before the first run has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persons: Option<PersonsStatus>,
     /// How the cohorts stand; absent while PostHog lists none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cohorts: Option<CohortsStatus>,
@@ -262,6 +265,19 @@ pub struct CompletenessStatus {
     /// Events that were stored of that day when it was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_day_stored_events: Option<i64>,
+}
+
+/// How the persons of distinct ids stand after the last run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonsStatus {
+    /// When the persons of all distinct ids were last read, which is due every day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "instant")]
+    pub last_read_time: Option<Timestamp>,
+    /// Why they are not, or not all, as PostHog has them, and the fix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// How the cohorts stand after the last run.

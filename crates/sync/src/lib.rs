@@ -47,4 +47,4 @@ pub use remap::{RemapSummary, remap};
 pub use run::{admit, run};
 pub use scheduler::{DEFAULT_CONCURRENT_SYNCS, Scheduled, Scheduler, SchedulerConfig};
 pub use settings::{MappingPolicy, RefreshPolicy, Settings};
-pub use summary::{CohortSummary, Completeness, RunSummary, WorstDay};
+pub use summary::{CohortSummary, Completeness, PersonsSummary, RunSummary, WorstDay};

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::backfill_way::{BackfillVia, Via, Way};
+use domain::identity::are_mappings_due;
 use domain::storage::{NewRun, OpenRun, RunEnd, RunId, RunRecord, StoreError};
 use domain::sync::SyncMode;
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::project::Project;
 use crate::read::Read;
 use crate::recount::{Recount, Recounted};
 use crate::session::Session;
-use crate::summary::RunSummary;
+use crate::summary::{PersonsSummary, RunSummary};
 use crate::{clickmaps, cohorts, definitions, history, persons, plan, read};
 
 /// What a pass did.
@@ -51,7 +52,7 @@ pub(crate) async fn pass(
     }
     let (run, planned, repulled) = (opened.open.id, opened.open.run, opened.repulled);
 
-    follow(session, project, &planned).await?;
+    let persons = follow(session, project, &planned).await?;
     let cohorts = cohorts::follow(session, project).await?;
     let recount = Recount {
         covered_from: history::covered_from(session, Some(&planned)).await?,
@@ -74,7 +75,11 @@ pub(crate) async fn pass(
     let completeness = recount.completeness(session).await?;
     let name = session.settings.desired.name.to_string();
     Ok(Passed {
-        summary: RunSummary::of(name, &ended, opened.resumed, completeness, cohorts),
+        summary: RunSummary {
+            persons,
+            cohorts,
+            ..RunSummary::of(name, &ended, opened.resumed, completeness)
+        },
         repull: counted.repull,
         is_behind,
     })
@@ -178,27 +183,21 @@ async fn awaited(session: &Session<'_>, project: &Project) -> Result<BTreeSet<Da
 }
 
 /// Persons and definitions: everything daily and at a backfill, what is new otherwise.
-async fn follow(session: &Session<'_>, project: &Project, run: &NewRun) -> Result<(), SyncError> {
+async fn follow(
+    session: &Session<'_>,
+    project: &Project,
+    run: &NewRun,
+) -> Result<PersonsSummary, SyncError> {
     let now = session.ctx.clock.now();
     let epoch = session.ctx.store.epoch(session.id).await?;
-    let daily = epoch.is_none_or(|epoch| persons::is_whole_read_due(&epoch, now));
-    let read = match run.arrivals {
-        Some(arrivals) if !daily => persons::read_recent(session, arrivals.since).await,
-        _ => persons::read_all(session).await,
-    };
-    match read {
-        // It would be too heavy in every further attempt too, and no event would ever be pulled
-        // again; the next daily read makes it good once it fits.
-        Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
-            tracing::warn!(%error, "persons are not read now: events go on without");
-        }
-        read => read?,
-    }
+    let read_at = epoch.and_then(|epoch| epoch.persons_read_at);
+    let daily = are_mappings_due(read_at, now);
+    let persons = persons::follow(session, run, daily).await?;
     session.ctx.store.find_conflicts(session.lease()).await?;
     if daily && project.definitions_readable {
         definitions::read(session).await?;
     }
-    Ok(())
+    Ok(persons)
 }
 
 /// Removes what is older than the retention.

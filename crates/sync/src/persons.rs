@@ -1,115 +1,164 @@
-//! Follows which distinct ids belong to which persons: the whole table daily, and in between the
-//! ids of new events and the ids that PostHog moved.
+//! Follows which distinct ids belong to which persons: the whole table daily, and in between, or where
+//! PostHog cannot answer for the whole, the ids of new events and the ids that PostHog moved.
 
-use domain::storage::{EpochRecord, ReadRange};
-use jiff::{SignedDuration, Timestamp};
+use domain::exports::AHEAD;
+use domain::storage::{NewRun, PersonMapping, ReadRange};
+use jiff::Timestamp;
 
 use crate::error::SyncError;
 use crate::progress::Step;
 use crate::session::Session;
+use crate::summary::PersonsSummary;
 
 /// Ids asked about in one query: some 100 KiB of text.
 const IDS_PER_QUERY: usize = 2000;
 /// Bytes of ids asked about in one query, should they be long: even if each is written with six, that
 /// is below PostHog's limit of 1 MiB.
 const BYTES_PER_QUERY: usize = 128 * 1024;
-/// Half an hour less than a day, so that an hourly run a little early does not put it off.
-const DAILY: SignedDuration = SignedDuration::from_mins(23 * 60 + 30);
 
-/// Whether the whole table is due to be read.
-pub(crate) fn is_whole_read_due(epoch: &EpochRecord, now: Timestamp) -> bool {
-    epoch
-        .persons_read_at
-        .is_none_or(|at| now.duration_since(at) >= DAILY)
-}
-
-/// Reads all of `person_distinct_ids`. An interrupted read begins again at the next run.
-pub(crate) async fn read_all(session: &Session<'_>) -> Result<(), SyncError> {
+/// Brings the mappings up to date that a run needs: all of them if they are due or if it reads a window
+/// whole. What is too heavy for PostHog is told in the summary and costs the run nothing: it would be too
+/// heavy in every further attempt too, and no event would ever be pulled again.
+pub(crate) async fn follow(
+    session: &Session<'_>,
+    run: &NewRun,
+    are_due: bool,
+) -> Result<PersonsSummary, SyncError> {
     session.begin(Step::Persons)?;
-    let (store, client) = (&session.ctx.store, &session.ctx.client);
-    let began = session.ctx.clock.now();
-    let mut after: Option<String> = None;
-    let mut changed = 0;
-    loop {
-        let observed_at = session.ctx.clock.now();
-        let page = session
-            .asker
-            .ask(|| client.person_mappings(after.as_deref()))
-            .await?;
-        let range = ReadRange::Span {
-            after: after.take(),
-            through: page.next.clone(),
-        };
-        changed += store
-            .observe_persons(session.lease(), &page.mappings, &range, observed_at)
-            .await?;
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
+    let mut reader = Reader {
+        session,
+        summary: PersonsSummary::default(),
+    };
+    if are_due || run.arrivals.is_none() {
+        let whole = reader.read_all().await;
+        if reader.is_read("all distinct ids", whole)? {
+            return Ok(reader.summary);
         }
     }
-    store.persons_read(session.lease(), began).await?;
-    tracing::debug!(changed, "all person mappings are read");
-    Ok(())
+    let new = reader.read_ids_since(arrived_since(run)).await;
+    reader.is_read("the distinct ids of new events", new)?;
+    let moved = reader.read_overrides().await;
+    reader.is_read("the distinct ids that merges moved", moved)?;
+    tracing::debug!(
+        changed = reader.summary.changed,
+        "Recent person mappings are read."
+    );
+    Ok(reader.summary)
 }
 
-/// Reads again the persons of the ids that arrived `since`, and every moved id.
-pub(crate) async fn read_recent(session: &Session<'_>, since: Timestamp) -> Result<(), SyncError> {
-    session.begin(Step::Persons)?;
-    let mut changed = read_ids_since(session, since).await?;
-    changed += read_overrides(session).await?;
-    tracing::debug!(changed, "person mappings of new events are read");
-    Ok(())
+/// When the events of a run arrived at the earliest.
+fn arrived_since(run: &NewRun) -> Timestamp {
+    match run.arrivals {
+        Some(arrivals) => arrivals.since,
+        None => run.window.from.checked_sub(AHEAD).unwrap_or(Timestamp::MIN),
+    }
 }
 
-async fn read_ids_since(session: &Session<'_>, since: Timestamp) -> Result<u64, SyncError> {
-    let (store, client) = (&session.ctx.store, &session.ctx.client);
-    let mut after: Option<String> = None;
-    let mut changed = 0;
-    loop {
-        let ids = store
-            .distinct_ids_since(session.id, since, after.as_deref(), IDS_PER_QUERY)
-            .await?;
-        let Some(last) = ids.last() else {
-            return Ok(changed);
-        };
-        after = Some(last.clone());
-        let whole = ids.len() < IDS_PER_QUERY;
-        for ids in by_bytes(ids) {
-            let observed_at = session.ctx.clock.now();
-            let mappings = session.asker.ask(|| client.persons_of(&ids)).await?;
-            let range = ReadRange::Ids(ids);
-            changed += store
-                .observe_persons(session.lease(), &mappings, &range, observed_at)
+/// One run's reading of mappings.
+struct Reader<'a> {
+    session: &'a Session<'a>,
+    summary: PersonsSummary,
+}
+
+impl Reader<'_> {
+    /// Reads all of `person_distinct_ids`. An interrupted read begins again at the next run.
+    async fn read_all(&mut self) -> Result<(), SyncError> {
+        let (store, client) = (&self.session.ctx.store, &self.session.ctx.client);
+        let began = self.session.ctx.clock.now();
+        let mut after: Option<String> = None;
+        loop {
+            let observed_at = self.session.ctx.clock.now();
+            let page = self
+                .session
+                .asker
+                .ask(|| client.person_mappings(after.as_deref()))
                 .await?;
+            let range = ReadRange::Span {
+                after: after.take(),
+                through: page.next.clone(),
+            };
+            self.observe(&page.mappings, &range, observed_at).await?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
         }
-        if whole {
-            return Ok(changed);
+        store.persons_read(self.session.lease(), began).await?;
+        tracing::debug!(
+            changed = self.summary.changed,
+            "All person mappings are read."
+        );
+        Ok(())
+    }
+
+    async fn read_ids_since(&mut self, since: Timestamp) -> Result<(), SyncError> {
+        let (store, client) = (&self.session.ctx.store, &self.session.ctx.client);
+        let mut after: Option<String> = None;
+        loop {
+            let ids = store
+                .distinct_ids_since(self.session.id, since, after.as_deref(), IDS_PER_QUERY)
+                .await?;
+            let Some(last) = ids.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            let whole = ids.len() < IDS_PER_QUERY;
+            for ids in by_bytes(ids) {
+                let observed_at = self.session.ctx.clock.now();
+                let mappings = self.session.asker.ask(|| client.persons_of(&ids)).await?;
+                let range = ReadRange::Ids(ids);
+                self.observe(&mappings, &range, observed_at).await?;
+            }
+            if whole {
+                return Ok(());
+            }
         }
     }
-}
 
-async fn read_overrides(session: &Session<'_>) -> Result<u64, SyncError> {
-    let (store, client) = (&session.ctx.store, &session.ctx.client);
-    let mut after: Option<String> = None;
-    let mut changed = 0;
-    loop {
-        let observed_at = session.ctx.clock.now();
-        let page = session
-            .asker
-            .ask(|| client.person_overrides(after.as_deref()))
-            .await?;
-        changed += store
-            .observe_persons(
-                session.lease(),
-                &page.mappings,
-                &ReadRange::Answered,
-                observed_at,
-            )
-            .await?;
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(changed),
+    async fn read_overrides(&mut self) -> Result<(), SyncError> {
+        let client = &self.session.ctx.client;
+        let mut after: Option<String> = None;
+        loop {
+            let observed_at = self.session.ctx.clock.now();
+            let page = self
+                .session
+                .asker
+                .ask(|| client.person_overrides(after.as_deref()))
+                .await?;
+            self.observe(&page.mappings, &ReadRange::Answered, observed_at)
+                .await?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn observe(
+        &mut self,
+        mappings: &[PersonMapping],
+        range: &ReadRange,
+        at: Timestamp,
+    ) -> Result<(), SyncError> {
+        let store = &self.session.ctx.store;
+        let lease = self.session.lease();
+        self.summary.changed += store.observe_persons(lease, mappings, range, at).await?;
+        Ok(())
+    }
+
+    /// Whether a read of these ids was not too heavy for PostHog; the summary tells it if it was.
+    fn is_read(&mut self, ids: &str, outcome: Result<(), SyncError>) -> Result<bool, SyncError> {
+        match outcome {
+            Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
+                tracing::warn!(%error, ids, "Not all persons could be read: events go on without.");
+                let problem = format!("the persons of {ids} could not be read: {error}");
+                self.summary.problem = Some(match self.summary.problem.take() {
+                    Some(first) => format!("{first}; {problem}"),
+                    None => problem,
+                });
+                Ok(false)
+            }
+            outcome => outcome.map(|()| true),
         }
     }
 }

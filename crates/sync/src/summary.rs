@@ -36,8 +36,29 @@ pub struct RunSummary {
     pub totals: RunTotals,
     /// What recounts say of the connection's days.
     pub completeness: Completeness,
+    /// What became of the persons of distinct ids.
+    pub persons: PersonsSummary,
     /// What became of its cohorts.
     pub cohorts: CohortSummary,
+}
+
+/// What a run did about the persons of distinct ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonsSummary {
+    /// Distinct ids that got a person, lost it or moved to another.
+    pub changed: u64,
+    /// Why persons are not, or not all, as PostHog has them; one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl PersonsSummary {
+    /// Adds what a further pass did.
+    fn absorb(&mut self, pass: &Self) {
+        self.changed += pass.changed;
+        self.problem.clone_from(&pass.problem);
+    }
 }
 
 /// What a run did about cohorts.
@@ -126,13 +147,12 @@ impl Completeness {
 }
 
 impl RunSummary {
-    /// Sums up an ended run.
+    /// Sums up an ended run but for persons and cohorts.
     pub(crate) fn of(
         connection: String,
         record: &RunRecord,
         resumed: bool,
         completeness: Completeness,
-        cohorts: CohortSummary,
     ) -> Self {
         Self {
             connection,
@@ -146,7 +166,8 @@ impl RunSummary {
             repull_passes: 0,
             totals: record.totals,
             completeness,
-            cohorts,
+            persons: PersonsSummary::default(),
+            cohorts: CohortSummary::default(),
         }
     }
 
@@ -156,6 +177,7 @@ impl RunSummary {
         self.repull_passes += 1;
         self.totals = sum(self.totals, pass.totals);
         self.completeness = pass.completeness.clone();
+        self.persons.absorb(&pass.persons);
         self.cohorts.absorb(&pass.cohorts);
     }
 }

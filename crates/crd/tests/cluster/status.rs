@@ -63,6 +63,7 @@ async fn a_full_status_comes_back_as_it_was_written() {
         "nextSyncTime": "2026-03-01T13:00:00Z",
         "eventsLast24h": 1234,
         "completeness": {"verifiedDays": 28, "pendingDays": 1, "mismatchedDays": 1, "worstDay": "2026-02-03"},
+        "persons": {"lastReadTime": "2026-02-27T12:00:00Z", "problem": "the persons of distinct ids were last read then"},
         "lastHandledRefreshRequest": "2026-03-01T12:00:00Z",
     });
     let change = json!({"status": written});

@@ -4,6 +4,7 @@ mod facts;
 mod follow;
 mod junk;
 mod resolve;
+mod standing;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ pub use self::resolve::{
     AskedMerge, IdentityAnswer, IdentityStatus, MOST_ASKED, MOST_CALLS, MOST_CUSTOMERS, MOST_IDS,
     MOST_LINKS, MergeOutcome, resolve,
 };
+pub use self::standing::{PersonsStanding, are_mappings_due, persons_standing};
 
 /// A typed node of the identity graph; the same text under two kinds is two nodes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

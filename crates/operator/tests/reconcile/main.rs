@@ -12,6 +12,7 @@ mod harness;
 mod key;
 mod mapping;
 mod older_definition;
+mod persons;
 mod places;
 mod plan;
 mod pods;

@@ -1,6 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::identity::{Evidence, IdProperty, IdPropertyKind, IdentityKey, resolve};
+use domain::identity::{
+    Evidence, IdProperty, IdPropertyKind, IdentityKey, PersonsStanding, persons_standing, resolve,
+};
 use domain::sync::SyncMode;
 use jiff::SignedDuration;
 use posthog_stub::{Endpoint, Event, Fault, Project};
@@ -38,6 +40,22 @@ fn real(shop: &Shop) -> BTreeMap<String, Uuid> {
             .map(|(id, link)| (id.to_string(), link.person_id))
             .collect()
     })
+}
+
+/// Of those, the ones of ids that have stored events.
+async fn real_of_stored(shop: &Shop) -> BTreeMap<String, Uuid> {
+    let rows = shop.rows().await;
+    let stored: BTreeSet<&str> = rows.iter().map(|row| row.distinct_id.as_str()).collect();
+    let mut real = real(shop);
+    real.retain(|id, _| stored.contains(id.as_str()));
+    real
+}
+
+/// What status tells of persons.
+async fn standing(shop: &Shop) -> PersonsStanding {
+    let epoch = shop.store.epoch(shop.id()).await.unwrap().unwrap();
+    let last = shop.store.last_complete_run(shop.id()).await.unwrap();
+    persons_standing(epoch.persons_read_at, last.unwrap().started_at)
 }
 
 #[tokio::test]
@@ -127,6 +145,10 @@ async fn persons_too_heavy_to_read_stop_no_run_and_are_read_once_they_fit() {
     let summary = shop.run(SyncMode::Backfill).await.unwrap();
     assert_exact(&shop, summary.from, summary.to).await;
     assert!(known(&shop).await.is_empty());
+    let problem = summary.persons.problem.unwrap();
+    for part in ["all distinct ids", "distinct ids of new events"] {
+        assert!(problem.contains(part), "{problem}");
+    }
     shop.edit(|project| {
         project.capture(Event::new("$pageview", "brand-new", at(NOW) + HOUR / 2));
     });
@@ -144,6 +166,39 @@ async fn persons_too_heavy_to_read_stop_no_run_and_are_read_once_they_fit() {
     shop.pass(HOUR);
     shop.run(SyncMode::Refresh).await.unwrap();
     assert_eq!(known(&shop).await, real(&shop));
+}
+
+#[tokio::test]
+async fn all_mappings_too_heavy_to_read_cost_no_new_visitor_and_no_merge_and_are_told() {
+    let shop = Shop::open(project(5, 200, at(NOW), days(30))).await;
+    let whole = Endpoint::Named("ordinary_posthog_person_mappings");
+    shop.stub.faults().always(whole, Fault::Timeout);
+    let summary = shop.run(SyncMode::Backfill).await.unwrap();
+    let problem = summary.persons.problem.unwrap();
+    assert!(problem.contains("all distinct ids"), "{problem}");
+    assert_eq!(known(&shop).await, real_of_stored(&shop).await);
+
+    shop.edit(|project| {
+        project.capture(Event::new("$pageview", "brand-new", at(NOW) + HOUR / 2));
+        project.merge("visitor-1", "visitor-2");
+    });
+    shop.pass(HOUR);
+    let summary = shop.run(SyncMode::Refresh).await.unwrap();
+    assert!(summary.persons.changed >= 2);
+    assert!(summary.persons.problem.is_some());
+    assert!(known(&shop).await.contains_key("brand-new"));
+    assert_eq!(known(&shop).await, real_of_stored(&shop).await);
+    assert!(standing(&shop).await.problem.is_some());
+
+    shop.stub.faults().clear();
+    shop.pass(HOUR);
+    let summary = shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(summary.persons.problem, None);
+    let standing = standing(&shop).await;
+    assert_eq!(
+        (standing.read_at, standing.problem),
+        (Some(shop.clock_now()), None)
+    );
 }
 
 #[tokio::test]

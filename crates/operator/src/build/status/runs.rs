@@ -1,8 +1,12 @@
 //! What status tells of runs: the backfill and the last one of all.
 
-use crd::{BackfillStatus, BackfillVia, CohortsStatus, PostHogConnectionStatus, SyncStatus};
+use crd::{
+    BackfillStatus, BackfillVia, CohortsStatus, PersonsStatus, PostHogConnectionStatus, SyncStatus,
+};
 use domain::cohorts::CohortsStanding;
+use domain::identity::{PersonsStanding, persons_standing};
 use domain::storage::{RunEnd, RunRecord};
+use sync::Outlook;
 
 use super::signed;
 use super::stages::{completeness, stages};
@@ -16,12 +20,23 @@ pub(super) fn describe_runs(status: &mut PostHogConnectionStatus, found: &Found)
     let outlook = &stored.outlook;
     status.backfill = outlook.backfill.as_ref().map(backfill);
     status.last_sync = outlook.last.as_ref().map(last_sync);
+    status.persons = persons(outlook);
     if let Some(details) = &stored.details {
         status.mapping = stages(details);
         status.completeness = Some(completeness(details));
         status.cohorts = cohorts(&details.cohorts);
         status.events_last_24h = details.last_day.map(signed);
     }
+}
+
+fn persons(outlook: &Outlook) -> Option<PersonsStatus> {
+    let (epoch, run) = (outlook.epoch.as_ref()?, outlook.last.as_ref()?);
+    let PersonsStanding { read_at, problem } =
+        persons_standing(epoch.persons_read_at, run.started_at);
+    Some(PersonsStatus {
+        last_read_time: read_at,
+        problem,
+    })
 }
 
 fn cohorts(standing: &CohortsStanding) -> Option<CohortsStatus> {
