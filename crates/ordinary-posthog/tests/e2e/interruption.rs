@@ -43,6 +43,7 @@ pub(crate) async fn lifelike_shop() -> StubHandle {
         too_much: Some(TooMuch {
             span: None,
             rows: Some(ROWS),
+            members: None,
             status: 504,
         }),
         ..Limits::default()

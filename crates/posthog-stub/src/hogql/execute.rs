@@ -145,6 +145,7 @@ impl<'e, 'w> Executor<'e, 'w> {
             &compiler.touched.borrow(),
             late || compiler.grouping.is_some(),
         )?;
+        self.refuse_members(&query.from, matched.len())?;
         let mut rows = match compiler.grouping.take() {
             Some(grouping) => self.grouped(&source, &matched, &plan, grouping, &limit_by)?,
             None => self.plain(&source, matched, &plan, late, &limit_by)?,

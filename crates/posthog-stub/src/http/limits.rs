@@ -58,13 +58,15 @@ impl BytesBudget {
     }
 }
 
-/// A query over the events table is refused when it asks for more than this, as ClickHouse would time out.
+/// A query is refused when it asks for more than this, as ClickHouse would time out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TooMuch {
-    /// Refuse when the bounds on `timestamp` are further apart (or missing).
+    /// Refuse one over events when the bounds on `timestamp` are further apart (or missing).
     pub span: Option<SignedDuration>,
-    /// Refuse when more rows match the filter.
+    /// Refuse one over events when more rows match the filter.
     pub rows: Option<usize>,
+    /// Refuse one over a table of cohorts when more rows match the filter.
+    pub members: Option<usize>,
     /// 504, 512 or 513.
     pub status: u16,
 }

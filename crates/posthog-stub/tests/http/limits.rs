@@ -156,6 +156,7 @@ async fn too_wide_a_window_is_504_until_it_is_narrowed() {
         let too_much = TooMuch {
             span: Some(SignedDuration::from_hours(24)),
             rows: None,
+            members: None,
             status,
         };
         stub.set_limits(Limits {

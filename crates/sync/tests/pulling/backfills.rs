@@ -61,6 +61,7 @@ async fn windows_that_posthog_cannot_answer_are_halved_until_it_can() {
             too_much: Some(TooMuch {
                 span: Some(SignedDuration::from_hours(24 * 9)),
                 rows: Some(60),
+                members: None,
                 status,
             }),
             ..Default::default()

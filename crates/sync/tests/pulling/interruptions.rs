@@ -39,6 +39,7 @@ async fn shop_of_many_pages(seed: u64) -> Shop {
         too_much: Some(posthog_stub::TooMuch {
             span: None,
             rows: Some(90),
+            members: None,
             status: 504,
         }),
         ..Default::default()

@@ -298,6 +298,7 @@ async fn one_day_too_heavy_to_count_does_not_keep_the_others_from_being_counted(
         too_much: Some(posthog_stub::TooMuch {
             span: None,
             rows: Some(60),
+            members: None,
             status: 504,
         }),
         ..Default::default()

@@ -1,5 +1,6 @@
 //! Finds the rows that pass the filter, and reckons what ClickHouse would have read for it.
 
+use super::super::ast::From;
 use super::super::error::QueryError;
 use super::super::reads::{Bounds, Touched};
 use super::super::source::Source;
@@ -70,6 +71,20 @@ impl Executor<'_, '_> {
             }
         }
         Ok(matched)
+    }
+
+    /// Refuses too many rows of a table of cohorts.
+    pub(super) fn refuse_members(&self, from: &From, rows: usize) -> Result<(), QueryError> {
+        let is_of_cohorts =
+            matches!(from, From::Table { name, .. } if name.ends_with("cohort_people"));
+        match self.env.too_much {
+            Some(too_much) if is_of_cohorts && too_much.members.is_some_and(|most| rows > most) => {
+                Err(QueryError::TooMuch {
+                    status: too_much.status,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn refuse_span(&self, bounds: &Bounds) -> Result<(), QueryError> {

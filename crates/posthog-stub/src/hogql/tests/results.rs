@@ -125,6 +125,7 @@ fn a_query_over_too_wide_a_window_is_too_much() {
     let limit = TooMuch {
         span: Some(jiff::SignedDuration::from_hours(24)),
         rows: Some(2),
+        members: None,
         status: 504,
     };
     let attempt = |text: &str| {

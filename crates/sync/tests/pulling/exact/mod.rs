@@ -165,6 +165,7 @@ async fn die_at(database: &Database, name: &str, at: usize, fate: Fate) -> bool 
         too_much: Some(TooMuch {
             span: None,
             rows: Some(12),
+            members: None,
             status: 504,
         }),
         ..Limits::default()

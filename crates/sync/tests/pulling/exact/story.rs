@@ -251,11 +251,13 @@ fn any_limit() -> impl Strategy<Value = Option<TooMuch>> {
     let wide = (1_i64..20, status()).prop_map(|(days, status)| TooMuch {
         span: Some(SignedDuration::from_hours(24 * days)),
         rows: None,
+        members: None,
         status,
     });
     let many = (20_usize..80, status()).prop_map(|(rows, status)| TooMuch {
         span: None,
         rows: Some(rows),
+        members: None,
         status,
     });
     prop_oneof![2 => Just(None), 1 => wide.prop_map(Some), 1 => many.prop_map(Some)]
