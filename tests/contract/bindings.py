@@ -83,6 +83,10 @@ class Bindings:
                 return example[placeholder]
             case "buckets":
                 return self.buckets(example["cohort"])
+            case "first" if name == "bucket_digests":
+                return f"00000000-0000-0000-{self.buckets(example['cohort'])[1]}0-000000000000"
+            case "last" if name == "bucket_digests":
+                return f"ffffffff-ffff-ffff-{self.buckets(example['cohort'])[-2]}f-ffffffffffff"
             case "first":
                 return f"00000000-0000-0000-{self.buckets(example['cohort'])[0]}0-000000000000"
             case "last":

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::cohorts::{CohortBucket, CohortDigest, CohortId, CohortKind, digests_of};
+use domain::cohorts::{BucketRange, CohortBucket, CohortDigest, CohortId, CohortKind, digests_of};
 use posthog::Error;
 use posthog_stub::{Cohort, Key, Project, Stub, StubHandle, World};
 use serde_json::json;
@@ -92,8 +92,18 @@ async fn digests_are_those_of_the_members_and_members_come_bucket_by_bucket() ->
 
     for (kind, cohort) in [(CohortKind::Dynamic, 1), (CohortKind::Static, 4)] {
         let cohort = CohortId(cohort);
-        let digests = client.bucket_digests(kind, cohort).await?;
+        let [lower, upper] = BucketRange::ALL.halves().ok_or("a range of many")?;
+        let mut digests = client.bucket_digests(kind, cohort, lower).await?;
+        assert!(digests.keys().all(|bucket| *bucket <= lower.last()));
+        let rest = client.bucket_digests(kind, cohort, upper).await?;
+        assert!(rest.keys().all(|bucket| *bucket >= upper.first()));
+        assert!(digests.len() > 50 && rest.len() > 50);
+        digests.extend(rest);
         assert_eq!(digests, digests_of(&all));
+        let whole = client
+            .bucket_digests(kind, cohort, BucketRange::ALL)
+            .await?;
+        assert_eq!(whole, digests);
         let buckets: Vec<CohortBucket> = digests.keys().copied().collect();
         for part in buckets.chunks(buckets.len() / 3) {
             let client = client.clone().with_page_rows(9);

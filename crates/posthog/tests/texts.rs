@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use domain::cohorts::{CohortBucket, CohortId, CohortKind};
+use domain::cohorts::{BucketRange, CohortBucket, CohortId, CohortKind};
 use domain::event::EventName;
 use domain::sync::{Arrivals, SliceCursor, SliceEvents, SlicePart};
 use posthog::queries::all_texts;
@@ -94,7 +94,9 @@ async fn the_list_has_every_text_that_the_client_sends_and_no_other() -> TestRes
     for kind in CohortKind::ALL {
         let (cohorts, bucket) = ([CohortId(1)], CohortBucket::of(Uuid::nil()));
         client.cohort_digests(kind, &cohorts).await?;
-        client.bucket_digests(kind, CohortId(1)).await?;
+        client
+            .bucket_digests(kind, CohortId(1), BucketRange::ALL)
+            .await?;
         client.cohort_members(kind, &cohorts).await?;
         for after in [None, Some(Uuid::nil())] {
             client

@@ -75,7 +75,8 @@ pub struct CohortSummary {
     pub entered: u64,
     /// Persons who left one, or whose cohort was deleted.
     pub left: u64,
-    /// Cohorts that changed in PostHog while they were read: the next run reads them again.
+    /// Cohorts that changed in PostHog while they were read, or are too heavy for it to answer: the next
+    /// run reads them again.
     pub unsettled: u64,
     /// Cohorts that PostHog failed to compute when it last tried: their members are of an earlier time.
     pub failing: u64,

@@ -13,6 +13,8 @@ pub struct CohortBucket(u16);
 
 /// The first number that no bucket has.
 const BEYOND: u16 = 1 << 12;
+/// The first and the last bucket of ids that PostHog gives: those whose first two bits are `10`.
+const GIVEN: (u16, u16) = (0x800, 0xbff);
 
 impl CohortBucket {
     /// The bucket of a person.
@@ -50,6 +52,50 @@ impl CohortBucket {
     #[must_use]
     pub fn last(self) -> Uuid {
         Uuid::from_u64_pair(u64::MAX, (u64::from(self.0) << 52) | (u64::MAX >> 12))
+    }
+}
+
+/// Buckets that lie beside each other, at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketRange {
+    first: CohortBucket,
+    last: CohortBucket,
+}
+
+impl BucketRange {
+    /// Every bucket.
+    pub const ALL: Self = Self {
+        first: CohortBucket(0),
+        last: CohortBucket(BEYOND - 1),
+    };
+
+    /// Its first bucket.
+    #[must_use]
+    pub fn first(self) -> CohortBucket {
+        self.first
+    }
+
+    /// Its last bucket.
+    #[must_use]
+    pub fn last(self) -> CohortBucket {
+        self.last
+    }
+
+    /// Two ranges that are this one together, each with half of those buckets that ids of PostHog fall
+    /// into; none when it has no two of these.
+    #[must_use]
+    pub fn halves(self) -> Option<[Self; 2]> {
+        let (first, last) = (self.first.0.max(GIVEN.0), self.last.0.min(GIVEN.1));
+        let middle = (first < last).then_some(u16::midpoint(first, last))?;
+        let lower = Self {
+            last: CohortBucket(middle),
+            ..self
+        };
+        let upper = Self {
+            first: CohortBucket(middle + 1),
+            ..self
+        };
+        Some([lower, upper])
     }
 }
 

@@ -9,7 +9,7 @@ mod standing;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::bucket::CohortBucket;
+pub use self::bucket::{BucketRange, CohortBucket};
 pub use self::digest::{CohortDigest, digests_of};
 pub use self::due::is_due;
 pub use self::standing::{CohortsStanding, standing_of};

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{CohortBucket, CohortDigest, digests_of};
+use super::{BucketRange, CohortBucket, CohortDigest, digests_of};
 
 fn person(text: &str) -> Uuid {
     text.parse().unwrap_or_default()
@@ -37,6 +37,23 @@ fn what_is_no_bucket_is_refused() {
         assert!(text.parse::<CohortBucket>().is_err(), "{text}");
     }
     assert_eq!(CohortBucket::from_number(4_096), None);
+}
+
+#[test]
+fn halved_again_and_again_the_buckets_are_all_there_and_those_of_posthogs_ids_apart() {
+    let (mut left, mut parts) = (vec![BucketRange::ALL], Vec::new());
+    while let Some(range) = left.pop() {
+        match range.halves() {
+            Some(halves) => left.extend(halves),
+            None => parts.push((range.first().number(), range.last().number())),
+        }
+    }
+    parts.sort_unstable();
+    assert_eq!(parts.len(), 1_024);
+    assert_eq!(parts[0], (0, 0x800));
+    assert!(parts.windows(2).all(|two| two[0].1 + 1 == two[1].0));
+    assert!(parts[1..1_023].iter().all(|(first, last)| first == last));
+    assert_eq!(parts[1_023], (0xbff, 0xfff));
 }
 
 #[test]

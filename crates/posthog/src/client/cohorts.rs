@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::cohorts::{Cohort, CohortBucket, CohortDigest, CohortId, CohortKind, CohortMark};
+use domain::cohorts::{
+    BucketRange, Cohort, CohortBucket, CohortDigest, CohortId, CohortKind, CohortMark,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -147,7 +149,7 @@ impl Client {
         Ok(digests)
     }
 
-    /// The digest of each bucket of a cohort that has any member.
+    /// The digest of each bucket in a range of a cohort's that has any member.
     ///
     /// # Errors
     /// Any of a query's.
@@ -155,8 +157,9 @@ impl Client {
         &self,
         kind: CohortKind,
         cohort: CohortId,
+        buckets: BucketRange,
     ) -> Result<BTreeMap<CohortBucket, CohortDigest>, Error> {
-        let query = queries::bucket_digests(kind, cohort);
+        let query = queries::bucket_digests(kind, cohort, buckets);
         let found = self
             .transport
             .rows(&query, |row| {

@@ -5,7 +5,7 @@
 //! A person may stand in the static table more than once, and an exclusive-or of both would be
 //! nothing: hence the inner `group by`.
 
-use domain::cohorts::{CohortBucket, CohortId, CohortKind};
+use domain::cohorts::{BucketRange, CohortBucket, CohortId, CohortKind};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -41,19 +41,24 @@ pub(crate) fn cohort_digests(kind: CohortKind, cohorts: &[CohortId]) -> Query {
     )
 }
 
-/// The digest of each bucket of a cohort that has any member: 4,096 rows at most.
-pub(crate) fn bucket_digests(kind: CohortKind, cohort: CohortId) -> Query {
+/// The digest of each bucket in a range of a cohort's that has any member: 4,096 rows at most.
+pub(crate) fn bucket_digests(kind: CohortKind, cohort: CohortId, buckets: BucketRange) -> Query {
     Query::new(
         QueryName::BucketDigests,
         &["bucket", "members", "digest"],
         MAX_ROWS,
         format!(
             "select {BUCKET} as bucket, {DIGEST} from (select person_id from {} \
-             where cohort_id = {{cohort}} group by person_id) \
+             where cohort_id = {{cohort}} \
+             and person_id >= {{first}} and person_id <= {{last}} group by person_id) \
              group by bucket order by bucket limit {MAX_ROWS}",
             table(kind)
         ),
-        vec![("cohort", json!(cohort))],
+        vec![
+            ("cohort", json!(cohort)),
+            ("first", buckets.first().first().to_string().into()),
+            ("last", buckets.last().last().to_string().into()),
+        ],
     )
 }
 
@@ -123,7 +128,7 @@ pub(super) fn examples() -> Vec<Query> {
         let cohorts = cohorts.map(CohortId);
         let [cohort, _] = cohorts;
         queries.push(cohort_digests(kind, &cohorts));
-        queries.push(bucket_digests(kind, cohort));
+        queries.push(bucket_digests(kind, cohort, BucketRange::ALL));
         queries.push(cohort_members(kind, &cohorts, MAX_ROWS));
         for after in [None, Some(Uuid::max())] {
             queries.push(bucket_members(kind, cohort, &buckets, after, MAX_ROWS));

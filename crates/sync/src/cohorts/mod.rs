@@ -8,9 +8,14 @@
 //!                        └─ large: digests of buckets ─▶ members of those that differ
 //! ```
 //!
+//! What is too heavy for PostHog is asked again in parts: fewer cohorts, then fewer buckets of one. A
+//! cohort of which even a bucket is too heavy holds up no other.
+//!
 //! What is stored always has the digest that PostHog itself gave of it. Members that do not come to
 //! that digest are of a cohort that changed meanwhile: they are not stored, and it is compared anew.
 
+mod ask;
+mod large;
 mod parts;
 mod read;
 

@@ -13,6 +13,13 @@ pub(super) struct Differing {
     stored: u64,
 }
 
+impl Differing {
+    /// How many members it has, or had.
+    pub(super) fn members(&self) -> u64 {
+        self.remote.members.max(self.stored)
+    }
+}
+
 /// The buckets that differ, in order.
 pub(super) fn differing(
     remote: &BTreeMap<CohortBucket, CohortDigest>,
@@ -38,7 +45,17 @@ pub(super) fn differing(
 /// The buckets in groups that neither have nor had more members than `rows`, but for a bucket that
 /// alone has more.
 pub(super) fn groups(differing: &[Differing], rows: usize) -> Vec<&[Differing]> {
-    grouped(differing, rows, |it| it.remote.members.max(it.stored))
+    grouped(differing, rows, Differing::members)
+}
+
+/// The items of a group that was too heavy, in groups of half its weight at most, but for an item that
+/// alone weighs more: several items in several groups.
+pub(super) fn lighter<T>(items: &[T], weight: impl Fn(&T) -> u64) -> Vec<&[T]> {
+    // Something, so that no two groups are one; and not so much that a sum of them has no room.
+    let weight = |item: &T| weight(item).clamp(1, u64::from(u32::MAX));
+    let total: u64 = items.iter().map(weight).sum();
+    let half = usize::try_from(total / 2).unwrap_or(usize::MAX);
+    grouped(items, half, weight)
 }
 
 /// Items in groups that weigh no more than `most` together, but for an item that alone weighs more.
@@ -83,6 +100,20 @@ mod tests {
             .collect();
         assert_eq!(found, [(1, 5, 0), (3, 5, 5), (4, 0, 7)]);
         assert!(differing(&remote, &remote).is_empty());
+    }
+
+    #[test]
+    fn what_was_too_heavy_is_split_by_weight_and_several_items_always() {
+        let split = |weights: &[u64]| -> Vec<usize> {
+            let parts = lighter(weights, |weight| *weight);
+            assert_eq!(parts.concat(), weights);
+            parts.into_iter().map(<[u64]>::len).collect()
+        };
+        assert_eq!(split(&[1, 1, 1, 1]), [2, 2]);
+        assert_eq!(split(&[1, 2, 3, 900]), [3, 1]);
+        assert_eq!(split(&[0, 0, 0]), [1, 1, 1]);
+        assert_eq!(split(&[u64::MAX, u64::MAX]), [1, 1]);
+        assert_eq!(split(&[5]), [1]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::cohorts::{CohortBucket, CohortDigest, CohortId, CohortKind, digests_of};
+use domain::cohorts::{CohortDigest, CohortId, CohortKind};
 use domain::storage::{CohortPart, CohortRead, CohortRecord};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::parts::{Differing, differing, grouped, groups};
+use super::ask::{MOST_TOO_HEAVY, size};
+use super::large::Large;
+use super::parts::grouped;
 use crate::error::SyncError;
 use crate::session::Session;
 use crate::summary::CohortSummary;
@@ -16,6 +18,15 @@ use crate::summary::CohortSummary;
 pub(super) struct Reader<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) summary: CohortSummary,
+}
+
+/// What came of reading cohorts.
+#[derive(Default)]
+struct Unread<'r> {
+    /// Those that changed while they were read.
+    changed: Vec<&'r CohortRecord>,
+    /// Those that PostHog could not answer about at once.
+    too_heavy: Vec<&'r CohortRecord>,
 }
 
 impl<'a> Reader<'a> {
@@ -31,20 +42,23 @@ impl<'a> Reader<'a> {
     pub(super) async fn compare<'r>(
         &mut self,
         kind: CohortKind,
-        due: Vec<&'r CohortRecord>,
+        mut due: Vec<&'r CohortRecord>,
     ) -> Result<Vec<&'r CohortRecord>, SyncError> {
         let (client, store) = (&self.session.ctx.client, &self.session.ctx.store);
         let compared_at = self.session.ctx.clock.now();
-        let ids: Vec<CohortId> = due.iter().map(|it| it.cohort.id).collect();
-        let remote = self
-            .session
-            .asker
-            .ask(|| client.cohort_digests(kind, &ids))
+        due.sort_by_key(|it| size(it));
+        let mut remote = self
+            .ask_about(&due, |ids| async move {
+                client.cohort_digests(kind, &ids).await
+            })
             .await?;
         let (mut same, mut small, mut large) = (Vec::new(), Vec::new(), Vec::new());
         for record in due {
             let id = record.cohort.id;
-            let remote = remote.get(&id).copied().unwrap_or_default();
+            let Some(remote) = remote.remove(&id).flatten() else {
+                large.push(Large::too_heavy(record));
+                continue;
+            };
             let stored = store.bucket_digests(self.session.id, id).await?;
             let stored: CohortDigest = stored.into_values().sum();
             if stored == remote {
@@ -52,52 +66,52 @@ impl<'a> Reader<'a> {
             } else if remote.members.max(stored.members) <= client.page_rows() as u64 {
                 small.push((record, remote));
             } else {
-                large.push(record);
+                large.push(Large::of(record));
             }
         }
         self.summary.unchanged += same.len() as u64;
         self.note_read(&same, compared_at).await?;
-        let mut unsettled = Vec::new();
+        let mut changed = Vec::new();
         for batch in grouped(&small, client.page_rows(), |(_, digest)| digest.members) {
-            unsettled.extend(self.read_small(kind, batch, compared_at).await?);
+            let unread = self.read_small(kind, batch, compared_at).await?;
+            changed.extend(unread.changed);
+            large.extend(unread.too_heavy.into_iter().map(Large::of));
         }
-        for record in large {
-            if self.read_large(kind, record).await? {
-                self.note_read(&[record], compared_at).await?;
-            } else {
-                unsettled.push(record);
-            }
-        }
-        Ok(unsettled)
+        large.sort_by_key(|it| size(it.record));
+        changed.extend(self.read_all_large(kind, &large, compared_at).await?);
+        Ok(changed)
     }
 
-    /// Reads cohorts whole that fit one answer together. Returns those that changed meanwhile.
+    /// Reads cohorts whole that fit one answer together.
     async fn read_small<'r>(
         &mut self,
         kind: CohortKind,
         batch: &[(&'r CohortRecord, CohortDigest)],
         compared_at: Timestamp,
-    ) -> Result<Vec<&'r CohortRecord>, SyncError> {
+    ) -> Result<Unread<'r>, SyncError> {
         let client = &self.session.ctx.client;
-        let ids: Vec<CohortId> = batch
+        let peopled: Vec<&CohortRecord> = batch
             .iter()
             .filter(|(_, digest)| digest.members > 0)
-            .map(|(record, _)| record.cohort.id)
+            .map(|(record, _)| *record)
             .collect();
-        let mut found = BTreeMap::new();
-        if !ids.is_empty() {
+        let mut found: BTreeMap<CohortId, Option<Vec<Uuid>>> = BTreeMap::new();
+        if !peopled.is_empty() {
             found = self
-                .session
-                .asker
-                .ask(|| client.cohort_members(kind, &ids))
+                .ask_about(&peopled, |ids| async move {
+                    client.cohort_members(kind, &ids).await
+                })
                 .await?;
         }
-        let (mut read, mut unsettled) = (Vec::new(), Vec::new());
+        let (mut read, mut unread) = (Vec::new(), Unread::default());
         for (record, digest) in batch {
-            let members = found.remove(&record.cohort.id).unwrap_or_default();
+            let Some(members) = found.remove(&record.cohort.id).unwrap_or(Some(Vec::new())) else {
+                unread.too_heavy.push(*record);
+                continue;
+            };
             let members: BTreeSet<Uuid> = members.into_iter().collect();
             if CohortDigest::of(&members) != *digest {
-                unsettled.push(*record);
+                unread.changed.push(*record);
                 continue;
             }
             self.store(CohortPart {
@@ -109,109 +123,40 @@ impl<'a> Reader<'a> {
             read.push(*record);
         }
         self.note_read(&read, compared_at).await?;
-        Ok(unsettled)
+        Ok(unread)
     }
 
-    /// Reads those buckets of a cohort that differ. Says whether the cohort stood still meanwhile.
-    async fn read_large(
+    /// Reads cohorts by their buckets, the smallest first. Returns those that changed meanwhile. Those of
+    /// which PostHog cannot answer even a small part are left to the next run, the others go on without.
+    async fn read_all_large<'r>(
         &mut self,
         kind: CohortKind,
-        record: &CohortRecord,
-    ) -> Result<bool, SyncError> {
-        let (client, id) = (&self.session.ctx.client, record.cohort.id);
-        let remote = self
-            .session
-            .asker
-            .ask(|| client.bucket_digests(kind, id))
-            .await?;
-        let store = &self.session.ctx.store;
-        let stored = store.bucket_digests(self.session.id, id).await?;
-        let differing = differing(&remote, &stored);
-        tracing::debug!(cohort = %id, buckets = differing.len(), "A cohort is read anew in part.");
-        let mut is_settled = true;
-        for group in groups(&differing, client.page_rows()) {
-            is_settled &= self.read_group(kind, id, group).await?;
-        }
-        Ok(is_settled)
-    }
-
-    async fn read_group(
-        &mut self,
-        kind: CohortKind,
-        cohort: CohortId,
-        group: &[Differing],
-    ) -> Result<bool, SyncError> {
-        let wanted: Vec<CohortBucket> = group
-            .iter()
-            .filter(|it| it.remote.members > 0)
-            .map(|it| it.bucket)
-            .collect();
-        let mut members = self.members_of(kind, cohort, &wanted).await?;
-        let found = digests_of(&members);
-        let settled: BTreeSet<CohortBucket> = group
-            .iter()
-            .filter(|it| found.get(&it.bucket).copied().unwrap_or_default() == it.remote)
-            .map(|it| it.bucket)
-            .collect();
-        members.retain(|person| settled.contains(&CohortBucket::of(*person)));
-        let is_settled = settled.len() == group.len();
-        self.store(CohortPart {
-            cohort,
-            buckets: Some(settled),
-            members,
-        })
-        .await?;
-        Ok(is_settled)
-    }
-
-    /// Everybody in these buckets, answer by answer.
-    async fn members_of(
-        &self,
-        kind: CohortKind,
-        cohort: CohortId,
-        buckets: &[CohortBucket],
-    ) -> Result<BTreeSet<Uuid>, SyncError> {
-        let client = &self.session.ctx.client;
-        let mut members = BTreeSet::new();
-        if buckets.is_empty() {
-            return Ok(members);
-        }
-        let mut after = None;
-        loop {
-            let page = self
-                .session
-                .asker
-                .ask(|| client.bucket_members(kind, cohort, buckets, after))
-                .await?;
-            members.extend(page.persons);
-            after = page.next;
-            if after.is_none() {
-                return Ok(members);
+        all: &[Large<'r>],
+        compared_at: Timestamp,
+    ) -> Result<Vec<&'r CohortRecord>, SyncError> {
+        let (mut changed, mut too_heavy) = (Vec::new(), 0);
+        for (at, large) in all.iter().enumerate() {
+            if too_heavy == MOST_TOO_HEAVY {
+                self.summary.unsettled += (all.len() - at) as u64;
+                break;
+            }
+            match self.read_large(kind, large).await {
+                Ok(true) => self.note_read(&[large.record], compared_at).await?,
+                Ok(false) => changed.push(large.record),
+                Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
+                    let cohort = large.record.cohort.id;
+                    tracing::warn!(%cohort, %error, "A cohort cannot be read: the others go on without.");
+                    self.summary.unsettled += 1;
+                    too_heavy += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
+        Ok(changed)
     }
 
-    /// Takes everybody out of a cohort that is no more, in parts.
-    pub(super) async fn empty(&mut self, gone: &CohortRecord) -> Result<(), SyncError> {
-        if gone.members == 0 {
-            return Ok(());
-        }
-        let id = gone.cohort.id;
-        let store = &self.session.ctx.store;
-        let stored = store.bucket_digests(self.session.id, id).await?;
-        let all = differing(&BTreeMap::new(), &stored);
-        for group in groups(&all, posthog::MAX_ROWS) {
-            self.store(CohortPart {
-                cohort: id,
-                buckets: Some(group.iter().map(|it| it.bucket).collect()),
-                members: BTreeSet::new(),
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn store(&mut self, part: CohortPart) -> Result<(), SyncError> {
+    /// Stores a part, unless the run is to stop.
+    pub(super) async fn store(&mut self, part: CohortPart) -> Result<(), SyncError> {
         self.session.asker.stop.check()?;
         let now = self.session.ctx.clock.now();
         let store = &self.session.ctx.store;

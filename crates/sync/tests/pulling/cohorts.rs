@@ -1,5 +1,6 @@
 //! Cohorts: what a run brings of them, what it asks for that, and what goes wrong meanwhile.
 
+mod heavy;
 mod meddling;
 
 use std::collections::{BTreeMap, BTreeSet};
