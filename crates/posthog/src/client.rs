@@ -10,7 +10,7 @@ mod persons;
 
 use std::sync::Arc;
 
-pub use self::cohorts::MemberPage;
+pub use self::cohorts::{CohortList, MemberPage};
 pub use self::exports::{ExportFile, ExportState};
 use domain::event::{Event, EventName};
 use domain::identity::IdProperty;

@@ -21,8 +21,8 @@ mod retry;
 mod transport;
 
 pub use client::{
-    Cell, Client, ClientConfig, EventPage, ExportFile, ExportState, KeyInfo, MAX_ROWS, MappingPage,
-    MemberPage, UuidPage,
+    Cell, Client, ClientConfig, CohortList, EventPage, ExportFile, ExportState, KeyInfo, MAX_ROWS,
+    MappingPage, MemberPage, UuidPage,
 };
 pub use error::{Error, ThrottleKind};
 pub use export::ExportColumns;

@@ -39,7 +39,9 @@ async fn every_cohort_is_listed_whatever_the_number_of_pages() -> TestResult {
         .people(people(3))
         .filters(json!({}));
     let stub = shop(cohorts).await?;
-    let listed = client(&stub)?.cohorts().await?;
+    let list = client(&stub)?.cohorts().await?;
+    assert_eq!(list.pages, 3);
+    let listed = list.cohorts;
     let ids: Vec<i64> = listed.iter().map(|cohort| cohort.id.0).collect();
     let expected: Vec<i64> = (1..=450).filter(|id| *id != 7).collect();
     assert_eq!(ids, expected);

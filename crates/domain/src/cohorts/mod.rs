@@ -4,6 +4,7 @@
 mod bucket;
 mod digest;
 mod due;
+mod listed;
 mod standing;
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::bucket::{BucketRange, CohortBucket};
 pub use self::digest::{CohortDigest, digests_of};
 pub use self::due::is_due;
+pub use self::listed::listed_cohorts;
 pub use self::standing::{CohortsStanding, standing_of};
 
 /// A cohort's number, unique within its project and never given twice.

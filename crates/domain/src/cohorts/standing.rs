@@ -2,12 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Cohort, is_due};
+use super::{Cohort, is_due, listed_cohorts};
 use crate::connection::ConnectionId;
 use crate::storage::{CohortReader, CohortRecord, StoreError};
 
-/// Cohorts that are looked up at once.
-const AT_ONCE: usize = 1_000;
 /// Characters of a cohort's name that a sentence holds.
 const NAME: usize = 60;
 
@@ -34,16 +32,7 @@ pub async fn standing_of<R: CohortReader + ?Sized>(
     id: ConnectionId,
     began: Timestamp,
 ) -> Result<CohortsStanding, StoreError> {
-    let mut all: Vec<CohortRecord> = Vec::new();
-    loop {
-        let after = all.last().map(|it| it.cohort.id);
-        let page = reader.cohorts(id, false, after, AT_ONCE).await?;
-        let is_last = page.len() < AT_ONCE;
-        all.extend(page);
-        if is_last {
-            return Ok(standing(&all, began));
-        }
-    }
+    Ok(standing(&listed_cohorts(reader, id).await?, began))
 }
 
 /// How cohorts stood after a run that began at `began`: whatever was due then should have been read.

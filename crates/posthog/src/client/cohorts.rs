@@ -22,6 +22,16 @@ const MOST_COHORTS: usize = 50_000;
 /// Cohorts in one query, whose text is then some 20 KiB.
 const COHORTS_A_QUERY: usize = 2_000;
 
+/// The project's cohorts that are not deleted, as its list told them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CohortList {
+    /// By id.
+    pub cohorts: Vec<Cohort>,
+    /// How many pages the list had. With more than one, a cohort may be missing that the project has:
+    /// when another is deleted between two pages, the next page begins one too far.
+    pub pages: usize,
+}
+
 /// One answer of members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberPage {
@@ -95,13 +105,13 @@ impl CohortDocument {
 }
 
 impl Client {
-    /// Every cohort of the project that is not deleted, by id; needs `cohort:read`.
+    /// The list of the project's cohorts; needs `cohort:read`.
     ///
     /// # Errors
     /// [`Error::MissingScope`] among others.
-    pub async fn cohorts(&self) -> Result<Vec<Cohort>, Error> {
+    pub async fn cohorts(&self) -> Result<CohortList, Error> {
         let mut cohorts = BTreeMap::new();
-        let mut offset = 0;
+        let (mut offset, mut pages) = (0, 0);
         loop {
             let request = Request::cohorts(self.project_id(), offset);
             let page: CohortsDocument = self.transport.document(&request).await?;
@@ -109,6 +119,7 @@ impl Client {
             // cannot send the key elsewhere.
             let more = page.next.is_some() && !page.results.is_empty();
             offset += page.results.len();
+            pages += 1;
             // One that is made while the list is read moves another onto the next page too.
             cohorts.extend(
                 page.results
@@ -117,7 +128,8 @@ impl Client {
                     .map(|given| (given.id, given.cohort())),
             );
             if !more {
-                return Ok(cohorts.into_values().collect());
+                let cohorts = cohorts.into_values().collect();
+                return Ok(CohortList { cohorts, pages });
             }
             if offset + COHORTS_A_PAGE > MOST_COHORTS {
                 return Err(Error::Malformed {

@@ -16,11 +16,11 @@
 
 mod ask;
 mod large;
+mod list;
 mod parts;
 mod read;
 
-use domain::check::OptionalScope;
-use domain::cohorts::{Cohort, CohortKind, CohortSelection, is_due, standing_of};
+use domain::cohorts::{CohortKind, is_due, standing_of};
 use domain::storage::CohortRecord;
 
 use self::read::Reader;
@@ -83,25 +83,5 @@ impl Reader<'_> {
         self.summary.failing = standing.failing;
         self.summary.problem = standing.problem;
         Ok(())
-    }
-
-    /// The cohorts that are wanted as PostHog lists them; none when they may not be listed.
-    async fn list(&mut self, project: &Project) -> Result<Option<Vec<Cohort>>, SyncError> {
-        if self.session.settings.cohorts == CohortSelection::None {
-            return Ok(Some(Vec::new()));
-        }
-        if !project.cohorts_readable {
-            let scope = OptionalScope::CohortRead;
-            let problem = format!(
-                "the API key lacks the scope {}: without it, {}",
-                scope.as_str(),
-                scope.loss()
-            );
-            tracing::info!(problem, "Cohorts are not read.");
-            self.summary.problem = Some(problem);
-            return Ok(None);
-        }
-        let client = &self.session.ctx.client;
-        Ok(Some(self.session.asker.ask(|| client.cohorts()).await?))
     }
 }

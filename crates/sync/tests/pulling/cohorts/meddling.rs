@@ -260,3 +260,42 @@ async fn whatever_happens_to_cohorts_between_and_within_runs_ends_in_what_postho
             .unwrap();
     });
 }
+
+/// How often PostHog was asked for a page of its list.
+fn pages(shop: &Shop) -> usize {
+    let endpoints = shop.stub.requests().into_iter().map(|it| it.endpoint);
+    endpoints.filter(|it| *it == Endpoint::Cohorts).count()
+}
+
+#[tokio::test]
+async fn a_cohort_that_moves_over_a_pages_edge_while_the_list_is_read_keeps_its_members() {
+    // The newest come first: 250 to 51, then the rest.
+    let shop = shop((1..=250).map(|id| Cohort::new(id, "Some").people(people(0..4)))).await;
+    shop.run(SyncMode::Backfill).await.unwrap();
+    shop.pass(HOUR);
+    shop.stub.clear_requests();
+    shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(pages(&shop), 2, "nothing is missing");
+    let endpoints = shop.stub.requests().into_iter().map(|it| it.endpoint);
+    let first = endpoints.into_iter().position(|it| it == Endpoint::Cohorts);
+
+    shop.pass(HOUR);
+    shop.stub.clear_requests();
+    let (cohorts, came) = meddled(&shop, first.unwrap() + 1, |project| {
+        project.cohort_mut(200).unwrap().deleted = true;
+    })
+    .await;
+    assert!(came);
+    assert_eq!((cohorts.listed, cohorts.left), (250, 0));
+    assert_eq!(pages(&shop), 4);
+
+    // The one that is gone for good is on no list.
+    shop.pass(HOUR);
+    let cohorts = shop.run(SyncMode::Refresh).await.unwrap().cohorts;
+    assert_eq!((cohorts.listed, cohorts.left, cohorts.entered), (249, 4, 0));
+    assert_same(&shop).await;
+    shop.pass(HOUR);
+    shop.stub.clear_requests();
+    shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!(pages(&shop), 2);
+}
