@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
 use crate::access::Readable;
-use crate::answer::TrailEvents;
+use crate::answer::{TrailEvents, resolved_status};
 use crate::check::{check_connection, check_instants, check_order, check_trail_key};
 use crate::errors::ApiError;
 use crate::paging::{Page, check_page_size, fill};
 use crate::proto::v1;
+use crate::proto::v1::resolved_identity::Status as IdentityStatus;
 use crate::proto::v1::trail_service_server::TrailService;
 use crate::reads::{ReadStore, Reads};
 use crate::token::{Scope, first_bits};
@@ -31,6 +32,9 @@ struct Owner {
     distinct_ids: Vec<String>,
     customer_ids: Vec<String>,
     truncated: bool,
+    status: IdentityStatus,
+    primary_customer_id: Option<String>,
+    person_ids: Vec<String>,
 }
 
 /// A place in a trail, and of whose events it is: another set of ids is another trail.
@@ -119,6 +123,9 @@ impl<S: ReadStore + ?Sized> TrailServer<S> {
             distinct_ids: owner.distinct_ids,
             customer_ids: owner.customer_ids,
             truncated: owner.truncated,
+            status: owner.status.into(),
+            primary_customer_id: owner.primary_customer_id,
+            person_ids: owner.person_ids,
         })
     }
 
@@ -156,6 +163,9 @@ impl<S: ReadStore + ?Sized> TrailServer<S> {
             distinct_ids,
             customer_ids: answer.customer_ids,
             truncated,
+            status: resolved_status(answer.status),
+            primary_customer_id: answer.primary_customer_id,
+            person_ids: answer.persons.iter().map(ToString::to_string).collect(),
         })
     }
 

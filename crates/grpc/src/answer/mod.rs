@@ -27,7 +27,7 @@ pub(crate) use self::event::Events;
 pub(crate) use self::funnel::funnel;
 pub(crate) use self::identity::{link, link_change};
 pub(crate) use self::packed::PackedEvents;
-pub(crate) use self::resolved::resolved_identities;
+pub(crate) use self::resolved::{resolved_identities, resolved_status};
 pub(crate) use self::stage::{mapped_stage, stage};
 pub(crate) use self::time::{date, timestamp};
 pub(crate) use self::trail::TrailEvents;

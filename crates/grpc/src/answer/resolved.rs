@@ -22,16 +22,20 @@ pub(crate) fn resolved_identities(answers: Vec<IdentityAnswer>) -> Vec<v1::Resol
         .collect()
 }
 
-fn resolved(answer: IdentityAnswer) -> v1::ResolvedIdentity {
-    let status = match answer.status {
+/// How an id was resolved, as the API says it.
+pub(crate) fn resolved_status(status: IdentityStatus) -> Status {
+    match status {
         IdentityStatus::Resolved => Status::Resolved,
         IdentityStatus::Conflict => Status::Conflict,
         IdentityStatus::Shared => Status::Shared,
         IdentityStatus::Unknown => Status::Unknown,
-    };
+    }
+}
+
+fn resolved(answer: IdentityAnswer) -> v1::ResolvedIdentity {
     v1::ResolvedIdentity {
         key: Some(key(answer.key)),
-        status: status.into(),
+        status: resolved_status(answer.status).into(),
         primary_customer_id: answer.primary_customer_id,
         customer_ids: answer.customer_ids,
         person_ids: answer.persons.iter().map(ToString::to_string).collect(),

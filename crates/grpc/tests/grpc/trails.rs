@@ -6,6 +6,7 @@ use domain::identity::{Evidence, IdentityKey, IdentityLink};
 use domain::storage::LinkKey;
 use grpc::proto::v1;
 use grpc::proto::v1::identity_key::Key;
+use grpc::proto::v1::resolved_identity::Status as IdentityStatus;
 use jiff::Timestamp;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -97,12 +98,79 @@ async fn a_trail_is_of_every_id_that_belongs_together() {
         assert_eq!(found, expected);
         assert_eq!(last.distinct_ids, ["visitor-0", "visitor-1"]);
         assert_eq!(last.customer_ids, ["77"]);
+        assert_eq!(last.status(), IdentityStatus::Resolved);
+        assert_eq!(last.primary_customer_id(), "77");
+        assert_eq!(last.person_ids, [Uuid::from_u128(7).to_string()]);
         assert!(!last.truncated);
     }
     let mut newest = of(Key::CustomerId("77".to_owned()));
     newest.order = v1::EventOrder::NewestFirst.into();
     let (found, _) = walk(&server, newest).await;
     assert!(found.iter().rev().eq(&expected));
+}
+
+/// Two persons who are not joined, `visitor-0` and `visitor-1`, with the ids that each carries.
+fn strangers(carried: &[(&str, IdentityKey)]) -> Arc<Memory> {
+    let store = store();
+    store.state().links = vec![
+        link("visitor-0", IdentityKey::Person(Uuid::from_u128(7))),
+        link("visitor-1", IdentityKey::Person(Uuid::from_u128(8))),
+    ];
+    for (distinct_id, key) in carried {
+        store.state().links.push(link(distinct_id, key.clone()));
+    }
+    store
+}
+
+#[tokio::test]
+async fn a_trail_by_an_id_that_joins_nobody_says_whose_events_are_in_it() {
+    let customer = |id: &str| IdentityKey::CustomerId(id.to_owned());
+    let address = "ada@shop.example".to_owned();
+    for (asked, shared) in [
+        (Key::Email(address.clone()), IdentityKey::Email(address)),
+        (
+            Key::AnonymousId("till".to_owned()),
+            IdentityKey::AnonymousId("till".to_owned()),
+        ),
+    ] {
+        let both = ["visitor-0", "visitor-1"].map(|id| (id, shared.clone()));
+        for (carried, status, primary) in [
+            (vec![], IdentityStatus::Resolved, None),
+            // Whose the other one's events are, nobody said.
+            (
+                vec![("visitor-1", customer("77"))],
+                IdentityStatus::Resolved,
+                None,
+            ),
+            (
+                vec![("visitor-0", customer("77")), ("visitor-1", customer("77"))],
+                IdentityStatus::Resolved,
+                Some("77"),
+            ),
+            (
+                vec![("visitor-0", customer("78")), ("visitor-1", customer("77"))],
+                IdentityStatus::Conflict,
+                None,
+            ),
+            (
+                (0..6)
+                    .map(|number| ("visitor-0", customer(&number.to_string())))
+                    .collect(),
+                IdentityStatus::Shared,
+                None,
+            ),
+        ] {
+            let store = strangers(&[&both[..], &carried[..]].concat());
+            let server = Server::start(store).await;
+            let (found, last) = walk(&server, of(asked.clone())).await;
+            let expected: Vec<u128> = (1..=12).rev().filter(|number| number % 3 != 2).collect();
+            assert_eq!(found, expected);
+            assert_eq!(last.status(), status, "{carried:?}");
+            assert_eq!(last.primary_customer_id.as_deref(), primary, "{carried:?}");
+            let persons = [7, 8].map(|number| Uuid::from_u128(number).to_string());
+            assert_eq!(last.person_ids, persons);
+        }
+    }
 }
 
 #[tokio::test]
@@ -113,6 +181,8 @@ async fn a_trail_may_be_of_one_id_alone_and_of_some_time() {
     let (found, last) = walk(&server, alone.clone()).await;
     assert_eq!(found, [12, 9, 6, 3]);
     assert_eq!(last.distinct_ids, ["visitor-0"]);
+    assert_eq!(last.status(), IdentityStatus::Unspecified);
+    assert!(last.person_ids.is_empty());
     let second = |second| {
         let start: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         Some(prost_types::Timestamp {
@@ -131,6 +201,7 @@ async fn an_id_of_which_only_events_are_known_has_these() {
     let (found, last) = walk(&server, of(Key::DistinctId("visitor-2".to_owned()))).await;
     assert_eq!(found, [11, 8, 5, 2]);
     assert_eq!(last.distinct_ids, ["visitor-2"]);
+    assert_eq!(last.status(), IdentityStatus::Unknown);
     let (found, last) = walk(&server, of(Key::CustomerId("nobody".to_owned()))).await;
     assert!(found.is_empty() && last.distinct_ids.is_empty());
 }
