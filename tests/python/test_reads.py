@@ -173,12 +173,31 @@ def test_every_link_is_evidence_when_its_distinct_id_is_resolved(demo, connectio
         assert (link["distinctId"], link["linked"]) in [(found["distinctId"], found["linked"]) for found in identity["evidence"]]
 
 
-def test_listed_conflicts_are_persons_of_several_customers(demo, connection):
-    for page in demo.pages(f"{IDENTITIES}/ListIdentityConflicts", {"parent": connection["name"], "pageSize": 50}):
-        for identity in page.get("identities", []):
-            assert identity["status"] == "STATUS_CONFLICT"
-            assert len(identity["customerIds"]) > 1
-            assert "primaryCustomerId" not in identity
+@pytest.fixture(scope="module")
+def conflicts(demo, connection) -> list[dict]:
+    """The persons with several customer ids: the demo's shop has a few who made themselves two accounts."""
+    pages = demo.pages(f"{IDENTITIES}/ListIdentityConflicts", {"parent": connection["name"], "pageSize": 5})
+    listed = [identity for page in pages for identity in page.get("identities", [])]
+    assert listed
+    return listed
+
+
+def test_listed_conflicts_are_persons_of_several_customers(conflicts):
+    for identity in conflicts:
+        assert identity["status"] == "STATUS_CONFLICT"
+        assert len(identity["customerIds"]) > 1
+        assert "primaryCustomerId" not in identity
+
+
+def test_the_customers_of_a_conflict_are_one_persons_and_their_trails_say_so(demo, connection, conflicts):
+    identity = conflicts[0]
+    for customer in identity["customerIds"]:
+        asked = {"parent": connection["name"], "key": {"customerId": customer}}
+        trail = demo.call(f"{TRAILS}/ListCustomerTrail", asked)
+        assert trail["status"] == "STATUS_CONFLICT"
+        assert "primaryCustomerId" not in trail
+        assert set(trail["customerIds"]) == set(identity["customerIds"])
+        assert set(trail["personIds"]) == set(identity["personIds"])
 
 
 def test_a_stream_of_links_that_broke_off_resumes_and_reaches_every_link(demo, connection):
@@ -324,6 +343,9 @@ def test_a_customers_trail_holds_every_event_of_its_ids(demo, connection):
         event = stored[step["uuid"]]
         assert all(step.get(field) == event.get(field) for field in ("event", "stage", "path", "utmSource", "referrer", "sessionId"))
         assert ("element" in step) == ("elementsChain" in event)
+    (identity,) = demo.call(f"{IDENTITIES}/ResolveIdentities", {"parent": asked["parent"], "keys": [asked["key"]]})["identities"]
+    for answer in answers:
+        assert all(answer.get(field) == identity.get(field) for field in ("status", "primaryCustomerId", "personIds", "customerIds"))
     newest = demo.pages(f"{TRAILS}/ListCustomerTrail", {**asked, "order": "EVENT_ORDER_NEWEST_FIRST"})
     assert [step["uuid"] for answer in newest for step in answer["trailEvents"]] == [step["uuid"] for step in trail][::-1]
 

@@ -200,10 +200,12 @@ fn choose(random: &mut Random, visitors: &mut Vec<Visitor>, start: Timestamp) ->
         return visitors.len() - 1;
     }
     let at = usize::try_from(random.below(visitors.len() as u64)).unwrap_or_default();
-    if random.permille(180)
-        && let Some(visitor) = visitors.get_mut(at)
-    {
-        visitor.take_device(random, millis);
+    let takes_device = random.permille(180);
+    if let Some(visitor) = visitors.get_mut(at) {
+        visitor.come_back();
+        if takes_device {
+            visitor.take_device(random, millis);
+        }
     }
     at
 }

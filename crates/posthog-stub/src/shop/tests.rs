@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Shop;
 use crate::world::project::Project;
+use crate::world::property::Name;
 
 fn now() -> Timestamp {
     "2026-05-20T15:04:05.678Z".parse().unwrap()
@@ -137,6 +138,26 @@ fn names_change_once_and_the_funnel_narrows() {
     assert!(count("Checkout Started") > count("Order Completed") && count("Order Completed") > 10);
     assert!(count("$autocapture") > 1000 && count("$rageclick") > 10 && count("$create_alias") > 1);
     assert!(count("newsletter signed up") > 20 && count("size guide opened") > 20);
+}
+
+#[test]
+fn a_few_persons_have_two_customer_ids() {
+    let project = small();
+    let mut customers: HashMap<_, HashSet<String>> = HashMap::new();
+    for event in project.events() {
+        let Some(link) = project.distinct_ids().get(&event.distinct_id) else {
+            continue;
+        };
+        let customer = event.properties.get(Name::of("shopify_customer_id"));
+        let customer = customer.map(|id| id.to_json().to_string());
+        customers
+            .entry(link.person_id)
+            .or_default()
+            .extend(customer);
+    }
+    let of = |ids: usize| customers.values().filter(|it| it.len() == ids).count();
+    assert!(of(2) > 0 && of(2) * 10 < of(1), "{} {}", of(2), of(1));
+    assert_eq!(of(0) + of(1) + of(2), customers.len());
 }
 
 #[test]

@@ -11,6 +11,10 @@ const LAST: [&str; 12] = [
     "berg", "cole", "diaz", "ekman", "fox", "gray", "hall", "ito", "jones", "kim", "lund", "moss",
 ];
 
+/// One visitor of so many has a second account in the shop, if PostHog knows them by their e-mail address:
+/// one person with two customer ids.
+const SECOND_ACCOUNTS: u64 = 8;
+
 /// How an identified visitor is known to PostHog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
@@ -28,6 +32,8 @@ pub(super) struct Visitor {
     /// PostHog's device id of that device.
     pub(super) device: Device,
     pub(super) customer: Arc<str>,
+    /// The customer id of their other account, until they use it.
+    second_account: Option<Arc<str>>,
     pub(super) email: Arc<str>,
     pub(super) naming: Naming,
     /// Whether the device in use is logged in.
@@ -88,6 +94,8 @@ impl Visitor {
             shopify_y: Arc::default(),
             device: DEVICES[0],
             customer: (6_900_000_000_000 + number * 13).to_string().into(),
+            second_account: (naming == Naming::Email && number.is_multiple_of(SECOND_ACCOUNTS))
+                .then(|| (6_900_000_000_001 + number * 13).to_string().into()),
             email: format!("{first}.{last}.{number}@example.com").into(),
             naming,
             identified: false,
@@ -107,6 +115,15 @@ impl Visitor {
             .into();
         self.device = random.favourite(&DEVICES).copied().unwrap_or(DEVICES[0]);
         self.identified = false;
+    }
+
+    /// Comes back, from now on with the other account if there is one.
+    pub(super) fn come_back(&mut self) {
+        if self.known
+            && let Some(account) = self.second_account.take()
+        {
+            self.customer = account;
+        }
     }
 
     /// The distinct id after logging in.
