@@ -62,7 +62,7 @@ impl Recount<'_> {
             return Ok(found);
         };
         let earlier = verdicts(session, scope).await?;
-        let due = self.due(scope, &earlier, session.ctx.clock.now());
+        let due = self.due(session, scope, &earlier);
         if due.is_empty() {
             return Ok(found);
         }
@@ -82,8 +82,15 @@ impl Recount<'_> {
         Ok(found)
     }
 
-    fn due(&self, scope: Scope, earlier: &BTreeMap<Date, DayVerdict>, now: Timestamp) -> Vec<Date> {
-        let mut due = BTreeSet::from_iter(rules::days_due(scope, earlier, now, self.all));
+    fn due(
+        &self,
+        session: &Session<'_>,
+        scope: Scope,
+        earlier: &BTreeMap<Date, DayVerdict>,
+    ) -> Vec<Date> {
+        let (now, interval) = (session.ctx.clock.now(), session.settings.refresh.interval);
+        let due = rules::days_due(scope, earlier, now, interval, self.all);
+        let mut due = BTreeSet::from_iter(due);
         due.extend(scope.days().filter(|day| self.repulled.contains(day)));
         due.into_iter().collect()
     }

@@ -19,8 +19,8 @@ const ALONG: SignedDuration = SignedDuration::from_hours(12);
 /// An older day is counted along with a daily recount after this: two days less than the 31 within which
 /// a deletion is followed, for one that fails and for the second count.
 const ROTATION: SignedDuration = SignedDuration::from_hours(29 * 24);
-/// How long each run tries to count a day that is due.
-const RETRIED: SignedDuration = SignedDuration::from_hours(6);
+/// How long runs try to count a day that is due, by the hour; the next run tries it in any case.
+const RETRIED: SignedDuration = SignedDuration::from_hours(3);
 /// Events are removed only when two counts at least this far apart agree.
 pub(crate) const REMOVAL_PATIENCE: SignedDuration = SignedDuration::from_mins(59);
 /// A day is read again at most so often for one remote count.
@@ -79,7 +79,7 @@ impl Scope {
     }
 
     /// Every day of it.
-    pub(crate) fn days(self) -> impl Iterator<Item = Date> {
+    pub(crate) fn days(self) -> impl Iterator<Item = Date> + Clone {
         self.first
             .series(1.day())
             .take_while(move |day| *day <= self.last)
@@ -87,11 +87,12 @@ impl Scope {
 }
 
 /// The days whose counts are due, each by its own last count. `all` asks for every day of the scope, as a
-/// backfill's end does.
+/// backfill's end does; runs are `interval` apart.
 pub(crate) fn days_due(
     scope: Scope,
     earlier: &BTreeMap<Date, DayVerdict>,
     now: Timestamp,
+    interval: SignedDuration,
     all: bool,
 ) -> Vec<Date> {
     let age = |day: Date| {
@@ -100,13 +101,18 @@ pub(crate) fn days_due(
         now.duration_since(counted_at.unwrap_or_else(|| end_of(day)))
     };
     let pending = |day: Date| earlier.get(&day).filter(|verdict| is_pending(verdict));
-    let recent: Vec<SignedDuration> = scope
+    let settled_recently = scope
         .days()
-        .filter(|day| scope.is_recent(*day) && pending(*day).is_none())
+        .filter(|day| scope.is_recent(*day) && pending(*day).is_none());
+    let newest = settled_recently
+        .clone()
+        .filter_map(|day| Some(now.duration_since(earlier.get(&day)?.counted_at)))
+        .min();
+    let ages: Vec<SignedDuration> = settled_recently
         .filter(|day| now.duration_since(end_of(*day)) >= DAILY)
         .map(age)
         .collect();
-    let is_daily_due = is_daily_due(&recent);
+    let is_daily_due = is_daily_due(&ages, newest, interval);
     scope
         .days()
         .filter(|day| {
@@ -125,15 +131,20 @@ pub(crate) fn days_due(
         .collect()
 }
 
-/// Whether the daily recount is due, by the time since each recent day was counted, those left out that
-/// ended just now. A day that cannot be
-/// counted asks for it during some hours, and then waits for the others: it may be too heavy for PostHog.
-fn is_daily_due(recent: &[SignedDuration]) -> bool {
-    let is_due = |age: &SignedDuration| *age >= DAILY;
-    recent.iter().all(is_due)
-        || recent
-            .iter()
-            .any(|age| is_due(age) && *age < DAILY + RETRIED)
+/// Whether the daily recount is due, by the time since each recent day was counted, but for those that ended
+/// just now, and since the `newest` of these counts. A day that was not counted when it was due, or when
+/// others were, asks for it for some hours, and then waits for the others: it may be too heavy for PostHog.
+fn is_daily_due(
+    ages: &[SignedDuration],
+    newest: Option<SignedDuration>,
+    interval: SignedDuration,
+) -> bool {
+    let is_due = |age: SignedDuration| age >= DAILY;
+    let retried = RETRIED.max(interval + SignedDuration::from_hours(1));
+    let is_retry = newest.is_some_and(|newest| newest < retried);
+    let asks = |age: SignedDuration| is_due(age) && (age < DAILY + retried || is_retry);
+    let is_each_due = ages.iter().all(|age| is_due(*age));
+    ages.iter().any(|age| is_each_due || asks(*age))
 }
 
 /// Whether a day waits for another count.

@@ -27,6 +27,7 @@ fn counts(remote: u64, stored: u64) -> Counts {
     }
 }
 
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: Date = date(2026, 3, 1);
 
 fn bounds(covered_from: &str, retention_days: u32, project_months: Option<u32>) -> Bounds {
@@ -60,37 +61,37 @@ fn days_that_either_retention_may_have_cut_are_never_counted() {
 
 #[test]
 fn a_settled_day_is_due_daily_and_a_pending_one_after_an_hour() {
-    let now = at("2026-03-02T12:00:00Z");
+    let now = at("2026-03-03T12:00:00Z");
     let scope = Scope {
         first: DAY,
         last: DAY,
     };
     let due = |verdict: DayVerdict| {
-        !days_due(scope, &BTreeMap::from([(DAY, verdict)]), now, false).is_empty()
+        !days_due(scope, &BTreeMap::from([(DAY, verdict)]), now, HOUR, false).is_empty()
     };
     assert!(!due(seen(
         5,
         5,
         Verdict::Verified,
         0,
-        "2026-03-02T10:00:00Z"
+        "2026-03-03T10:00:00Z"
     )));
     assert!(due(seen(
         5,
         5,
         Verdict::Verified,
         0,
-        "2026-03-01T12:20:00Z"
+        "2026-03-02T12:20:00Z"
     )));
     assert!(!due(seen(
         4,
         5,
         Verdict::Pending,
         0,
-        "2026-03-02T11:30:00Z"
+        "2026-03-03T11:30:00Z"
     )));
-    assert!(due(seen(4, 5, Verdict::Pending, 0, "2026-03-02T11:00:00Z")));
-    assert!(due(seen(6, 5, Verdict::Pending, 0, "2026-03-02T11:59:00Z")));
+    assert!(due(seen(4, 5, Verdict::Pending, 0, "2026-03-03T11:00:00Z")));
+    assert!(due(seen(6, 5, Verdict::Pending, 0, "2026-03-03T11:59:00Z")));
 }
 
 #[test]
