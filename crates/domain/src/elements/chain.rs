@@ -107,7 +107,7 @@ impl<'a> Element<'a> {
 
     /// Whether the classes before the colon are those of the `class` attribute: then a semicolon among
     /// them is one that a class has.
-    fn has_dotted_what_it_has(&self) -> bool {
+    pub(super) fn has_dotted_what_it_has(&self) -> bool {
         let Some(class) = self.class else {
             return false;
         };

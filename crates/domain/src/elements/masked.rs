@@ -35,7 +35,8 @@ pub fn masked(chain: &str) -> Cow<'_, str> {
 /// itself: together, with dots between, `flex @container mx-auto` looks like an address.
 fn classes(element: &Element<'_>) -> String {
     let dotted = element.dotted_classes();
-    let Some(class) = element.attribute("class") else {
+    let class = element.attribute("class");
+    let Some(class) = class.filter(|_| element.has_dotted_what_it_has()) else {
         let rest = dotted.strip_prefix('.').map(MaskedText::new);
         return rest.map(|rest| format!(".{rest}")).unwrap_or_default();
     };

@@ -19,7 +19,7 @@ impl<'a> MaskedText<'a> {
     /// (or its `%40`) that has something before it and a name with a dot behind it. What was card-like
     /// reads `[card]`: 13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1), together or in groups
     /// with up to three spaces, hyphens or dots between; a tenth of all other such numbers pass it too.
-    /// Neither mask has a quote, a colon or a semicolon, so a whole `elements_chain` can be masked.
+    /// Neither mask has a quote, a colon or a semicolon.
     pub fn new(text: &'a str) -> Self {
         Self(match email::mask(text) {
             Cow::Borrowed(text) => card::mask(text),
