@@ -1,5 +1,7 @@
 //! `sync`: one run, one JSON object as its last line, and nothing half-written when it fails.
 
+use domain::day::{day_bounds, day_of};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use posthog_stub::{Endpoint, Event, Fault, StubHandle};
 use serde_json::Value;
@@ -51,10 +53,9 @@ async fn the_last_line_of_a_backfill_is_its_summary() {
             .unwrap()
     };
     assert!(instant("to") >= before && instant("to") <= Timestamp::now());
-    assert_eq!(
-        instant("to").duration_since(instant("from")),
-        SignedDuration::from_hours(24 * 30)
-    );
+    let thirty_days_ago = instant("to") - SignedDuration::from_hours(24 * 30);
+    let its_day = day_of(thirty_days_ago, &TimeZone::UTC);
+    assert_eq!(instant("from"), day_bounds(its_day, &TimeZone::UTC).0);
     let events = distinct_events(&stub);
     assert_eq!(summary["eventsRead"], events);
     assert_eq!(summary["eventsStored"], events);
