@@ -78,7 +78,8 @@ pub struct PostHogConnectionSpec {
     #[serde(default)]
     pub cohorts: Cohorts,
 
-    /// Which event properties carry ids of the shop.
+    /// Which event properties carry ids of the shop. One that is added later is read of the events that come from
+    /// then on.
     #[serde(default)]
     pub identity: Identity,
 
@@ -126,7 +127,7 @@ pub struct ApiKeySecretRef {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Backfill {
-    /// How many days back.
+    /// How many days back; the first of them, a UTC day, is read whole.
     #[serde(default = "default_backfill_days")]
     #[schemars(range(min = 1, max = 365))]
     pub days: i64,
