@@ -17,7 +17,7 @@ use crate::error::SyncError;
 use crate::read::{Said, Told};
 
 /// PostHog's exports take minutes. One that is not ready after this is given up, and so is one that came no
-/// further for this long before a run that fails at it again.
+/// further for this long before an attempt that fails at it again, and in which no other came further.
 const LONGEST_EXPORT: SignedDuration = SignedDuration::from_hours(3);
 /// So long an export waits for others of the project, perhaps another tool's, to end.
 const LONGEST_QUEUE: Duration = Duration::from_secs(3600);
@@ -174,7 +174,8 @@ impl ExportReader {
 
 /// Why an export that fails so ends the way by exports; none where the next attempt goes on with it.
 /// `since` is when it came as far as it is, `begun` when this attempt began: what failed this long ago and
-/// still fails does not pass by itself, such as a network policy that lets nobody to the files.
+/// still fails does not pass by itself, such as a network policy that lets nobody to the files. Whoever
+/// knows that exports came further in this attempt says that it was `since` then.
 pub(crate) fn given_up(error: &Error, since: Timestamp, begun: Timestamp) -> Option<String> {
     let is_overdue = begun.duration_since(since) >= LONGEST_EXPORT;
     if error.ends_exports() {

@@ -72,6 +72,7 @@ async fn read_with(
         late_before: open.run.window.from,
         run_began: open.run.started_at,
         begun: session.ctx.clock.now(),
+        exports_came_further: false,
         pace: Pace::new(&open),
         left: open.pending.into(),
         in_hand: BTreeMap::new(),
@@ -158,6 +159,8 @@ struct Writer<'a, 'b> {
     run_began: Timestamp,
     /// When this attempt at the run began to read.
     begun: Timestamp,
+    /// Whether this attempt stored a page of an export or took one a step on.
+    exports_came_further: bool,
     pace: Pace,
     left: VecDeque<PendingSlice>,
     /// The slices that are being read, each with the place that is stored.
@@ -196,6 +199,7 @@ impl Writer<'_, '_> {
             "a page is stored"
         );
         if let Some(slice) = self.in_hand.get_mut(&number) {
+            self.exports_came_further |= slice.slice.export.is_some();
             slice.cursor = more;
             let done = more.is_none();
             let reading = self.pace.advance(slice, rows, done);
@@ -210,7 +214,13 @@ impl Writer<'_, '_> {
     /// Why exports are given up, if the slice that failed so is of one.
     fn exports_given_up(&self, number: i64, error: &posthog::Error) -> Option<String> {
         let part = self.in_hand.get(&number)?.slice.export?;
-        given_up(error, part.since(self.run_began), self.begun)
+        // Where exports came further in this attempt, an outage has only just begun.
+        let since = if self.exports_came_further {
+            self.begun
+        } else {
+            part.since(self.run_began)
+        };
+        given_up(error, since, self.begun)
     }
 
     /// Puts smaller slices into the place of one that PostHog could not answer.
@@ -224,11 +234,12 @@ impl Writer<'_, '_> {
 
     /// Puts slices into the place of one that is being read.
     async fn replace(&mut self, number: i64, parts: &[Slice]) -> Result<(), SyncError> {
-        self.in_hand.remove(&number);
+        let whole = self.in_hand.remove(&number);
         let store = &self.session.ctx.store;
         store
             .split_slice(self.session.lease(), self.run, number, parts)
             .await?;
+        self.exports_came_further |= whole.is_some_and(|whole| whole.slice.export.is_some());
         self.pace.split(number);
         let open = store.open_run(self.session.id, self.mode).await?;
         self.left = open.map(|open| open.pending.into()).unwrap_or_default();

@@ -407,6 +407,42 @@ async fn exports_are_gone_on_with_after_an_outage_of_any_length() {
 }
 
 #[tokio::test]
+async fn exports_that_come_further_are_not_given_up_for_an_outage_however_long_they_take() {
+    let mut shop = shop(16, BackfillVia::FileExport).await;
+    // One export, whose files are all noted before the first of them is read.
+    shop.settings.desired.backfill_days = 5;
+    let desired = &shop.settings.desired;
+    shop.store.put_connection(desired, at(NOW)).await.unwrap();
+    shop.stub.set_exports(ExportPolicy {
+        rows_a_file: 10,
+        ..ExportPolicy::default()
+    });
+    shop.stub.faults().always(Endpoint::Bucket, Fault::Reset);
+    shop.run(SyncMode::Backfill).await.unwrap_err();
+    shop.pass(SignedDuration::from_hours(4));
+    // Three are read at once: whoever asks for a fourth has stored one.
+    shop.stub.faults().clear();
+    shop.stub
+        .faults()
+        .push_after(Endpoint::Bucket, 3, 1000, Fault::Reset);
+    let error = shop.run(SyncMode::Backfill).await.unwrap_err();
+    assert!(matches!(error, SyncError::PostHog(_)), "{error}");
+    assert!(
+        shop.stub.faults().remaining() < 1000,
+        "a fourth was asked for"
+    );
+    assert!(!shop.rows().await.is_empty(), "the first are stored");
+
+    shop.stub.faults().clear();
+    let summary = shop.run(SyncMode::Backfill).await.unwrap();
+    assert!(summary.resumed);
+    assert_eq!(way(&summary).0, Via::FileExport);
+    assert_eq!(shop.stub.exports_started(), 1);
+    // A refresh has followed.
+    assert_exact(&shop, summary.from, shop.clock_now()).await;
+}
+
+#[tokio::test]
 async fn exports_wait_for_each_other_where_posthog_makes_one_at_once() {
     let shop = shop(12, BackfillVia::FileExport).await;
     shop.stub.set_exports(ExportPolicy {
