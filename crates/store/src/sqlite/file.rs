@@ -7,13 +7,16 @@ use std::path::Path;
 use domain::storage::{Result, StoreError};
 
 use super::errors::unusable;
-use super::file_system;
 
 /// What every SQLite file begins with (<https://sqlite.org/fileformat2.html>).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Makes sure that there is a file at `path` which may be a SQLite database.
-pub(super) fn prepare(path: &Path) -> Result<()> {
+/// Makes sure that there is a file at `path` which may be a SQLite database. `on_network` says what the
+/// network file system is called that a folder lies on, if it lies on one.
+pub(super) fn prepare(
+    path: &Path,
+    on_network: impl FnOnce(&Path) -> Option<&'static str>,
+) -> Result<()> {
     let shown = path.display();
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -25,7 +28,7 @@ pub(super) fn prepare(path: &Path) -> Result<()> {
             folder.display()
         ))
     })?;
-    if let Some(network) = file_system::on_network(folder) {
+    if let Some(network) = on_network(folder) {
         return Err(unusable(format!(
             "{shown} lies on a network file system ({network}), where SQLite files get damaged: name a file on a local disk"
         )));
@@ -94,4 +97,30 @@ pub(super) fn not_a_database(path: &Path) -> StoreError {
         "{} is not a SQLite database: name another file, which may be a new one",
         path.display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_on_a_network_file_system_is_refused_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("share/store.db");
+        let on_nfs = |asked: &Path| (asked == folder.path().join("share")).then_some("NFS");
+        for made_before in [false, true] {
+            let Err(StoreError::Unusable { detail }) = prepare(&path, on_nfs) else {
+                panic!("a file on a network must be refused");
+            };
+            let said = format!(
+                "{} lies on a network file system (NFS), where SQLite files get damaged: name a file on a local disk",
+                path.display()
+            );
+            assert_eq!(detail, said);
+            assert_eq!(path.exists(), made_before);
+            // One that is already there is refused as well.
+            fs::write(&path, MAGIC).unwrap();
+        }
+        prepare(&path, |_| None).unwrap();
+    }
 }

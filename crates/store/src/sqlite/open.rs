@@ -6,12 +6,12 @@ use domain::storage::Result;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{SqliteStore, file, schema};
+use super::{SqliteStore, file, file_system, schema};
 use crate::OpenOptions;
 
 /// Opens the file at `path`, making it and its folder where they are missing.
 pub(crate) async fn open(path: &Path, options: &OpenOptions) -> Result<SqliteStore> {
-    file::prepare(path)?;
+    file::prepare(path, file_system::on_network)?;
     let settings = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(options.busy_timeout)
