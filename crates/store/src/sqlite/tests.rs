@@ -1,5 +1,7 @@
 //! Faults of the file that only the store's own connection can be given.
 
+mod full_disk;
+
 use std::time::Duration;
 
 use domain::ApiHost;
@@ -7,8 +9,8 @@ use domain::clickmap::ClickmapPolicy;
 use domain::connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
 use domain::plan::{Plan, PlanStanding};
 use domain::storage::{
-    ConnectionStore, Deletion, DesiredConnection, EventFilter, EventReader, IdentityWriter, Lease,
-    PersonMapping, ReadRange, StoreError, SyncStore,
+    ConnectionStore, Deletion, DesiredConnection, EventFilter, EventReader, Lease, StoreError,
+    SyncStore,
 };
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -42,50 +44,6 @@ async fn site() -> (TempDir, SqliteStore, ConnectionId, Lease) {
     let minute = Duration::from_secs(60);
     let lease = store.acquire_lease(id, "test", minute).await.unwrap();
     (folder, store, id, lease)
-}
-
-#[tokio::test]
-async fn a_full_disk_is_said_and_nothing_is_half_written() {
-    let (_folder, store, id, lease) = site().await;
-    let mappings: Vec<PersonMapping> = (0..5000)
-        .map(|number| PersonMapping {
-            distinct_id: format!("somebody with a rather long distinct id {number}"),
-            person_id: Uuid::from_u128(number),
-        })
-        .collect();
-    let observe = || {
-        store.observe_persons(
-            &lease,
-            &mappings,
-            &ReadRange::Answered,
-            Timestamp::UNIX_EPOCH,
-        )
-    };
-    let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
-        .fetch_one(&store.writer)
-        .await
-        .unwrap();
-    let limit = |pages: i64| sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
-    sqlx::query(limit(pages + 20))
-        .execute(&store.writer)
-        .await
-        .unwrap();
-    match observe().await {
-        Err(StoreError::Unavailable { detail }) => assert!(detail.contains("is full"), "{detail}"),
-        other => panic!("a full disk must be said, not {other:?}"),
-    }
-    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM person_links")
-        .fetch_one(&store.readers)
-        .await
-        .unwrap();
-    assert_eq!(kept, 0);
-    // With room again, the same goes through.
-    sqlx::query(limit(1_000_000))
-        .execute(&store.writer)
-        .await
-        .unwrap();
-    assert_eq!(observe().await.unwrap(), 5000);
-    assert!(store.epoch(id).await.unwrap().is_some());
 }
 
 #[tokio::test]
