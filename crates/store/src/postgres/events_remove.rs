@@ -19,6 +19,11 @@ use crate::epoch_state::EpochState;
 
 /// Events removed in one transaction: the epoch's row is held that long.
 const BATCH: usize = 4096;
+/// What a tombstone would tell is past retention too.
+pub(super) const EXPIRE_TOMBSTONES: [&str; 2] = [
+    "DELETE FROM event_deletions WHERE epoch = $1 AND timestamp < $2",
+    "DELETE FROM erased_events WHERE epoch = $1 AND timestamp < $2",
+];
 
 impl PostgresStore {
     pub(super) async fn delete_events(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {
@@ -63,11 +68,7 @@ impl PostgresStore {
                 .map(event_columns::decode_stored)
                 .collect::<Result<Vec<_>>>()?;
             if doomed.is_empty() {
-                // What a tombstone would tell is past retention too.
-                for remove in [
-                    "DELETE FROM event_deletions WHERE epoch = $1 AND timestamp < $2",
-                    "DELETE FROM erased_events WHERE epoch = $1 AND timestamp < $2",
-                ] {
+                for remove in EXPIRE_TOMBSTONES {
                     query(remove)
                         .bind(epoch)
                         .bind(micros(before))

@@ -30,16 +30,22 @@ const RECORDS: &str = "SELECT r.*,
         FROM slices WHERE run = r.number
     ) AS s";
 
+/// The open runs of an epoch: one at most.
+pub(super) const OPEN: &str = "SELECT id FROM runs WHERE epoch = $1 AND ended_at IS NULL";
+/// The open run of a connection in a mode.
+pub(super) const OPEN_OF_MODE: &str = "SELECT * FROM runs
+     WHERE epoch = (SELECT number FROM epochs WHERE id = $1) AND mode = $2 AND ended_at IS NULL
+     ORDER BY started_at DESC, number DESC LIMIT 1";
+
 impl PostgresStore {
     pub(super) async fn start_run(&self, lease: &Lease, run: &NewRun) -> Result<RunId> {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
-        let open: Vec<Uuid> =
-            query_scalar("SELECT id FROM runs WHERE epoch = $1 AND ended_at IS NULL")
-                .bind(epoch)
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(sql)?;
+        let open: Vec<Uuid> = query_scalar(OPEN)
+            .bind(epoch)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(sql)?;
         let superseded = superseded();
         for id in open {
             close(&mut tx, epoch, RunId(id), &superseded, run.started_at).await?;
@@ -75,17 +81,12 @@ impl PostgresStore {
     ) -> Result<Option<OpenRun>> {
         let mut tx = self.read().await?;
         let mode: &'static str = mode.into();
-        let Some(row) = query(
-            "SELECT * FROM runs
-             WHERE epoch = (SELECT number FROM epochs WHERE id = $1) AND mode = $2
-                AND ended_at IS NULL
-             ORDER BY started_at DESC, number DESC LIMIT 1",
-        )
-        .bind(connection.0)
-        .bind(mode)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(sql)?
+        let Some(row) = query(OPEN_OF_MODE)
+            .bind(connection.0)
+            .bind(mode)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(sql)?
         else {
             tx.end().await?;
             return Ok(None);
@@ -172,22 +173,24 @@ impl PostgresStore {
         mode: Option<SyncMode>,
         limit: usize,
     ) -> Result<Vec<RunRecord>> {
-        let mode: Option<&'static str> = mode.map(Into::into);
-        self.fetch(
-            query(AssertSqlSafe(format!(
-                "{RECORDS} WHERE r.epoch = (SELECT number FROM epochs WHERE id = $1)
-                AND ($2::text IS NULL OR r.mode = $2)
-             ORDER BY r.started_at DESC, r.number DESC LIMIT $3"
-            )))
+        let mut latest = query(AssertSqlSafe(latest_sql(mode.is_some())))
             .bind(connection.0)
-            .bind(mode)
-            .bind(rows(limit)),
-        )
-        .await?
-        .iter()
-        .map(decode)
-        .collect()
+            .bind(rows(limit));
+        if let Some(mode) = mode {
+            let mode: &'static str = mode.into();
+            latest = latest.bind(mode);
+        }
+        self.fetch(latest).await?.iter().map(decode).collect()
     }
+}
+
+/// Lists `$2` runs of connection `$1`, the latest first, where wanted of mode `$3` alone.
+pub(super) fn latest_sql(of_mode: bool) -> String {
+    let only = if of_mode { "AND r.mode = $3" } else { "" };
+    format!(
+        "{RECORDS} WHERE r.epoch = (SELECT number FROM epochs WHERE id = $1) {only}
+         ORDER BY r.started_at DESC, r.number DESC LIMIT $2"
+    )
 }
 
 /// Ends a run that is open; one that has ended stays as it is.

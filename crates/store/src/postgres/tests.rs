@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use test_postgres::Server;
 use uuid::Uuid;
 
-use super::{PostgresStore, conflicts, events_read};
+use super::{PostgresStore, conflicts, events_read, events_remove, runs};
 use crate::OpenOptions;
 use crate::database_url::DatabaseUrl;
 
@@ -105,5 +105,90 @@ async fn conflicts_are_listed_without_a_look_at_all_links() {
             // Before that it may put the few that are noted in order.
             assert!(!analyzed || !plan.contains("Sort"), "{plan}");
         }
+    }
+}
+
+/// Of a connection that was refreshed for months, with a few backfills and no open run.
+#[tokio::test]
+async fn runs_are_found_without_a_look_at_a_connections_whole_history() {
+    let statements = [
+        "INSERT INTO epochs (id, host, project_id, id_properties)
+         VALUES ('00000000-0000-0000-0000-000000000001', 'h', 7, '[]')",
+        "INSERT INTO runs (id, epoch, mode, window_from, window_to, started_at, ended_at)
+         SELECT gen_random_uuid(), number, CASE WHEN n < 4 THEN 'backfill' ELSE 'refresh' END, n, n, n, n
+         FROM epochs, generate_series(1, 30000) AS n",
+    ];
+    let store = filled("history", &statements).await;
+    let owner = Uuid::from_u128(1);
+    for analyzed in [false, true] {
+        if analyzed {
+            sqlx::query("VACUUM ANALYZE")
+                .execute(&store.writers)
+                .await
+                .unwrap();
+        }
+        let explain = |text: &str| AssertSqlSafe(format!("EXPLAIN (COSTS OFF) {text}"));
+        let statements = [
+            (
+                "runs_open",
+                sqlx::query_scalar(explain(runs::OPEN)).bind(1_i64),
+            ),
+            (
+                "runs_open",
+                sqlx::query_scalar(explain(runs::OPEN_OF_MODE))
+                    .bind(owner)
+                    .bind("backfill"),
+            ),
+            (
+                "Backward using runs_by_mode",
+                sqlx::query_scalar(explain(&runs::latest_sql(true)))
+                    .bind(owner)
+                    .bind(50_i64)
+                    .bind("backfill"),
+            ),
+            (
+                "Backward using runs_by_start",
+                sqlx::query_scalar(explain(&runs::latest_sql(false)))
+                    .bind(owner)
+                    .bind(50_i64),
+            ),
+        ];
+        for (index, explained) in statements {
+            let plan: Vec<String> = explained
+                .persistent(false)
+                .fetch_all(&store.writers)
+                .await
+                .unwrap();
+            let plan = plan.join("\n");
+            assert!(plan.contains(index), "{plan}");
+            assert!(
+                !plan.contains("Seq Scan on runs") && !plan.contains("Sort"),
+                "{plan}"
+            );
+        }
+    }
+}
+
+/// None has expired in most runs.
+#[tokio::test]
+async fn expired_tombstones_are_found_without_a_look_at_the_others() {
+    let statements = [
+        "INSERT INTO event_deletions (epoch, uuid, timestamp, change_seq)
+         SELECT 1, gen_random_uuid(), n, n FROM generate_series(1, 30000) AS n",
+        "INSERT INTO erased_events (epoch, uuid, timestamp, created_at)
+         SELECT 1, gen_random_uuid(), n, n FROM generate_series(1, 30000) AS n",
+        "VACUUM ANALYZE",
+    ];
+    let store = filled("tombstones", &statements).await;
+    for remove in events_remove::EXPIRE_TOMBSTONES {
+        let explained = format!("EXPLAIN (COSTS OFF) {remove}");
+        let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explained))
+            .bind(1_i64)
+            .bind(9_i64)
+            .fetch_all(&store.writers)
+            .await
+            .unwrap();
+        let plan = plan.join("\n");
+        assert!(plan.contains("s_by_time"), "{plan}");
     }
 }

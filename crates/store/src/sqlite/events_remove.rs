@@ -21,6 +21,11 @@ use crate::columns::any_kind;
 const BATCH: usize = 4096;
 /// Rows named with one statement.
 const ROWS: usize = 512;
+/// What a tombstone would tell is past retention too.
+pub(super) const EXPIRE_TOMBSTONES: [&str; 2] = [
+    "DELETE FROM event_deletions WHERE epoch = ? AND timestamp < ?",
+    "DELETE FROM erased_events WHERE epoch = ? AND timestamp < ?",
+];
 
 /// Stored rows with their rowids.
 #[derive(Default)]
@@ -70,11 +75,7 @@ impl SqliteStore {
             let mut doomed = Doomed::default();
             doomed.extend(&rows)?;
             if doomed.rows.is_empty() {
-                // What a tombstone would tell is past retention too.
-                for remove in [
-                    "DELETE FROM event_deletions WHERE epoch = ? AND timestamp < ?",
-                    "DELETE FROM erased_events WHERE epoch = ? AND timestamp < ?",
-                ] {
+                for remove in EXPIRE_TOMBSTONES {
                     sqlx::query(remove)
                         .bind(epoch)
                         .bind(micros(before))

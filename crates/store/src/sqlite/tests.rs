@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{SqliteStore, conflicts, open};
+use super::{SqliteStore, conflicts, events_remove, open, runs};
 use crate::OpenOptions;
 
 async fn site() -> (TempDir, SqliteStore, ConnectionId, Lease) {
@@ -163,5 +163,36 @@ async fn conflicts_are_listed_without_a_look_at_all_links() {
             assert!(plan.contains(step), "{plan}");
         }
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
+
+/// Neither the runs of years nor the tombstones of all that was removed are gone through in each run.
+#[tokio::test]
+async fn runs_and_expired_tombstones_are_found_by_their_indexes() {
+    let (_folder, store, ..) = site().await;
+    let [deletions, erased] = events_remove::EXPIRE_TOMBSTONES;
+    for (statement, step) in [
+        (runs::OPEN, "runs_open (epoch=?)"),
+        (runs::OPEN_OF_MODE, "runs_open (epoch=? AND mode=?)"),
+        (
+            &runs::latest_sql(true),
+            "INDEX runs_by_mode (epoch=? AND mode=?)",
+        ),
+        (&runs::latest_sql(false), "INDEX runs_by_start (epoch=?)"),
+        (
+            deletions,
+            "event_deletions_by_time (epoch=? AND timestamp<?)",
+        ),
+        (erased, "erased_events_by_time (epoch=? AND timestamp<?)"),
+    ] {
+        let explained = format!("EXPLAIN QUERY PLAN {statement}");
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(explained))
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+        let plan: Vec<String> = plan.into_iter().map(|step| step.3).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains(step), "{plan}");
+        assert!(!plan.contains("FOR ORDER BY"), "{plan}");
     }
 }

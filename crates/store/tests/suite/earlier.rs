@@ -28,6 +28,9 @@ pub(crate) const BACK_TO_VERSION_2: &str = "
     ALTER TABLE epochs DROP COLUMN conflicts_known;
     DROP TABLE identity_fact_changes;
     ALTER TABLE runs DROP COLUMN way;
+    DROP INDEX runs_by_mode;
+    DROP INDEX runs_open;
+    DROP INDEX event_deletions_by_time;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
     DROP TABLE erased_ids;
     DROP TABLE erased_persons;
