@@ -99,9 +99,25 @@ async fn leased(
     mode: SyncMode,
 ) -> Result<RunSummary, SyncError> {
     let held = take(ctx, settings).await?;
-    let outcome = passes(&session(ctx, settings, &held), mode).await;
+    let session = session(ctx, settings, &held);
+    let outcome = passes(&session, mode).await;
+    if let Err(error) = &outcome {
+        charge_failed(&session, error).await;
+    }
     held.release().await;
     outcome
+}
+
+/// Adds what a failed attempt has asked to the run that it leaves open, for a run's totals are those of
+/// all its attempts. Best effort: the attempt's own error is what counts.
+async fn charge_failed(session: &Session<'_>, error: &SyncError) {
+    // Then another run has the connection, or the store that failed would fail again.
+    if matches!(error, SyncError::Store(_)) {
+        return;
+    }
+    if let Err(error) = session.charge_open_run().await {
+        tracing::warn!(%error, "what the failed attempt asked is missing from its run's totals");
+    }
 }
 
 /// Takes the connection, so that nobody else can change its rows.

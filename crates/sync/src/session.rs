@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use domain::ConnectionId;
 use domain::storage::{Lease, RunId};
-use domain::sync::RunTotals;
+use domain::sync::{RunTotals, SyncMode};
 
 use crate::ask::Asker;
 use crate::context::Context;
@@ -81,6 +81,16 @@ impl<'a> Session<'a> {
         };
         if more != RunTotals::default() {
             self.ctx.store.add_totals(self.lease(), run, &more).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds what was asked outside pages to the totals of the run that is open, if one is.
+    pub(crate) async fn charge_open_run(&self) -> Result<(), SyncError> {
+        for mode in [SyncMode::Backfill, SyncMode::Refresh] {
+            if let Some(open) = self.ctx.store.open_run(self.id, mode).await? {
+                return self.charge(open.id, 0).await;
+            }
         }
         Ok(())
     }

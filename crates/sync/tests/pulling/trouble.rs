@@ -74,6 +74,13 @@ async fn a_run_that_failed_midway_goes_on_where_it_stopped() {
     shop.stub.faults().clear();
     let summary = shop.run(SyncMode::Backfill).await.unwrap();
     assert!(summary.resumed);
+    assert_eq!(
+        shop.stub.peak_concurrency(),
+        1,
+        "no request is dropped midway"
+    );
+    let asked = shop.stub.requests().len() as u64;
+    assert_eq!(summary.totals.requests, asked, "of both attempts");
     assert_exact(&shop, summary.from, summary.to).await;
 }
 
