@@ -188,6 +188,7 @@ async fn passes(session: &Session<'_>, mode: SyncMode) -> Result<RunSummary, Syn
         }
         if differs {
             repulls_left -= 1;
+            first.summary.repull_passes += 1;
         }
         let repull = std::mem::take(&mut first.repull);
         let all = all && first.is_behind;

@@ -172,10 +172,9 @@ impl RunSummary {
         }
     }
 
-    /// Adds a further pass over days that differed.
+    /// Adds a further pass.
     pub(crate) fn absorb(&mut self, pass: &Self) {
         self.ended_at = pass.ended_at;
-        self.repull_passes += 1;
         self.totals = sum(self.totals, pass.totals);
         self.completeness = pass.completeness.clone();
         self.persons.absorb(&pass.persons);

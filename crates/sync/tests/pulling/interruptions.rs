@@ -141,6 +141,7 @@ async fn a_run_that_goes_on_long_after_also_reads_up_to_the_present() {
     shop.pass(days(2));
     let summary = shop.run(SyncMode::Backfill).await.unwrap();
     assert!(summary.resumed);
+    assert_eq!(summary.repull_passes, 0, "no day is read again");
     assert_exact(&shop, at(NOW) - days(30), at(NOW) + days(2)).await;
 }
 
