@@ -1,5 +1,5 @@
-//! Somebody who knows only what changes told: of events by `change_seq`, of persons and cohorts by
-//! their own.
+//! Somebody who knows only what changes told: of events and of the links that they carry by
+//! `change_seq`, of persons and cohorts by their own.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,11 @@ use domain::ConnectionId;
 use domain::identity::{IdentityKey, LinkPlace};
 use domain::storage::{ChangeKind, CohortMove, Store};
 
+use super::carried::CarriedLinks;
 use super::truth::Truth;
 
 /// Changes asked for at once: too few to be lucky.
-const PAGE: usize = 7;
+pub(super) const PAGE: usize = 7;
 
 /// What it has been told.
 #[derive(Default)]
@@ -20,16 +21,24 @@ pub(crate) struct Follower {
     /// Up to where links were told; it may be that they cannot be told on from there.
     links: Option<LinkPlace>,
     cohort_seq: i64,
+    carried: CarriedLinks,
     known: Truth,
 }
 
 impl Follower {
-    /// Takes in every change since the last time; what is known then.
-    pub(crate) async fn catch_up(&mut self, store: &dyn Store, id: ConnectionId) -> &Truth {
+    /// Takes in every change since the last time.
+    pub(crate) async fn catch_up(&mut self, store: &dyn Store, id: ConnectionId) {
         self.follow_events(store, id).await;
+        self.begin_links_anew_if_lost(store, id).await;
+        self.carried.follow(store, id).await;
         self.follow_persons(store, id).await;
         self.follow_cohorts(store, id).await;
-        &self.known
+    }
+
+    /// Holds all that it was told against the truth.
+    pub(crate) fn assert_knows(&self, truth: &Truth, name: &str) {
+        assert_eq!(&self.known, truth, "{name}");
+        assert_eq!(self.carried.known(), &truth.carried(), "{name}");
     }
 
     async fn follow_events(&mut self, store: &dyn Store, id: ConnectionId) {
@@ -54,17 +63,21 @@ impl Follower {
         }
     }
 
-    async fn follow_persons(&mut self, store: &dyn Store, id: ConnectionId) {
-        let persons: &mut BTreeMap<_, _> = &mut self.known.persons;
+    async fn begin_links_anew_if_lost(&mut self, store: &dyn Store, id: ConnectionId) {
         let epoch = store.epoch(id).await.unwrap().unwrap();
         if self
             .links
             .replace(LinkPlace::now(&epoch))
             .is_some_and(|it| it.is_lost(&epoch))
         {
-            persons.clear();
+            self.known.persons.clear();
             self.person_seq = 0;
+            self.carried = CarriedLinks::default();
         }
+    }
+
+    async fn follow_persons(&mut self, store: &dyn Store, id: ConnectionId) {
+        let persons: &mut BTreeMap<_, _> = &mut self.known.persons;
         loop {
             let changes = store.person_changes(id, self.person_seq, PAGE).await;
             let changes = changes.unwrap();
@@ -86,6 +99,7 @@ impl Follower {
             }
         }
     }
+
     async fn follow_cohorts(&mut self, store: &dyn Store, id: ConnectionId) {
         let cohorts = &mut self.known.cohorts;
         loop {
