@@ -34,9 +34,9 @@ pub(super) async fn whole(
     ids.extend(person.distinct_ids.iter().cloned());
     let mut persons: BTreeSet<Uuid> = person.persons.iter().copied().collect();
     let distinct_ids: Vec<String> = ids.iter().cloned().collect();
-    for candidate in ever_linked(connection, epoch, &distinct_ids).await? {
+    for candidate in belonging::persons_ever_of(connection, epoch, &distinct_ids).await? {
         if !persons.contains(&candidate)
-            && ids_ever_of(connection, epoch, candidate)
+            && belonging::ids_ever_of(connection, epoch, candidate)
                 .await?
                 .is_subset(&ids)
         {
@@ -47,49 +47,6 @@ pub(super) async fn whole(
         persons: persons.into_iter().collect(),
         distinct_ids,
     })
-}
-
-/// The persons to whom these distinct ids lead or have led.
-async fn ever_linked(
-    connection: &mut SqliteConnection,
-    epoch: i64,
-    ids: &[String],
-) -> Result<BTreeSet<Uuid>> {
-    let mut found = BTreeSet::new();
-    for batch in batches(ids, IDS) {
-        let before =
-            "SELECT DISTINCT person_id FROM person_links WHERE epoch = ? AND distinct_id IN";
-        let text = list_sql(before, batch.len(), "");
-        let persons: Vec<Uuid> =
-            sqlx::query_scalar_with(text, of_ids(epoch, batch)?.into_arguments())
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(sql)?;
-        found.extend(persons);
-    }
-    Ok(found)
-}
-
-/// The distinct ids that lead to a person or have led to it.
-async fn ids_ever_of(
-    connection: &mut SqliteConnection,
-    epoch: i64,
-    person: Uuid,
-) -> Result<BTreeSet<String>> {
-    // In two parts, for there is an index of links that have ended and one of those that have not.
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT distinct_id FROM person_links
-         WHERE epoch = ?1 AND person_id = ?2 AND valid_to IS NULL
-         UNION ALL
-         SELECT distinct_id FROM person_links
-         WHERE epoch = ?1 AND person_id = ?2 AND valid_to IS NOT NULL",
-    )
-    .bind(epoch)
-    .bind(person)
-    .fetch_all(connection)
-    .await
-    .map_err(sql)?;
-    Ok(ids.into_iter().collect())
 }
 
 /// Leaves the tombstones of a [`whole`] person, and removes its links and its stays in cohorts.
