@@ -1,13 +1,20 @@
 //! What only this store promises, seen from inside.
 #![allow(clippy::unwrap_used)]
 
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryScalar;
+use sqlx::{AssertSqlSafe, Postgres};
 use test_postgres::Server;
 use uuid::Uuid;
 
+use super::statement::query_scalar;
 use super::{PostgresStore, conflicts, events_read, events_remove, runs};
 use crate::OpenOptions;
 use crate::database_url::DatabaseUrl;
+
+/// Makes the connection whose id is 1.
+const CONNECTION: &str = "INSERT INTO epochs (id, host, project_id, id_properties)
+    VALUES ('00000000-0000-0000-0000-000000000001', 'h', 7, '[]')";
 
 /// A store in a database of that name, filled by these statements.
 async fn filled(name: &str, statements: &[&'static str]) -> PostgresStore {
@@ -27,28 +34,41 @@ async fn filled(name: &str, statements: &[&'static str]) -> PostgresStore {
     store
 }
 
+/// Has the planner see the tables.
+async fn analyze(store: &PostgresStore) {
+    sqlx::query("VACUUM ANALYZE")
+        .execute(&store.writers)
+        .await
+        .unwrap();
+}
+
+/// A question for the plan of a statement, to which its values are to be bound.
+fn explain(text: &str) -> QueryScalar<'static, Postgres, String, PgArguments> {
+    query_scalar(AssertSqlSafe(format!("EXPLAIN (COSTS OFF) {text}")))
+}
+
+async fn plan(
+    store: &PostgresStore,
+    explain: QueryScalar<'_, Postgres, String, PgArguments>,
+) -> String {
+    explain.fetch_all(&store.writers).await.unwrap().join("\n")
+}
+
 /// Of a table like a shop's: rows are wide, and few of many lie in the span.
 #[tokio::test]
 async fn a_count_of_a_span_reads_the_index_alone() {
     let owner = Uuid::from_u128(1);
     let statements = [
-        "INSERT INTO epochs (id, host, project_id, id_properties)
-         VALUES ('00000000-0000-0000-0000-000000000001', 'h', 7, '[]')",
+        CONNECTION,
         "INSERT INTO events (epoch, uuid, timestamp, created_at, change_seq, event, distinct_id, path)
          SELECT number, gen_random_uuid(), n, n, n, 'a', 'd', repeat('p', 600)
          FROM epochs, generate_series(1, 50000) AS n",
         "VACUUM ANALYZE events",
     ];
     let store = filled("counted", &statements).await;
-    let explained = format!("EXPLAIN (COSTS OFF) {}", events_read::COUNT);
-    let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explained))
-        .bind(owner)
-        .bind(10_000_i64)
-        .bind(12_000_i64)
-        .fetch_all(&store.writers)
-        .await
-        .unwrap();
-    let plan = plan.join("\n");
+    let explain = explain(events_read::COUNT);
+    let explain = explain.bind(owner).bind(10_000_i64).bind(12_000_i64);
+    let plan = plan(&store, explain).await;
     assert!(
         plan.contains("Index Only Scan using events_by_time"),
         "{plan}"
@@ -60,8 +80,7 @@ async fn a_count_of_a_span_reads_the_index_alone() {
 #[tokio::test]
 async fn conflicts_are_listed_without_a_look_at_all_links() {
     let statements = [
-        "INSERT INTO epochs (id, host, project_id, id_properties)
-         VALUES ('00000000-0000-0000-0000-000000000001', 'h', 7, '[]')",
+        CONNECTION,
         "INSERT INTO person_links (epoch, distinct_id, person_id, valid_from, last_seen, change_seq)
          SELECT number, 'd' || n, md5((n / 3)::text)::uuid, 1, 1, n
          FROM epochs, generate_series(1, 60000) AS n",
@@ -74,23 +93,15 @@ async fn conflicts_are_listed_without_a_look_at_all_links() {
     let store = filled("conflicts", &statements).await;
     for analyzed in [false, true] {
         if analyzed {
-            sqlx::query("VACUUM ANALYZE")
-                .execute(&store.writers)
-                .await
-                .unwrap();
+            analyze(&store).await;
         }
         for after in [None, Some(Uuid::from_u128(u128::MAX / 2))] {
-            let explained = format!("EXPLAIN (COSTS OFF) {}", conflicts::list_sql());
-            let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explained))
+            let explain = explain(&conflicts::list_sql())
                 .bind(1_i64)
                 .bind(after)
                 .bind(vec!["customer_id"])
-                .bind(100_i64)
-                .persistent(false)
-                .fetch_all(&store.writers)
-                .await
-                .unwrap();
-            let plan = plan.join("\n");
+                .bind(100_i64);
+            let plan = plan(&store, explain).await;
             for index in [
                 "identity_conflicts_pkey",
                 "person_links_of_person",
@@ -112,8 +123,7 @@ async fn conflicts_are_listed_without_a_look_at_all_links() {
 #[tokio::test]
 async fn runs_are_found_without_a_look_at_a_connections_whole_history() {
     let statements = [
-        "INSERT INTO epochs (id, host, project_id, id_properties)
-         VALUES ('00000000-0000-0000-0000-000000000001', 'h', 7, '[]')",
+        CONNECTION,
         "INSERT INTO runs (id, epoch, mode, window_from, window_to, started_at, ended_at)
          SELECT gen_random_uuid(), number, CASE WHEN n < 4 THEN 'backfill' ELSE 'refresh' END, n, n, n, n
          FROM epochs, generate_series(1, 30000) AS n",
@@ -122,44 +132,28 @@ async fn runs_are_found_without_a_look_at_a_connections_whole_history() {
     let owner = Uuid::from_u128(1);
     for analyzed in [false, true] {
         if analyzed {
-            sqlx::query("VACUUM ANALYZE")
-                .execute(&store.writers)
-                .await
-                .unwrap();
+            analyze(&store).await;
         }
-        let explain = |text: &str| AssertSqlSafe(format!("EXPLAIN (COSTS OFF) {text}"));
         let statements = [
+            ("runs_open", explain(runs::OPEN).bind(1_i64)),
             (
                 "runs_open",
-                sqlx::query_scalar(explain(runs::OPEN)).bind(1_i64),
-            ),
-            (
-                "runs_open",
-                sqlx::query_scalar(explain(runs::OPEN_OF_MODE))
-                    .bind(owner)
-                    .bind("backfill"),
+                explain(runs::OPEN_OF_MODE).bind(owner).bind("backfill"),
             ),
             (
                 "Backward using runs_by_mode",
-                sqlx::query_scalar(explain(&runs::latest_sql(true)))
+                explain(&runs::latest_sql(true))
                     .bind(owner)
                     .bind(50_i64)
                     .bind("backfill"),
             ),
             (
                 "Backward using runs_by_start",
-                sqlx::query_scalar(explain(&runs::latest_sql(false)))
-                    .bind(owner)
-                    .bind(50_i64),
+                explain(&runs::latest_sql(false)).bind(owner).bind(50_i64),
             ),
         ];
-        for (index, explained) in statements {
-            let plan: Vec<String> = explained
-                .persistent(false)
-                .fetch_all(&store.writers)
-                .await
-                .unwrap();
-            let plan = plan.join("\n");
+        for (index, explain) in statements {
+            let plan = plan(&store, explain).await;
             assert!(plan.contains(index), "{plan}");
             assert!(
                 !plan.contains("Seq Scan on runs") && !plan.contains("Sort"),
@@ -181,14 +175,7 @@ async fn expired_tombstones_are_found_without_a_look_at_the_others() {
     ];
     let store = filled("tombstones", &statements).await;
     for remove in events_remove::EXPIRE_TOMBSTONES {
-        let explained = format!("EXPLAIN (COSTS OFF) {remove}");
-        let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explained))
-            .bind(1_i64)
-            .bind(9_i64)
-            .fetch_all(&store.writers)
-            .await
-            .unwrap();
-        let plan = plan.join("\n");
+        let plan = plan(&store, explain(remove).bind(1_i64).bind(9_i64)).await;
         assert!(plan.contains("s_by_time"), "{plan}");
     }
 }
