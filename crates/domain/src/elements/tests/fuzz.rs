@@ -65,7 +65,9 @@ fn read_whole_or_not_at_all(text: &str) -> Result<(), TestCaseError> {
 fn is_unwritten((key, _): &(&str, &str)) -> bool {
     match key.strip_prefix("attr__") {
         Some(name) => name.contains(char::is_whitespace) || name.chars().skip(1).any(|c| c == '='),
-        None => !key.chars().all(|c| c.is_ascii_alphabetic() || "-_".contains(c)),
+        None => !key
+            .chars()
+            .all(|c| c.is_ascii_alphabetic() || "-_".contains(c)),
     }
 }
 
