@@ -1,7 +1,7 @@
 //! What "Save and test" found: the parts of a connection's status that PostHog answers.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::host::ApiHost;
 
@@ -45,9 +45,18 @@ pub struct KeySummary {
     /// Scopes as PostHog lists them; `*` for all.
     pub scopes: Vec<String>,
     /// Optional scopes that are missing.
+    #[serde(deserialize_with = "known_scopes")]
     pub missing_scopes: Vec<OptionalScope>,
     /// Scopes broader than reading: `*` and every `:write` but `batch_export:write`.
     pub too_broad: Vec<String>,
+}
+
+/// Reads scopes, but for those that another version asked for and this one does not.
+fn known_scopes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<OptionalScope>, D::Error> {
+    let scopes = Vec::<serde_json::Value>::deserialize(from)?.into_iter();
+    Ok(scopes
+        .filter_map(|scope| serde_json::from_value(scope).ok())
+        .collect())
 }
 
 /// The most recent event that PostHog has.
@@ -84,9 +93,6 @@ pub enum OptionalScope {
     /// `cohort:read`.
     #[strum(serialize = "cohort:read")]
     CohortRead,
-    /// `person:read`.
-    #[strum(serialize = "person:read")]
-    PersonRead,
     /// `batch_export:write`.
     #[strum(serialize = "batch_export:write")]
     BatchExportWrite,
@@ -94,10 +100,9 @@ pub enum OptionalScope {
 
 impl OptionalScope {
     /// Every optional scope.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 3] = [
         Self::EventDefinitionRead,
         Self::CohortRead,
-        Self::PersonRead,
         Self::BatchExportWrite,
     ];
 
@@ -113,9 +118,6 @@ impl OptionalScope {
                 "events that have not occurred in the window are not listed or suggested"
             }
             Self::CohortRead => "cohorts are not shown",
-            Self::PersonRead => {
-                "customers' e-mail addresses known only to PostHog's persons are not linked"
-            }
             Self::BatchExportWrite => {
                 "the backfill uses PostHog's query API instead of file exports"
             }

@@ -20,12 +20,11 @@ use posthog_stub::{Event, Key, PersonLink, Project, PropertyType, Stub, StubHand
 use serde_json::{Value, json};
 
 const KEY: &str = "phx_contract_stand_in_key";
-const SCOPES: [&str; 5] = [
+const SCOPES: [&str; 4] = [
     "query:read",
     "project:read",
     "event_definition:read",
     "cohort:read",
-    "person:read",
 ];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;

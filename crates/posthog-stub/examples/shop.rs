@@ -15,12 +15,11 @@ use jiff::Timestamp;
 use posthog_stub::shop::Shop;
 use posthog_stub::{Key, Stub, World};
 
-const SCOPES: [&str; 5] = [
+const SCOPES: [&str; 4] = [
     "query:read",
     "project:read",
     "event_definition:read",
     "cohort:read",
-    "person:read",
 ];
 
 #[tokio::main]

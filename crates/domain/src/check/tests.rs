@@ -12,7 +12,6 @@ fn a_key_of_exactly_what_is_needed_has_nothing_to_report() {
         "project:read",
         "event_definition:read",
         "cohort:read",
-        "person:read",
         "batch_export:write",
     ]);
     assert_eq!(review.missing_required, Vec::<&str>::new());
@@ -89,4 +88,12 @@ fn a_check_kept_from_before_hosts_were_noted_is_still_read() {
         "latest_event":null}"#;
     let check: CheckSummary = serde_json::from_str(kept).unwrap();
     assert_eq!(check.host, None);
+}
+
+#[test]
+fn a_scope_that_an_earlier_version_missed_is_passed_over() {
+    let noted = r#"{"masked_value": "phx_...77c2", "label": "", "scopes": [],
+        "missing_scopes": ["PersonRead", "CohortRead"], "too_broad": []}"#;
+    let key: KeySummary = serde_json::from_str(noted).unwrap();
+    assert_eq!(key.missing_scopes, [OptionalScope::CohortRead]);
 }

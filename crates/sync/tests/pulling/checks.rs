@@ -38,7 +38,6 @@ async fn a_good_connection_is_described() {
         "project:read",
         "event_definition:read",
         "cohort:read",
-        "person:read",
         "batch_export:write",
     ];
     let report = save_and_test(&shop(Some(&all), true).await).await.unwrap();

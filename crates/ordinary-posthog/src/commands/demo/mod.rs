@@ -26,12 +26,11 @@ use crate::{connections, server, signals, terminal};
 /// The key of the made-up shop; the stand-in knows it and nobody else does.
 const KEY: &str = "phx_demo0000000000000000000000000000000000000";
 /// What the key may do: everything optional but file exports, which the demo does not have.
-const SCOPES: [&str; 5] = [
+const SCOPES: [&str; 4] = [
     "query:read",
     "project:read",
     "event_definition:read",
     "cohort:read",
-    "person:read",
 ];
 
 /// The arguments of `demo`.

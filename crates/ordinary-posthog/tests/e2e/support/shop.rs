@@ -26,7 +26,6 @@ pub(crate) fn key() -> Key {
         "project:read",
         "event_definition:read",
         "cohort:read",
-        "person:read",
     ])
 }
 
