@@ -93,11 +93,12 @@ pub struct PostHogConnectionSpec {
     #[schemars(range(min = 1, max = 3650))]
     pub retention_days: i64,
 
-    /// Whether rows are removed after a disconnect.
+    /// Whether rows are removed after a disconnect, and those of the host or project before after a change of it.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// How long rows stay after a disconnect, as 168h or 90m; recreating the connection within it adopts them.
+    /// How long rows stay after a disconnect, or once another host's or project's backfill is complete, as 168h or
+    /// 90m; whoever recreates the connection or changes back within it finds them again.
     #[serde(default = "default_grace")]
     #[schemars(length(max = 24), regex(pattern = DURATION_PATTERN))]
     #[schemars(extend("x-kubernetes-validations" = [grace_rule()]))]

@@ -129,6 +129,14 @@ macro_rules! sync_store {
                     self.delete_expired(lease, before).await
                 }
 
+                async fn remove_left_epochs(
+                    &self,
+                    lease: &Lease,
+                    before: Timestamp,
+                ) -> Result<u64> {
+                    self.remove_left(lease, before).await
+                }
+
                 async fn count_by_utc_day(
                     &self,
                     connection: ConnectionId,

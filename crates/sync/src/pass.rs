@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::backfill_way::{BackfillVia, Via, Way};
 use domain::identity::are_mappings_due;
-use domain::storage::{NewRun, OpenRun, RunEnd, RunId, RunRecord, StoreError};
+use domain::storage::{Deletion, NewRun, OpenRun, RunEnd, RunId, RunRecord, StoreError};
 use domain::sync::SyncMode;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -200,7 +200,7 @@ async fn follow(
     Ok(persons)
 }
 
-/// Removes what is older than the retention.
+/// Removes what is older than the retention, and what the connection has left for good.
 async fn expire(session: &Session<'_>) -> Result<(), SyncError> {
     let kept_from = plan::kept_from(session);
     let store = &session.ctx.store;
@@ -210,6 +210,16 @@ async fn expire(session: &Session<'_>) -> Result<(), SyncError> {
         .await?;
     if expired > 0 {
         tracing::info!(expired, before = %kept_from, "Events past their retention were removed.");
+    }
+    // Whoever points the connection back within the grace period finds its rows again, as whoever recreates
+    // it does.
+    if let Deletion::Delete { grace } = session.settings.desired.deletion
+        && let Ok(left_by) = session.ctx.clock.now().checked_sub(grace)
+    {
+        let removed = store.remove_left_epochs(session.lease(), left_by).await?;
+        if removed > 0 {
+            tracing::info!(removed, "Rows of the host or project before were removed.");
+        }
     }
     Ok(())
 }

@@ -201,6 +201,7 @@ pass_on! {
         write put_event_definitions(lease: &Lease, definitions: &[EventDefinition]) -> ();
         write remove_events(lease: &Lease, uuids: &[Uuid]) -> u64;
         write expire_events(lease: &Lease, before: Timestamp) -> u64;
+        write remove_left_epochs(lease: &Lease, before: Timestamp) -> u64;
         read count_by_utc_day(connection: ConnectionId, from: Date, to: Date) -> Vec<(Date, u64)>;
         read uuids_of_utc_day(connection: ConnectionId, day: Date) -> Vec<Uuid>;
     }

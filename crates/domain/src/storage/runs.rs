@@ -251,6 +251,11 @@ pub trait SyncStore: Send + Sync {
     /// proven of days that begin before it goes too, for they are no longer whole.
     async fn expire_events(&self, lease: &Lease, before: Timestamp) -> Result<u64>;
 
+    /// Removes, in batches, the epochs that the connection has left for another host or project: those that
+    /// it neither asks for nor answers from, once the one that it answers from was complete by `before`.
+    /// Returns how many they were. One that is cut short goes on with the next call, or with a purge.
+    async fn remove_left_epochs(&self, lease: &Lease, before: Timestamp) -> Result<u64>;
+
     /// The UTC days of `[from, to)` that have stored events, with the events stored on each, by day.
     async fn count_by_utc_day(
         &self,

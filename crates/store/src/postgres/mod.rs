@@ -31,6 +31,7 @@ mod facts;
 mod identities_read;
 mod identities_write;
 mod leases;
+mod left_epochs;
 mod links;
 mod links_asked;
 mod open;

@@ -30,6 +30,7 @@ mod file_system;
 mod identities_read;
 mod identities_write;
 mod leases;
+mod left_epochs;
 mod links;
 mod links_asked;
 mod open;

@@ -115,7 +115,8 @@ impl SqliteStore {
         Ok(Purge::Done { events: 0 })
     }
 
-    async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
+    /// Removes all rows of an epoch that nobody finds any more. Returns how many events it had.
+    pub(super) async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
         self.remove_many(
             epoch,
             "DELETE FROM cohort_members WHERE epoch = ?1 AND entered_seq IN (

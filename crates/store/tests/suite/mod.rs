@@ -19,6 +19,7 @@ pub(crate) mod fixtures;
 pub(crate) mod following;
 pub(crate) mod identities;
 pub(crate) mod leases;
+pub(crate) mod left_epochs;
 pub(crate) mod lists;
 pub(crate) mod oracle;
 pub(crate) mod pages;
@@ -169,6 +170,11 @@ macro_rules! store_suite {
             }
             property: {
                 any_order_split_and_repetition_ends_in_the_oracles_state,
+            }
+            left_epochs: {
+                what_was_left_goes_once_the_next_is_complete_for_long_enough,
+                whoever_comes_back_in_time_finds_the_rows,
+                an_interrupted_removal_is_finished_by_the_next_or_a_purge,
             }
             purges: {
                 a_purge_removes_every_epoch_of_its_connection_and_nothing_else,

@@ -1,4 +1,4 @@
-use domain::storage::RunEnd;
+use domain::storage::{Deletion, RunEnd};
 use domain::sync::SyncMode;
 use jiff::SignedDuration;
 use posthog_stub::{Event, Project, TooMuch};
@@ -134,6 +134,18 @@ async fn reads_move_to_another_project_when_its_backfill_is_complete() {
     let record = shop.store.connection(&name).await.unwrap().unwrap();
     assert_eq!(record.serving, shop.id());
     assert_ne!(record.serving, first);
+    assert!(shop.store.epoch(first).await.unwrap().is_some());
+
+    // Nobody came back to the first one within the grace period.
+    let grace = days(7);
+    shop.settings.desired.deletion = Deletion::Delete { grace };
+    let hour = SignedDuration::from_hours(1);
+    for (pass, is_kept) in [(grace - hour, true), (hour, false)] {
+        shop.pass(pass);
+        shop.run(SyncMode::Refresh).await.unwrap();
+        let epoch = shop.store.epoch(first).await.unwrap();
+        assert_eq!(epoch.is_some(), is_kept);
+    }
 }
 
 #[tokio::test]

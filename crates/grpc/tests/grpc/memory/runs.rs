@@ -98,6 +98,10 @@ impl SyncStore for Memory {
         read_only()
     }
 
+    async fn remove_left_epochs(&self, _: &Lease, _: Timestamp) -> Result<u64> {
+        read_only()
+    }
+
     async fn count_by_utc_day(
         &self,
         _: ConnectionId,

@@ -1,0 +1,81 @@
+//! Epochs that a connection has left for another host or project: condemned as a purge condemns those of a
+//! deleted one, and removed like them.
+
+use domain::storage::{Lease, Result};
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::errors::sql;
+use super::statement::{query, query_scalar};
+use super::values::micros;
+use super::{PostgresStore, leases};
+
+impl PostgresStore {
+    pub(super) async fn remove_left(&self, lease: &Lease, before: Timestamp) -> Result<u64> {
+        let mut tx = self.write().await?;
+        // All of the connection's epochs in the order of a purge, and before the connection: so that none of
+        // them waits for another.
+        query(
+            "SELECT 1 FROM epochs WHERE (namespace, name) = (
+                SELECT namespace, name FROM epochs WHERE id = $1)
+             ORDER BY number FOR UPDATE",
+        )
+        .bind(lease.connection.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(sql)?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        for left in left(&mut tx, epoch, before).await? {
+            query("UPDATE epochs SET id = $2, condemned = true WHERE number = $1")
+                .bind(left)
+                .bind(Uuid::new_v4())
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?;
+        }
+        let condemned: Vec<i64> = query_scalar(
+            "SELECT e.number FROM epochs AS own JOIN epochs AS e
+                ON (e.namespace, e.name) = (own.namespace, own.name)
+             WHERE own.number = $1 AND e.condemned",
+        )
+        .bind(epoch)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql)?;
+        tx.commit().await?;
+        let mut removed = 0;
+        for epoch in condemned {
+            self.remove_epoch(epoch).await?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+}
+
+/// The epochs that the connection of this one neither asks for nor answers from, once the one that it answers
+/// from was complete by `before`.
+async fn left(connection: &mut PgConnection, epoch: i64, before: Timestamp) -> Result<Vec<i64>> {
+    // Until the transaction ends nobody points the connection back at one of them.
+    query(
+        "SELECT 1 FROM connections WHERE (namespace, name) = (
+            SELECT namespace, name FROM epochs WHERE number = $1) FOR UPDATE",
+    )
+    .bind(epoch)
+    .execute(&mut *connection)
+    .await
+    .map_err(sql)?;
+    query_scalar(
+        "SELECT e.number FROM epochs AS own
+            JOIN connections AS c ON (c.namespace, c.name) = (own.namespace, own.name)
+            JOIN epochs AS serving ON serving.id = c.serving
+            JOIN epochs AS e ON (e.namespace, e.name) = (own.namespace, own.name)
+         WHERE own.number = $1 AND serving.backfilled_at <= $2
+            AND e.id NOT IN (own.id, c.target, c.serving) AND NOT e.condemned",
+    )
+    .bind(epoch)
+    .bind(micros(before))
+    .fetch_all(connection)
+    .await
+    .map_err(sql)
+}
