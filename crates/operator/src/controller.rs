@@ -165,9 +165,10 @@ fn note(ctx: &Context, event: &Event<Guarded>) {
 async fn watch_namespaces(ctx: Arc<Context>) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(ctx.client.clone());
     let events = watcher(api, watcher::Config::default()).default_backoff();
-    let changed = |old: Option<&Workspace>, new: Option<&Workspace>| {
-        // At the start every connection is reconciled anyway.
-        if let (Some(_), Some(new)) = (old, new) {
+    let changed = |_: Option<&Workspace>, new: Option<&Workspace>| {
+        // Also of one that is new here: this watch may tell of it later than the other of its connections.
+        // Of the first list nobody is woken, for no connection is known before it.
+        if let Some(new) = new {
             let within = |object: &Guarded| object.meta().namespace.as_ref() == Some(&new.name);
             for connection in ctx.connections.state_filter(within) {
                 let _ = ctx.wake.send(ObjectRef::from_obj(&*connection));

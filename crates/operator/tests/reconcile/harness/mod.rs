@@ -4,6 +4,7 @@ mod changes;
 mod clock;
 mod corner;
 mod kubelet;
+mod late;
 mod observed;
 mod running;
 mod shop;
