@@ -17,6 +17,7 @@ use crate::jobs::{Jobs, RunJob};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::provisioned::Provisioned;
+use crate::requests::Requests;
 use crate::retries::Retries;
 use crate::schedule::{Creating, Slots};
 use crate::update_status::StatusWrites;
@@ -52,6 +53,8 @@ pub(crate) struct Context {
     pub(crate) provisioned: Provisioned,
     /// Connections that were refused for how the operator is installed.
     pub(crate) first_looks: FirstLooks,
+    /// Refresh requests that have brought their check.
+    pub(crate) requests: Requests,
     /// What was written to statuses lately.
     pub(crate) writes: StatusWrites,
     /// How long connections wait that could not be reconciled.

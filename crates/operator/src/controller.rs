@@ -36,6 +36,7 @@ use crate::namespaces::{self, Namespaces, Workspace};
 use crate::provisioned::Provisioned;
 use crate::readiness::Readiness;
 use crate::reconcile::error_policy;
+use crate::requests::Requests;
 use crate::retries::Retries;
 use crate::schedule::Slots;
 use crate::update_status::StatusWrites;
@@ -59,6 +60,7 @@ pub(crate) async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), E
         slots,
         provisioned: Provisioned::default(),
         first_looks: FirstLooks::default(),
+        requests: Requests::default(),
         writes: StatusWrites::default(),
         retries: Retries::default(),
         events: Events::new(parts.client.clone(), &parts.config, parts.metrics.clone()),

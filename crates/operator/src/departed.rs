@@ -31,6 +31,7 @@ pub(crate) fn forget(ctx: &Context, gone: &ObjectMeta) {
         return;
     };
     ctx.writes.forget(&identity.uid);
+    ctx.requests.forget(&identity.uid);
     ctx.retries.forget(&identity.name);
     ctx.slots.leave(&identity.name.to_string(), |creating| {
         ctx.places_taken(creating)

@@ -27,6 +27,7 @@ mod patch;
 mod provisioned;
 mod readiness;
 mod reconcile;
+mod requests;
 mod retries;
 mod schedule;
 mod settings;

@@ -12,7 +12,7 @@ use kube::runtime::controller::Action;
 use crate::apply::{Applied, apply};
 use crate::build::{self, Report};
 use crate::context::{Context, Guarded};
-use crate::dereference::{Found, dereference};
+use crate::dereference::{Found, KeyFound, dereference};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::jobs::{Phase, RunJob, RunKind};
@@ -92,6 +92,9 @@ async fn steps(
         now,
     );
     update_status(ctx, identity, connection, &status).await?;
+    if let (Some(request), KeyFound::Checked(_)) = (&found.request, &found.key) {
+        ctx.requests.checked(&identity.uid, request);
+    }
     // Only now that status tells how they ended.
     for job in settle(ctx, &verdict.over).await? {
         count_run(ctx, &job, &found, &verdict);

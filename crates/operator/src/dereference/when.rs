@@ -41,6 +41,11 @@ impl<'a> When<'a> {
         let is_retry_due = retry_at.is_none_or(|at| at <= now);
         let is_accepted = status.is_some_and(|status| is_accepted(status, generation));
         let due = found.due(connection, identity, retry_at, now);
+        // One that waits for its turn is no reason to ask again.
+        let is_check_asked_for = found
+            .request
+            .as_ref()
+            .is_some_and(|request| !ctx.requests.has_checked(&identity.uid, request));
         let is_run_due = due.is_some_and(|due| due.at <= now);
         let check_every = SignedDuration::try_from(ctx.config.intervals.check)
             .unwrap_or(SignedDuration::from_hours(24));
@@ -55,10 +60,10 @@ impl<'a> When<'a> {
             // While it is bad, a changed Secret is to be noticed; a failed Job may have met a bad one.
             is_key_needed: !is_accepted
                 || is_run_due
-                || found.request.is_some()
+                || is_check_asked_for
                 || has_news(found)
                 || lacks_secret(ctx, found),
-            is_check_due: found.request.is_some()
+            is_check_due: is_check_asked_for
                 || (!is_accepted && (is_retry_due || is_new(status, generation)))
                 || (is_accepted && is_run_due && is_stale),
             known_version,
