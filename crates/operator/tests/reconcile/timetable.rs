@@ -36,6 +36,8 @@ async fn missed_ticks_are_made_up_for_once() {
         .await;
     assert_eq!(corner.jobs_of("refresh").await.len(), 1);
     operator.stop().await;
+    // What began at the first look is late at most.
+    assert_eq!(corner.told(reasons::OVERDUE).await, [""; 0]);
 
     // The next operator finds nothing to do.
     let operator = corner.operate();

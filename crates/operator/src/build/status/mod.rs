@@ -39,7 +39,7 @@ pub(crate) fn report(
     let failures = &verdict.failures;
     let mut status = connection.status.clone().unwrap_or_default();
     status.observed_generation = connection.metadata.generation;
-    let overdue_at = times::overdue_at(identity, &status, found, verdict);
+    let overdue_at = times::overdue_at(identity, &status, found, verdict, applied, now);
     check::describe_check(&mut status, found);
     runs::describe_runs(&mut status, found);
     describe_failures(&mut status, failures);

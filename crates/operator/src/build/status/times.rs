@@ -1,6 +1,6 @@
 //! When the next run is due, when none has come for too long, and when to look again.
 
-use crd::PostHogConnectionStatus;
+use crd::{ConditionStatus, PostHogConnectionStatus};
 use domain::sync::SyncMode;
 use domain::window::next_tick;
 use jiff::{SignedDuration, Timestamp};
@@ -44,18 +44,22 @@ pub(super) fn next_sync_time(
     failures.retry_at.or(due.map(|due| whole_second(due.at)))
 }
 
-/// When the last due run will not have succeeded for two intervals.
+/// When the last due run will not have succeeded for two intervals; `before` is what status has told up
+/// to now.
 pub(super) fn overdue_at(
     identity: &Identity,
-    status: &PostHogConnectionStatus,
+    before: &PostHogConnectionStatus,
     found: &Found,
     verdict: &Verdict,
+    applied: &Applied,
+    now: Timestamp,
 ) -> Option<Timestamp> {
     let (Ok(asked), Some(stored)) = (&found.spec, &found.stored) else {
         return None;
     };
     // A run that goes on is late at most, not overdue.
-    if verdict.standing != Standing::Admitted || verdict.active.is_some() {
+    let goes_on = verdict.active.is_some() || *applied == Applied::Started;
+    if verdict.standing != Standing::Admitted || goes_on {
         return None;
     }
     let interval = asked.settings.refresh.interval;
@@ -64,14 +68,31 @@ pub(super) fn overdue_at(
         None => (identity.created_at, 2),
     };
     // Time in which the connection could not be read does not count.
-    let accepted = status
+    let readable = readable_since(before, verdict, now);
+    let since = readable.map_or(since, |readable| readable.max(since));
+    since.checked_add(interval * intervals).ok()
+}
+
+/// Since when the key and the plan stand as they do; nothing before they were ever told. A suspended or
+/// mistaken spec leaves the key unknown, so that it is accepted anew.
+fn readable_since(
+    before: &PostHogConnectionStatus,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    before
         .conditions
         .iter()
         .filter(|c| c.kind == crd::CREDENTIALS_VALID || c.kind == crd::PLAN_ELIGIBLE)
-        .map(|condition| condition.last_transition_time)
-        .max();
-    let since = accepted.map_or(since, |accepted| accepted.max(since));
-    since.checked_add(interval * intervals).ok()
+        .map(|condition| {
+            let was_in_the_way = condition.status != ConditionStatus::True;
+            if was_in_the_way && verdict.credentials.is_accepted() {
+                now
+            } else {
+                condition.last_transition_time
+            }
+        })
+        .max()
 }
 
 /// When to look again, should nothing happen before.

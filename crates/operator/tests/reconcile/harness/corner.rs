@@ -10,6 +10,7 @@ use domain::{ConnectionId, ConnectionName};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use operator::{Intervals, LeaseTiming, OperatorConfig, labels};
@@ -186,6 +187,14 @@ impl Corner {
             .items;
         jobs.sort_by_key(|job| job.metadata.creation_timestamp.clone().map(|time| time.0));
         jobs
+    }
+
+    /// What was told of the tenant's connections for this reason.
+    pub(crate) async fn told(&self, reason: &str) -> Vec<String> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.tenant);
+        let about = ListParams::default().fields(&format!("reason={reason}"));
+        let events = events.list(&about).await.unwrap().items;
+        events.into_iter().filter_map(|event| event.note).collect()
     }
 
     /// The Jobs of one kind.
