@@ -7,7 +7,8 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::core::DynamicObject;
 use serde_json::json;
 
-use super::guard::{Obstacle, Removal, decide, holds};
+use super::guard::{Obstacle, Removal, decide, holds, of_entry};
+use super::last_applied::{self, LAST_APPLIED};
 use super::loose::{SecretEntry, connections, secret_entry};
 use super::report::KeyOutcome;
 use crate::context::Context;
@@ -102,14 +103,17 @@ async fn remove(
             deleted => return deleted.map(|_| Removal::Secret),
         }
     }
-    let patch = json!({
+    let mut patch = json!({
         "metadata": {"resourceVersion": version},
         "data": {&entry.key: null},
     });
+    if let Some(rest) = last_applied::without(secret, entry) {
+        patch["metadata"]["annotations"] = json!({LAST_APPLIED: rest});
+    }
     secrets
         .patch_metadata(&entry.secret, &PatchParams::default(), &Patch::Merge(patch))
         .await?;
-    Ok(Removal::Entry)
+    Ok(of_entry(secret, entry))
 }
 
 /// Whether asking again would bring the same: the right is missing, or the change is not allowed.

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::DynamicObject;
 
+use super::last_applied;
 use super::loose::{SecretEntry, secret_entry};
 use super::owners::{Owner, owner};
 
@@ -11,6 +12,8 @@ use super::owners::{Owner, owner};
 pub(crate) enum Removal {
     /// The entry goes; the rest of the Secret stays.
     Entry,
+    /// The same of a Secret that `kubectl apply` has written: the copy of the entry that it keeps goes as well.
+    AppliedEntry,
     /// Nothing else is in the Secret, so it goes whole.
     Secret,
 }
@@ -68,7 +71,15 @@ pub(crate) fn decide(
     if secret.immutable == Some(true) {
         return Err(Obstacle::Immutable);
     }
-    Ok(Some(Removal::Entry))
+    Ok(Some(of_entry(secret, entry)))
+}
+
+/// How the entry alone is taken out.
+pub(crate) fn of_entry(secret: &Secret, entry: &SecretEntry) -> Removal {
+    match last_applied::without(secret, entry) {
+        Some(_) => Removal::AppliedEntry,
+        None => Removal::Entry,
+    }
 }
 
 /// Whether the entry is in the Secret.

@@ -3,6 +3,7 @@
 
 mod forget_key;
 mod guard;
+mod last_applied;
 mod loose;
 mod owners;
 mod purge;

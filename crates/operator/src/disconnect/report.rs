@@ -4,6 +4,7 @@ use domain::ConnectionName;
 use kube::runtime::events::EventType;
 
 use super::guard::{Obstacle, Removal};
+use super::last_applied::LAST_APPLIED;
 use super::loose::SecretEntry;
 use crate::events::Event;
 
@@ -32,6 +33,10 @@ pub(crate) fn event(name: &ConnectionName, outcome: &KeyOutcome) -> Option<Event
             note: match removal {
                 Removal::Entry => format!(
                     "Disconnected: the API key ({}) was removed from Secret {}.",
+                    entry.key, entry.secret
+                ),
+                Removal::AppliedEntry => format!(
+                    "Disconnected: the API key ({}) was removed from Secret {}, and from what `kubectl apply` keeps of it. Remove it from the manifest too, or applying that brings it back.",
                     entry.key, entry.secret
                 ),
                 Removal::Secret => format!(
@@ -65,7 +70,7 @@ fn fix(name: &ConnectionName, entry: &SecretEntry, obstacle: &Obstacle) -> Strin
             format!("Create the Secret again without it: other entries would go with {secret}.")
         }
         Obstacle::Withheld | Obstacle::Refused(_) => format!(
-            "Remove it by `kubectl -n {} patch secret {secret} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/data/{key}\"}}]'`.",
+            "Remove it by `kubectl -n {0} patch secret {secret} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/data/{key}\"}}]'`, and the copy that `kubectl apply` keeps, if that made it, by `kubectl -n {0} annotate secret {secret} {LAST_APPLIED}-`.",
             name.namespace
         ),
     }
@@ -95,12 +100,25 @@ mod tests {
             "Disconnected, and Ordinary no longer uses the API key. It is still in Secret posthog \
              (apiKey), because this operator was installed without the right to change Secrets. \
              Remove it by `kubectl -n acme patch secret posthog --type=json -p \
-             '[{\"op\":\"remove\",\"path\":\"/data/apiKey\"}]'`."
+             '[{\"op\":\"remove\",\"path\":\"/data/apiKey\"}]'`, and the copy that `kubectl apply` \
+             keeps, if that made it, by `kubectl -n acme annotate secret posthog \
+             kubectl.kubernetes.io/last-applied-configuration-`."
         );
         let shared = Obstacle::Shared("outlet".to_owned());
         assert!(note(&KeyOutcome::Remains(entry(), shared)).ends_with(
             "because connection outlet uses it too. It goes when outlet is disconnected as well."
         ));
+    }
+
+    #[test]
+    fn a_key_that_a_manifest_would_bring_back_is_told() {
+        let removed = note(&KeyOutcome::Forgotten(entry(), Removal::AppliedEntry));
+        assert_eq!(
+            removed,
+            "Disconnected: the API key (apiKey) was removed from Secret posthog, and from what \
+             `kubectl apply` keeps of it. Remove it from the manifest too, or applying that brings \
+             it back."
+        );
     }
 
     #[test]

@@ -27,6 +27,30 @@ async fn only_our_entry_is_taken_out_of_a_secret_with_others() {
 }
 
 #[tokio::test]
+async fn what_kubectl_keeps_of_a_secret_loses_the_key_as_well() {
+    let site = Site::new().await;
+    for manifest in [
+        json!({"stringData": {"apiKey": "phx_test", "shopify": "token"}}),
+        json!({"data": {"apiKey": "cGh4X3Rlc3Q=", "shopify": "dG9rZW4="}}),
+    ] {
+        site.kubectl_apply("posthog", &manifest);
+        assert_eq!(disconnect(&site).await, [""; 0]);
+        let secret = site.secrets().get("posthog").await.unwrap();
+        let kept = serde_json::to_string(&secret).unwrap();
+        assert!(!kept.contains("phx_test"), "{kept}");
+        assert!(!kept.contains("cGh4X3Rlc3Q="), "{kept}");
+
+        // And kubectl goes on as ever.
+        let rest = json!({"stringData": {"shopify": "token", "more": "entries"}});
+        assert_eq!(
+            site.kubectl_apply("posthog", &rest),
+            "secret/posthog configured\n"
+        );
+        assert_eq!(site.entries("posthog").await.unwrap(), ["more", "shopify"]);
+    }
+}
+
+#[tokio::test]
 async fn a_secret_that_is_gone_holds_nothing_up() {
     let site = Site::new().await;
     assert_eq!(disconnect(&site).await, [""; 0]);

@@ -1,5 +1,7 @@
 //! A cluster with one operator, one merchant's namespace and a store.
 
+use std::io::Write;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,6 +160,32 @@ impl Site {
             .create(&PostParams::default(), &secret)
             .await
             .unwrap();
+    }
+
+    /// Applies a Secret of the merchant's by `kubectl`, and returns what that says.
+    pub(crate) fn kubectl_apply(&self, name: &str, entries: &Value) -> String {
+        let mut manifest =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
+        for (field, value) in entries.as_object().into_iter().flatten() {
+            manifest[field] = value.clone();
+        }
+        let mut running = self
+            .server
+            .kubectl()
+            .args(["--namespace", &self.workspace, "apply", "--filename", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = running.stdin.take().unwrap();
+        stdin.write_all(manifest.to_string().as_bytes()).unwrap();
+        drop(stdin);
+        let done = running.wait_with_output().unwrap();
+        let said = [done.stdout, done.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(done.status.success(), "{said}");
+        said
     }
 
     /// The names of the entries of a Secret of the merchant's; none when the Secret is gone.
