@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crd::{ConditionStatus, PostHogConnection};
+use crd::{Condition, ConditionStatus, PostHogConnection, reasons};
 use jiff::Timestamp;
 use kube::runtime::reflector;
 use prometheus_client::collector::Collector;
@@ -13,6 +13,13 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::context::Guarded;
+
+/// Why a connection is not ready that may have a good key and plan, and is not pulled all the same.
+const KEEP_FROM_RUNNING: [&str; 3] = [
+    reasons::INVALID_SPEC,
+    reasons::SUSPENDED,
+    reasons::NAMESPACE_TERMINATING,
+];
 
 /// The connections of the cluster, once they are watched.
 #[derive(Clone, Default)]
@@ -68,7 +75,7 @@ impl Collector for Connections {
         }
         let metric = encoder.encode_descriptor(
             "ordinary_posthog_sync_lag_seconds_max",
-            "Seconds since the least recently synced connection's last complete run",
+            "Seconds for which the connection that waits longest for a complete run has waited, of those that can be read",
             None,
             MetricType::Gauge,
         )?;
@@ -77,30 +84,47 @@ impl Collector for Connections {
 }
 
 fn ready_of(connection: &PostHogConnection) -> &'static str {
-    let conditions = connection
-        .status
-        .iter()
-        .flat_map(|status| &status.conditions);
-    let ready = conditions
-        .into_iter()
-        .find(|condition| condition.kind == crd::READY);
-    match ready.map(|condition| &condition.status) {
+    match condition(connection, crd::READY).map(|condition| condition.status) {
         Some(ConditionStatus::True) => "True",
         Some(ConditionStatus::False) => "False",
         _ => "Unknown",
     }
 }
 
-/// Seconds since the last run; none for a connection that has never been synced or is paused.
+/// Seconds since the last run, or since runs became possible; none for a connection that cannot be pulled
+/// now, which nobody is late for, and for one whose first backfill is under way.
 fn lag_of(connection: &PostHogConnection, now: Timestamp) -> f64 {
-    let last = connection
-        .status
-        .as_ref()
-        .and_then(|status| status.last_sync.as_ref())
-        .filter(|_| !connection.spec.suspend);
-    last.map_or(0.0, |last| {
-        now.duration_since(last.completion_time)
-            .as_secs_f64()
-            .max(0.0)
+    waits_since(connection).map_or(0.0, |since| {
+        now.duration_since(since).as_secs_f64().max(0.0)
     })
+}
+
+fn waits_since(connection: &PostHogConnection) -> Option<Timestamp> {
+    let because = |kind: &str, reasons: &[&str]| {
+        condition(connection, kind).is_some_and(|found| reasons.contains(&found.reason.as_str()))
+    };
+    let is_kept = connection.spec.suspend
+        || connection.metadata.deletion_timestamp.is_some()
+        || because(crd::READY, &KEEP_FROM_RUNNING);
+    if is_kept {
+        return None;
+    }
+    let readable = since_true(connection, crd::CREDENTIALS_VALID)?
+        .max(since_true(connection, crd::PLAN_ELIGIBLE)?);
+    match &connection.status.as_ref()?.last_sync {
+        Some(last) => Some(last.completion_time.max(readable)),
+        None if because(crd::BACKFILL_COMPLETE, &[reasons::BACKFILL_RUNNING]) => None,
+        None => Some(readable),
+    }
+}
+
+fn since_true(connection: &PostHogConnection, kind: &str) -> Option<Timestamp> {
+    condition(connection, kind)
+        .filter(|condition| condition.status == ConditionStatus::True)
+        .map(|condition| condition.last_transition_time)
+}
+
+fn condition<'a>(connection: &'a PostHogConnection, kind: &str) -> Option<&'a Condition> {
+    let conditions = &connection.status.as_ref()?.conditions;
+    conditions.iter().find(|condition| condition.kind == kind)
 }

@@ -1,11 +1,9 @@
 use std::convert::Infallible;
 
-use crd::PostHogConnection;
 use http::{Request, Response};
-use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::runtime::{reflector, watcher};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
@@ -221,55 +219,125 @@ fn runs_add_up_over_connections() {
     }
 }
 
-#[test]
-fn connections_are_counted_by_their_status_and_the_longest_lag_is_told() {
+/// A connection as the API server has it.
+fn object(name: &str, spec: &Value, status: &Value) -> Guarded {
+    let mut object = json!({
+        "apiVersion": crd::API_VERSION, "kind": crd::KIND,
+        "metadata": {"name": name, "namespace": "acme"},
+        "spec": {
+            "host": "https://eu.posthog.com", "projectId": 7,
+            "apiKeySecretRef": {"name": "posthog"},
+        },
+        "status": status,
+    });
+    for (field, value) in spec.as_object().unwrap() {
+        object["spec"][field] = value.clone();
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+/// Conditions, each with its status, its reason and for how many hours it is so.
+fn conditions(of: &[(&str, &str, &str, i64)]) -> Value {
+    of.iter()
+        .map(|(kind, status, reason, hours)| {
+            json!({"type": kind, "status": status, "reason": reason, "message": "",
+                "lastTransitionTime": hours_ago(*hours)})
+        })
+        .collect()
+}
+
+fn hours_ago(hours: i64) -> String {
+    (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).to_string()
+}
+
+fn synced(hours: i64) -> Value {
+    let at = hours_ago(hours);
+    json!({"startTime": at, "completionTime": at, "events": 1, "duplicates": 0, "lateEvents": 0})
+}
+
+/// The whole hours of the longest lag among these connections.
+fn longest_lag(connections: Vec<Guarded>) -> i64 {
     let (registry, metrics) = metrics();
     let (reader, mut writer) = reflector::store::<Guarded>();
     metrics.watch(reader);
-    let hour_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).to_string();
-    let object = |name: &str, suspend: bool, status: serde_json::Value| {
-        let object = json!({
-            "apiVersion": crd::API_VERSION, "kind": crd::KIND,
-            "metadata": {"name": name, "namespace": "acme"},
-            "spec": {
-                "host": "https://eu.posthog.com", "projectId": 7, "suspend": suspend,
-                "apiKeySecretRef": {"name": "posthog"},
-            },
-            "status": status,
-        });
-        serde_json::from_value::<DeserializeGuard<PostHogConnection>>(object).unwrap()
-    };
-    let synced = json!({"startTime": hour_ago, "completionTime": hour_ago,
-        "events": 1, "duplicates": 0, "lateEvents": 0});
-    let long_ago = "2020-01-01T00:00:00Z";
-    let paused = json!({"startTime": long_ago, "completionTime": long_ago,
-        "events": 1, "duplicates": 0, "lateEvents": 0});
-    let ready = json!([{"type": "Ready", "status": "True", "reason": "AsDesired",
-        "message": "", "lastTransitionTime": hour_ago}]);
-    for one in [
-        object(
-            "ready",
-            false,
-            json!({"conditions": ready, "lastSync": synced}),
-        ),
-        object(
-            "paused",
-            true,
-            json!({"conditions": ready, "lastSync": paused}),
-        ),
-        object("new", false, json!({})),
-    ] {
+    for one in connections {
         writer.apply_watcher_event(&watcher::Event::Apply(one));
+    }
+    let text = text(&registry);
+    let lag = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ordinary_posthog_sync_lag_seconds_max "));
+    #[expect(clippy::cast_possible_truncation, reason = "hours of a test")]
+    let hours = (lag.unwrap().parse::<f64>().unwrap() / 3600.0) as i64;
+    hours
+}
+
+const READABLE: [(&str, &str, &str, i64); 2] = [
+    (crd::CREDENTIALS_VALID, "True", "KeyAccepted", 1000),
+    (crd::PLAN_ELIGIBLE, "True", "PlanSufficient", 1000),
+];
+
+#[test]
+fn connections_are_counted_by_their_status() {
+    let (registry, metrics) = metrics();
+    let (reader, mut writer) = reflector::store::<Guarded>();
+    metrics.watch(reader);
+    let ready = json!({"conditions": conditions(&[(crd::READY, "True", "AsDesired", 1)])});
+    for (name, status) in [("one", &ready), ("other", &ready), ("new", &json!({}))] {
+        writer.apply_watcher_event(&watcher::Event::Apply(object(name, &json!({}), status)));
     }
     says(&registry, r#"ordinary_posthog_connections{ready="True"} 2"#);
     says(
         &registry,
         r#"ordinary_posthog_connections{ready="Unknown"} 1"#,
     );
-    let text = text(&registry);
-    let lag = text
-        .lines()
-        .find_map(|line| line.strip_prefix("ordinary_posthog_sync_lag_seconds_max "));
-    let lag: f64 = lag.unwrap().parse().unwrap();
-    assert!((3600.0..3700.0).contains(&lag), "{lag}");
+}
+
+#[test]
+fn the_longest_lag_is_of_those_that_can_be_read() {
+    let [key, plan] = READABLE;
+    let status = |more: &[_], last: Value| {
+        let of: Vec<_> = READABLE.iter().chain(more).copied().collect();
+        json!({"conditions": conditions(&of), "lastSync": last})
+    };
+    let is_kept = |reason| status(&[(crd::READY, "False", reason, 90)], synced(100));
+    let without =
+        |bad, good| json!({"conditions": conditions(&[bad, good]), "lastSync": synced(100)});
+    let connections = vec![
+        object("fresh", &json!({}), &status(&[], synced(1))),
+        object("waits", &json!({}), &status(&[], synced(5))),
+        object(
+            "paused",
+            &json!({"suspend": true}),
+            &status(&[], synced(100)),
+        ),
+        object("mistaken", &json!({}), &is_kept("InvalidSpec")),
+        object("going", &json!({}), &is_kept("NamespaceTerminating")),
+        object(
+            "bad-key",
+            &json!({}),
+            &without((crd::CREDENTIALS_VALID, "False", "InvalidApiKey", 90), plan),
+        ),
+        object(
+            "free",
+            &json!({}),
+            &without((crd::PLAN_ELIGIBLE, "False", "PlanTooLow", 90), key),
+        ),
+        object("unseen", &json!({}), &json!({})),
+    ];
+    assert_eq!(longest_lag(connections), 5);
+}
+
+#[test]
+fn a_connection_is_late_from_when_it_could_be_read() {
+    let [key, plan] = READABLE;
+    let upgraded = (crd::PLAN_ELIGIBLE, "True", "PlanSufficient", 3);
+    let status = |of: &[_], last: Value| json!({"conditions": conditions(of), "lastSync": last});
+    let of = |status: &Value| longest_lag(vec![object("one", &json!({}), status)]);
+    assert_eq!(of(&status(&[key, upgraded], synced(700))), 3);
+    // Never synced.
+    let waits = (crd::BACKFILL_COMPLETE, "False", "BackfillWaiting", 2);
+    assert_eq!(of(&status(&[key, upgraded, waits], Value::Null)), 3);
+    let runs = (crd::BACKFILL_COMPLETE, "False", "BackfillRunning", 2);
+    assert_eq!(of(&status(&[key, plan, runs], Value::Null)), 0);
 }
