@@ -81,6 +81,7 @@ pub struct Parts {
 pub async fn run(parts: Parts, cancel: CancellationToken) -> Result<(), Error> {
     let election = Election::new(parts.client.clone(), &parts.config, parts.metrics.clone());
     let readiness = parts.readiness.clone();
+    readiness.has_store();
     let work = |tenure| controller::run(parts, tenure);
     Box::pin(election.lead(&readiness, &cancel, work)).await
 }

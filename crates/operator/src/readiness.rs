@@ -8,19 +8,26 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicU8>);
 
-const STARTING: u8 = 0;
-const STANDING_BY: u8 = 1;
-const LISTING: u8 = 2;
-const LEADING: u8 = 3;
+const OPENING_STORE: u8 = 0;
+const STARTING: u8 = 1;
+const STANDING_BY: u8 = 2;
+const LISTING: u8 = 3;
+const LEADING: u8 = 4;
 
 impl Readiness {
     /// Why the replica is not ready; nothing when it is.
     pub fn missing(&self) -> Option<&'static str> {
         match self.0.load(Ordering::Relaxed) {
+            OPENING_STORE => Some("the store has not answered yet"),
             STARTING => Some("the API server has not answered yet"),
             LISTING => Some("connections, Jobs and Namespaces are still being listed"),
             _ => None,
         }
+    }
+
+    /// The store is open; the API server comes next.
+    pub(crate) fn has_store(&self) {
+        self.0.store(STARTING, Ordering::Relaxed);
     }
 
     /// Another replica leads.
@@ -46,6 +53,8 @@ mod tests {
     #[test]
     fn a_replica_is_ready_when_it_stands_by_or_has_listed_everything() {
         let readiness = Readiness::default();
+        assert!(readiness.missing().unwrap().contains("store"));
+        readiness.has_store();
         assert!(readiness.missing().unwrap().contains("API server"));
         readiness.stands_by();
         assert_eq!(readiness.missing(), None);

@@ -117,6 +117,7 @@ async fn a_store_that_does_not_answer_is_waited_for_and_no_reason_to_be_restarte
     assert_eq!(http_get(admin, "/livez").unwrap().0, 200);
     let (status, why) = http_get(admin, "/readyz").unwrap();
     assert_eq!(status, 503, "{why}");
+    assert_eq!(why, "the store has not answered yet\n");
     waiting.terminate();
     waiting.ended().await.with_code(0);
 }
