@@ -20,79 +20,80 @@ pub const STORE_UNAVAILABLE: &str = "StoreUnavailable";
 /// Ready, Stalled, Synced, BackfillComplete: the API server refuses the Job, such as for a quota. Fix: raise the quota or give the right that the message names, in the operator's namespace.
 pub const JOB_REFUSED: &str = "JobRefused";
 
-// Of the key, the project and the host.
+// Of the key, the project and the host: what fails needs a person.
 
 /// CredentialsValid: PostHog accepts the key for this project.
 pub const KEY_ACCEPTED: &str = "KeyAccepted";
-/// CredentialsValid: nothing is asked of PostHog while the connection may not be read.
+/// CredentialsValid: nothing is asked of PostHog while the connection is not allowed to be read: its plan, `spec.suspend` or a mistake in its spec is against it. See Ready.
 pub const NOT_CHECKED: &str = "NotChecked";
 /// CredentialsValid, Ready, Stalled: the Secret is not there. Fix: create it in the connection's namespace.
 pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
-/// CredentialsValid, Ready, Stalled: the operator may not read the Secret. Fix: give its ServiceAccount `get` on Secrets.
+/// CredentialsValid, Ready, Stalled: the operator is not allowed to read the Secret. Fix: give its ServiceAccount `get` on Secrets.
 pub const SECRET_FORBIDDEN: &str = "SecretForbidden";
 /// CredentialsValid, Ready, Stalled: the Secret lacks the key. Fix: add it, or name another in `apiKeySecretRef.key`.
 pub const SECRET_KEY_NOT_FOUND: &str = "SecretKeyNotFound";
-/// CredentialsValid, Ready, Stalled: not a personal API key. Fix: create one (phx_…) in PostHog's settings.
+/// CredentialsValid, Ready, Stalled, and Synced where a Job met it: not a personal API key. Fix: create one (phx_…) in PostHog's settings.
 pub const WRONG_KIND_OF_KEY: &str = "WrongKindOfKey";
-/// CredentialsValid, Ready, Stalled: PostHog does not know the key. Fix: create a new one and update the Secret.
+/// CredentialsValid, Ready, Stalled, Synced: PostHog does not know the key. Fix: create a new one and update the Secret.
 pub const INVALID_API_KEY: &str = "InvalidApiKey";
-/// CredentialsValid, Ready, Stalled: PostHog's other region knows the key. Fix: set `host` to the one that the message names.
+/// CredentialsValid, Ready, Stalled, Synced: PostHog's other region knows the key. Fix: set `host` to the one that the message names.
 pub const WRONG_REGION: &str = "WrongRegion";
-/// CredentialsValid, Ready, Stalled: the key lacks a required scope. Fix: add the scope that the message names.
+/// CredentialsValid, Ready, Stalled, Synced: the key lacks a required scope. Fix: add the scope that the message names.
 pub const MISSING_SCOPE: &str = "MissingScope";
-/// CredentialsValid, Ready, Stalled: the project does not exist or the key may not see it. Fix: copy `projectId` from PostHog's project settings.
+/// CredentialsValid, Ready, Stalled, Synced: the project does not exist or the key may not see it. Fix: copy `projectId` from PostHog's project settings.
 pub const PROJECT_NOT_FOUND: &str = "ProjectNotFound";
-/// CredentialsValid, Ready, Stalled: the key may not read the project. Fix: let its owner into the project, or create a key of somebody who is.
+/// CredentialsValid, Ready, Stalled, Synced: the key may not read the project. Fix: let its owner into the project, or create a key of somebody who is.
 pub const NO_PROJECT_ACCESS: &str = "NoProjectAccess";
-/// CredentialsValid, Ready, Stalled: policy forbids the host: plain http, or an address that is not public. Fix: use a public https address, or have an administrator allow it (`posthog.allowInsecureHosts` of the chart).
+/// CredentialsValid, Ready, Stalled, Synced: policy forbids the host: plain http, or an address that is not public. Fix: use a public https address, or have an administrator allow it (`posthog.allowInsecureHosts` of the chart).
 pub const HOST_REFUSED: &str = "HostRefused";
-/// CredentialsValid, Ready, Stalled: the host answers with a redirect. Fix: set `host` to the address that answers itself.
+/// CredentialsValid, Ready, Stalled, Synced: the host answers with a redirect. Fix: set `host` to the address that answers itself.
 pub const REDIRECTED: &str = "Redirected";
-/// CredentialsValid, Ready, Stalled: what answers is not PostHog. Fix: check `host`.
+/// CredentialsValid, Ready, Stalled, Synced: what answers is not PostHog. Fix: check `host`.
 pub const NOT_POSTHOG: &str = "NotPostHog";
-/// CredentialsValid, Ready, Stalled: the host's certificate is not trusted. Fix: name its authority in `posthog.caBundle` of the chart.
+/// CredentialsValid, Ready, Stalled, Synced: the host's certificate is not trusted. Fix: name its authority in `posthog.caBundle` of the chart.
 pub const TLS: &str = "Tls";
-/// CredentialsValid, Synced: PostHog refuses for a reason of its own. Fix: read the message.
+/// Synced, and of a check CredentialsValid, Ready, Stalled: PostHog refuses for a reason of its own. Fix: read the message.
 pub const REFUSED: &str = "Refused";
 /// Synced: a property name of `spec.identity` cannot be asked of PostHog. Fix: change it.
 pub const ID_PROPERTY: &str = "IdProperty";
 
-// Of PostHog's and the network's moods: all are tried again.
+// Of PostHog's and the network's moods: they pass by themselves. Where they show beside Synced depends on when
+// they come.
 
-/// CredentialsValid, Synced: PostHog cannot be reached. Fix: check `host` and the network, if it stays so.
+/// Synced: PostHog cannot be reached. Fix: check `host` and the network, if it stays so.
 pub const UNREACHABLE: &str = "Unreachable";
-/// CredentialsValid, Synced: PostHog takes too long.
+/// Synced: PostHog takes too long.
 pub const TIMEOUT: &str = "Timeout";
-/// CredentialsValid, Synced: PostHog, or the store of a Job, is not available at the moment.
+/// Synced: PostHog is not available at the moment.
 pub const UNAVAILABLE: &str = "Unavailable";
-/// CredentialsValid, Synced: PostHog's limits are used up.
+/// Synced: PostHog's limits are used up.
 pub const THROTTLED: &str = "Throttled";
-/// CredentialsValid, Synced: PostHog's quota of API queries for the billing period is used up. Fix: raise it in PostHog's billing settings, or wait for the next period.
+/// Synced: PostHog's quota of API queries for the billing period is used up. Fix: raise it in PostHog's billing settings, or wait for the next period.
 pub const QUOTA_EXCEEDED: &str = "QuotaExceeded";
-/// CredentialsValid, Synced: PostHog's answer broke off.
+/// Synced: PostHog's answer broke off.
 pub const TRUNCATED: &str = "Truncated";
-/// CredentialsValid, Synced: PostHog's answer is larger than is taken.
+/// Synced: PostHog's answer is larger than is taken.
 pub const TOO_LARGE: &str = "TooLarge";
-/// CredentialsValid, Synced: PostHog could not finish a query.
+/// Synced: PostHog could not finish a query.
 pub const QUERY_TOO_HEAVY: &str = "QueryTooHeavy";
 /// Synced: PostHog cannot answer for some instant, however small the query.
 pub const TOO_HEAVY: &str = "TooHeavy";
-/// CredentialsValid, Synced: PostHog refuses a query itself. Fix: report it: PostHog may have changed.
+/// Synced, and of a check CredentialsValid, Ready, Stalled: PostHog refuses a query itself. Fix: report it: PostHog may have changed.
 pub const QUERY_REJECTED: &str = "QueryRejected";
-/// CredentialsValid, Synced: PostHog's answer cannot be understood. Fix: check `host`; report it, if that is right.
+/// Synced, and of a check CredentialsValid, Ready, Stalled: PostHog's answer cannot be understood. Fix: check `host`; report it, if that is right.
 pub const MALFORMED: &str = "Malformed";
-/// CredentialsValid, Synced: the CA bundle cannot be used. Fix: mend `posthog.caBundle` of the chart.
+/// Reserved: an operator with a CA bundle that cannot be used ends with exit code 10, a Job with `Configuration`.
 pub const CA_BUNDLE: &str = "CaBundle";
-/// CredentialsValid, Synced: the HTTPS client cannot start. Fix: read the message.
+/// Synced, and of a check CredentialsValid, Ready, Stalled: the HTTPS client cannot send the request. Fix: read the message.
 pub const SETUP: &str = "Setup";
-/// CredentialsValid, Synced: the store did not keep the budget of requests. Fix: look at the database.
+/// Synced: the store did not keep the budget of requests. Fix: look at the database.
 pub const GATE: &str = "Gate";
 
 // Of the workspace's plan.
 
 /// PlanEligible: the workspace is on Starter or higher.
 pub const PLAN_SUFFICIENT: &str = "PlanSufficient";
-/// PlanEligible, Ready, Stalled: the workspace's plan is below Starter: nothing is read, what is stored stays. Fix: upgrade it.
+/// PlanEligible, Ready, Stalled, and Synced where a Job met it: the workspace's plan is below Starter: nothing is read, what is stored stays. Fix: upgrade it.
 pub const PLAN_TOO_LOW: &str = "PlanTooLow";
 /// PlanEligible, Ready, Stalled: the namespace has no known `ordinary.dev/plan` label. Fix: an administrator sets it to starter, growth or scale.
 pub const PLAN_UNKNOWN: &str = "PlanUnknown";
@@ -101,37 +102,37 @@ pub const PLAN_UNKNOWN: &str = "PlanUnknown";
 
 /// BackfillComplete: all configured days are read.
 pub const BACKFILL_DONE: &str = "BackfillDone";
-/// BackfillComplete, Synced: it is being read.
+/// BackfillComplete, Synced: the backfill is under way.
 pub const BACKFILL_RUNNING: &str = "BackfillRunning";
-/// BackfillComplete, Synced: it waits for its turn.
+/// BackfillComplete, Synced: the backfill waits for its turn.
 pub const BACKFILL_WAITING: &str = "BackfillWaiting";
-/// BackfillComplete: the last attempt failed; it is tried again.
+/// BackfillComplete: the last attempt at the backfill failed; it is tried again.
 pub const BACKFILL_FAILED: &str = "BackfillFailed";
-/// BackfillComplete, Synced: it cannot begin.
+/// BackfillComplete, Synced: the backfill cannot begin.
 pub const BACKFILL_BLOCKED: &str = "BackfillBlocked";
 /// Synced: the last due run succeeded.
 pub const UP_TO_DATE: &str = "UpToDate";
 /// Synced: No events yet: the project has none. Fix: check that PostHog's snippet runs in the shop.
 pub const NO_EVENTS_YET: &str = "NoEventsYet";
-/// Ready, Synced: no run succeeded for two intervals. Fix: look at the operator and at its Jobs; raise `operator.maxConcurrentSyncs` of the chart if they wait.
+/// Ready, Synced: no run succeeded for two intervals, and none failed. Fix: look at the operator and at its Jobs; raise `operator.maxConcurrentSyncs` of the chart if they wait.
 pub const OVERDUE: &str = "Overdue";
 /// Synced, BackfillComplete: the Job's pod does not start. Fix: `kubectl describe job` in the operator's namespace tells why: image, quota, nodes.
 pub const POD_NOT_RUNNING: &str = "PodNotRunning";
-/// Synced: the run took longer than allowed; the next one goes on from there. Fix: raise the deadline in the operator's values, if it repeats.
+/// Synced: the run took longer than allowed; the next one goes on from there. Fix: raise `jobs.backfillDeadlineSeconds` or `jobs.refreshDeadlineSeconds` of the chart, if it repeats.
 pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
 /// Synced: the Job cannot use its configuration. Fix: read its log.
 pub const CONFIGURATION: &str = "Configuration";
-/// Synced: the Job cannot use the store. Fix: read its log; look at the database.
+/// Reserved: a Job that cannot use the store shows as `JobFailed`.
 pub const STORE_FAILED: &str = "StoreFailed";
-/// Synced: the Job failed without saying why. Fix: read its log.
+/// Synced: the Job failed without saying why: it crashed, could not use the store, or found another run at the connection. Fix: read its log; look at the database.
 pub const JOB_FAILED: &str = "JobFailed";
-/// Synced: another run held the connection.
+/// Reserved: another run held the connection, which shows as `JobFailed`.
 pub const BUSY: &str = "Busy";
 /// Synced: the time zone is not one. Fix: set `spec.timeZone`.
 pub const UNKNOWN_TIME_ZONE: &str = "UnknownTimeZone";
-/// Synced: the store holds something unreadable. Fix: look at the database.
+/// Reserved: the store holds something unreadable, which shows as `StoreUnavailable` or `JobFailed`.
 pub const CORRUPT: &str = "Corrupt";
-/// Synced: the store cannot be used. Fix: read the message.
+/// Reserved: the store cannot be used, which shows as `StoreUnavailable` or `JobFailed`.
 pub const UNUSABLE: &str = "Unusable";
 
 /// Every reason.
