@@ -1,5 +1,6 @@
 //! A change of time zone: daily counts of the new days built beside those in force, day by day,
-//! and switched to with one update.
+//! and switched to with one update. Erasures need no lease: the epoch's change sequence tells that
+//! one took events away meanwhile, and then the counts are built again.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,11 @@ use super::values::{day_number, get, instant, micros};
 use super::{PostgresStore, counts, event_columns, leases};
 use crate::failures::not_found;
 
-/// What is built: the epoch's number and the number of the counts.
+/// What is built: the epoch's number and the number of the counts, and the last change when it began.
 struct Rollup {
     epoch: i64,
     number: i64,
+    change_seq: i64,
 }
 
 /// The counts of one name and stage on one day.
@@ -31,16 +33,17 @@ struct Group {
 impl PostgresStore {
     pub(super) async fn rebuild_counts(&self, lease: &Lease, name: &str) -> Result<()> {
         let zone = time_zone(name).map_err(|_| not_found(format!("time zone {name:?}")))?;
-        let Some(rollup) = self.begin_rollup(lease, name).await? else {
-            return Ok(());
-        };
-        let mut from = i64::MIN;
-        while let Some((day, next, groups)) = self.next_day(&rollup, &zone, from).await? {
-            self.add_day(lease, &rollup, day, &groups).await?;
-            from = next;
+        while let Some(rollup) = self.begin_rollup(lease, name).await? {
+            let mut from = i64::MIN;
+            while let Some((day, next, groups)) = self.next_day(&rollup, &zone, from).await? {
+                self.add_day(lease, &rollup, day, &groups).await?;
+                from = next;
+            }
+            if self.switch(lease, &rollup, name).await? {
+                tracing::info!(time_zone = name, "counted the stored events by other days");
+                break;
+            }
         }
-        self.switch(lease, &rollup, name).await?;
-        tracing::info!(time_zone = name, "counted the stored events by other days");
         Ok(())
     }
 
@@ -48,7 +51,7 @@ impl PostgresStore {
     async fn begin_rollup(&self, lease: &Lease, name: &str) -> Result<Option<Rollup>> {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
-        let row = query("SELECT time_zone, rollup FROM epochs WHERE number = $1")
+        let row = query("SELECT time_zone, rollup, change_seq FROM epochs WHERE number = $1")
             .bind(epoch)
             .fetch_one(&mut *tx)
             .await
@@ -58,18 +61,19 @@ impl PostgresStore {
             return Ok(None);
         }
         // An interrupted call may have left some, counted before later pages came.
-        let in_force: i64 = get(&row, "rollup")?;
+        let (in_force, change_seq): (i64, i64) = (get(&row, "rollup")?, get(&row, "change_seq")?);
         remove_others(&mut tx, epoch, in_force).await?;
         tx.commit().await?;
         Ok(Some(Rollup {
             epoch,
             number: in_force + 1,
+            change_seq,
         }))
     }
 
     /// Counts the first day that has events at or after `from`, without holding up writers: the
-    /// lease keeps this epoch's events as they are. Returns the day, where the next begins, and
-    /// its counts.
+    /// lease keeps this epoch's events as they are, but for erasures. Returns the day, where the
+    /// next begins, and its counts.
     async fn next_day(
         &self,
         rollup: &Rollup,
@@ -143,23 +147,30 @@ impl PostgresStore {
         tx.commit().await
     }
 
-    async fn switch(&self, lease: &Lease, rollup: &Rollup, name: &str) -> Result<()> {
+    /// Switches to what was built; not if an erasure took events away meanwhile.
+    async fn switch(&self, lease: &Lease, rollup: &Rollup, name: &str) -> Result<bool> {
         let mut tx = self.write().await?;
         leases::hold(&mut tx, lease).await?;
         // Clickmaps by another zone's days miss what comes from now on, and that zone may come back.
-        query(
+        let switched = query(
             "UPDATE epochs SET time_zone = $1, rollup = $2, clickmap_time_zone = NULL,
                 mapping_revision = mapping_revision + 1
-             WHERE number = $3",
+             WHERE number = $3 AND change_seq = $4",
         )
         .bind(name)
         .bind(rollup.number)
         .bind(rollup.epoch)
+        .bind(rollup.change_seq)
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
+        if switched.rows_affected() == 0 {
+            tx.end().await?;
+            return Ok(false);
+        }
         remove_others(&mut tx, rollup.epoch, rollup.number).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 }
 

@@ -23,6 +23,7 @@ use domain::{ApiHost, Event, EventName, Mapping};
 use jiff::{SignedDuration, Timestamp};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Database;
@@ -288,4 +289,30 @@ pub(crate) async fn cut_off(future: impl Future, polls: usize) {
         Poll::Pending
     })
     .await;
+}
+
+/// Polls a future that many times, or to its end, before `other` begins; then both go on.
+pub(crate) async fn beside<T>(
+    future: impl Future<Output = T>,
+    polls: usize,
+    other: impl Future,
+) -> T {
+    let mut future = pin!(future);
+    let (reach, reached) = oneshot::channel();
+    let (mut reach, mut polled) = (Some(reach), 0);
+    let first = std::future::poll_fn(|context| {
+        let answer = future.as_mut().poll(context);
+        polled += 1;
+        if (polled >= polls || answer.is_ready())
+            && let Some(reach) = reach.take()
+        {
+            reach.send(()).unwrap();
+        }
+        answer
+    });
+    let (first, _) = tokio::join!(first, async {
+        reached.await.unwrap();
+        other.await
+    });
+    first
 }

@@ -214,6 +214,7 @@ macro_rules! store_suite {
             zones: {
                 counts_are_of_the_days_of_the_zone,
                 a_change_of_zone_counts_every_event_anew,
+                an_erasure_while_the_counts_of_another_zone_are_built_is_in_them,
             }
         }
     };

@@ -1,9 +1,12 @@
 //! Time zones: counts are of the zone's days, before and after a change.
 
+use domain::connection::ConnectionName;
+use domain::erasure::erase;
+use domain::identity::IdentityKey;
 use jiff::civil::date;
 
 use super::Database;
-use super::fixtures::{Site, at, event, hours, mapping};
+use super::fixtures::{Site, at, beside, event, hours, mapping};
 use super::oracle::Oracle;
 
 fn events() -> Vec<domain::Event> {
@@ -77,4 +80,46 @@ pub(crate) async fn a_change_of_zone_counts_every_event_anew(database: &dyn Data
     let refused = site.store.set_time_zone(&site.lease, "Europe/Berlim").await;
     assert!(refused.is_err());
     oracle.assert_kept(&*site.store, site.id).await;
+}
+
+pub(crate) async fn an_erasure_while_the_counts_of_another_zone_are_built_is_in_them(
+    database: &dyn Database,
+) {
+    let mapped = mapping(&["add"], &[]);
+    for polls in (0..120).step_by(8) {
+        let shop = format!("shop-{polls}");
+        let mut site = Site::named(database.open().await, &shop).await;
+        site.store.remap(&site.lease, &mapped).await.unwrap();
+        // Who is erased comes on the first days, which are counted first, and on the last.
+        let others = events().into_iter().enumerate().map(|(n, event)| {
+            let distinct_id = if n < 30 || n > 90 { "ada" } else { "bob" };
+            domain::Event {
+                distinct_id: distinct_id.to_owned(),
+                ..event
+            }
+        });
+        let all: Vec<_> = others.collect();
+        site.store(&all).await;
+
+        let other = database.open().await;
+        let (name, key) = (
+            ConnectionName::new("acme", &shop),
+            IdentityKey::DistinctId("ada".to_owned()),
+        );
+        let built = beside(
+            site.store.set_time_zone(&site.lease, "Asia/Kathmandu"),
+            polls,
+            async { erase(&*other, &name, &key, hours(5)).await.unwrap() },
+        );
+        built.await.unwrap();
+
+        let mut oracle = Oracle {
+            mapping: Some(mapped.clone()),
+            zone: Some("Asia/Kathmandu".to_owned()),
+            ..Oracle::default()
+        };
+        let left = all.into_iter().filter(|event| event.distinct_id != "ada");
+        oracle.apply(&left.collect::<Vec<_>>());
+        oracle.assert_kept(&*site.store, site.id).await;
+    }
 }
