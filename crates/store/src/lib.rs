@@ -10,6 +10,7 @@ mod epoch_state;
 mod fact_changes;
 mod fact_rows;
 mod failures;
+mod growing_tables;
 mod link_rows;
 mod list_branches;
 mod person_moves;
@@ -17,6 +18,9 @@ mod postgres;
 mod run_rows;
 mod sqlite;
 mod sync_store;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
 mod tombstones;
 mod values;
 

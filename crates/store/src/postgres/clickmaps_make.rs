@@ -66,12 +66,10 @@ impl PostgresStore {
             clickmap_rules: get(&row, "clickmap_rules")?,
             clickmap_time_zone: get(&row, "clickmap_time_zone")?,
         };
-        let work = Work::of(epoch, &in_force, rules)?;
-        if work.anew {
-            // An interrupted call may have left some, made before later pages came.
-            remove_others(&mut tx, epoch, Some(in_force.clickmap)).await?;
-        }
+        let (work, kept) = (Work::of(epoch, &in_force, rules)?, in_force.clickmap);
         tx.commit().await?;
+        // An interrupted call may have left some, made before later pages came.
+        self.remove_others(lease, kept).await?;
         Ok(work)
     }
 
@@ -165,28 +163,8 @@ impl PostgresStore {
         .execute(&mut *tx)
         .await
         .map_err(sql)?;
-        remove_others(&mut tx, work.epoch, Some(work.clickmap)).await?;
-        tx.commit().await
-    }
-
-    async fn remove_clickmaps(&self, lease: &Lease) -> Result<()> {
-        let mut tx = self.write().await?;
-        let epoch = leases::hold(&mut tx, lease).await?;
-        query(
-            "UPDATE epochs SET clickmap_rules = NULL, clickmap_time_zone = NULL
-             WHERE number = $1 AND clickmap_rules IS NOT NULL",
-        )
-        .bind(epoch)
-        .execute(&mut *tx)
-        .await
-        .map_err(sql)?;
-        remove_others(&mut tx, epoch, None).await?;
-        query("DELETE FROM clickmap_days_due WHERE epoch = $1")
-            .bind(epoch)
-            .execute(&mut *tx)
-            .await
-            .map_err(sql)?;
-        tx.commit().await
+        tx.commit().await?;
+        self.remove_others(lease, work.clickmap).await
     }
 }
 
@@ -385,21 +363,4 @@ async fn put_all_devices(connection: &mut PgConnection, work: &Work, day: i64) -
 
 fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
-}
-
-/// Removes an epoch's clickmaps but those of number `kept`.
-async fn remove_others(connection: &mut PgConnection, epoch: i64, kept: Option<i64>) -> Result<()> {
-    for remove in [
-        "DELETE FROM clickmap_pages WHERE epoch = $1 AND clickmap IS DISTINCT FROM $2",
-        "DELETE FROM clickmap_elements WHERE epoch = $1 AND clickmap IS DISTINCT FROM $2",
-        "DELETE FROM clickmap_labels WHERE epoch = $1 AND clickmap IS DISTINCT FROM $2",
-    ] {
-        query(remove)
-            .bind(epoch)
-            .bind(kept)
-            .execute(&mut *connection)
-            .await
-            .map_err(sql)?;
-    }
-    Ok(())
 }

@@ -10,18 +10,17 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::errors::sql;
+use super::growing::{BATCH, remove_sql};
 use super::statement::{query, query_scalar};
-use super::values::{get, instant_or_none, limit as rows, micros, text};
-
-/// Rows of one table removed in one transaction: short transactions leave room for others.
-const BATCH: i64 = 20_000;
+use super::values::{get, instant_or_none, limit, micros, text};
+use crate::growing_tables::{CLICKMAPS, EVENTS, Growing, OTHERS};
 
 impl PostgresStore {
     pub(super) async fn list_purges(
         &self,
         now: Timestamp,
         after: Option<&ConnectionName>,
-        limit: usize,
+        most: usize,
     ) -> Result<Vec<ConnectionName>> {
         let (namespace, name) = after.map_or(("", ""), |name| (&name.namespace, &name.name));
         let query = query(
@@ -33,7 +32,7 @@ impl PostgresStore {
         .bind(micros(now))
         .bind(text(namespace))
         .bind(text(name))
-        .bind(rows(limit));
+        .bind(limit(most));
         self.fetch(query)
             .await?
             .iter()
@@ -124,19 +123,10 @@ impl PostgresStore {
 
     /// Removes all rows of an epoch that nobody finds any more. Returns how many events it had.
     pub(super) async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
-        self.remove_many(
-            epoch,
-            "DELETE FROM cohort_members WHERE epoch = $1 AND entered_seq IN (
-                SELECT entered_seq FROM cohort_members WHERE epoch = $1 LIMIT $2)",
-        )
-        .await?;
-        let events = self
-            .remove_many(
-                epoch,
-                "DELETE FROM events WHERE epoch = $1 AND uuid IN (
-                    SELECT uuid FROM events WHERE epoch = $1 LIMIT $2)",
-            )
-            .await?;
+        let events = self.remove_all(epoch, EVENTS).await?;
+        for table in CLICKMAPS.into_iter().chain(OTHERS) {
+            self.remove_all(epoch, table).await?;
+        }
         let mut tx = self.write().await?;
         // The epoch's row before all others, as whoever writes takes it.
         query("SELECT 1 FROM epochs WHERE number = $1 FOR UPDATE")
@@ -149,51 +139,35 @@ impl PostgresStore {
         Ok(events)
     }
 
-    /// Removes the epoch's rows of a table that may have millions. Returns how many there were.
-    async fn remove_many(&self, epoch: i64, remove: &'static str) -> Result<u64> {
+    /// Removes all of the epoch's rows of a table, to which nobody adds any. Returns how many there were.
+    async fn remove_all(&self, epoch: i64, table: Growing) -> Result<u64> {
         let mut removed = 0;
         loop {
             let mut tx = self.write().await?;
-            let rows = query(remove)
+            let rows = query(remove_sql(table, ""))
                 .bind(epoch)
-                .bind(BATCH)
+                .bind(limit(BATCH))
                 .execute(&mut *tx)
                 .await
                 .map_err(sql)?
                 .rows_affected();
             tx.commit().await?;
             removed += rows;
-            if rows == 0 {
+            if rows < BATCH as u64 {
                 return Ok(removed);
             }
         }
     }
 }
 
-/// Everything that is left, and with it the epoch.
+/// What is left, of which there is little, and with it the epoch.
 async fn remove_rest(connection: &mut PgConnection, epoch: i64) -> Result<()> {
     for remove in [
-        "DELETE FROM event_deletions WHERE epoch = $1",
         "DELETE FROM clickmap_days_due WHERE epoch = $1",
-        "DELETE FROM clickmap_pages WHERE epoch = $1",
-        "DELETE FROM clickmap_elements WHERE epoch = $1",
-        "DELETE FROM clickmap_labels WHERE epoch = $1",
-        "DELETE FROM daily_event_counts WHERE epoch = $1",
-        "DELETE FROM daily_stage_counts WHERE epoch = $1",
-        "DELETE FROM event_definitions WHERE epoch = $1",
-        "DELETE FROM identity_facts WHERE epoch = $1",
-        "DELETE FROM identity_fact_changes WHERE epoch = $1",
-        "DELETE FROM identity_conflicts WHERE epoch = $1",
-        "DELETE FROM person_links WHERE epoch = $1",
         "DELETE FROM day_verdicts WHERE epoch = $1",
-        "DELETE FROM erased_ids WHERE epoch = $1",
-        "DELETE FROM erased_persons WHERE epoch = $1",
-        "DELETE FROM erased_events WHERE epoch = $1",
-        "DELETE FROM cohort_buckets WHERE epoch = $1",
         "DELETE FROM cohort_histories WHERE epoch = $1",
         "DELETE FROM cohorts WHERE epoch = $1",
         "DELETE FROM leases WHERE epoch = $1",
-        "DELETE FROM runs WHERE epoch = $1",
         "DELETE FROM epochs WHERE number = $1",
     ] {
         query(remove)

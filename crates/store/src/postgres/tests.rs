@@ -1,6 +1,8 @@
 //! What only this store promises, seen from inside.
 #![allow(clippy::unwrap_used)]
 
+mod removal;
+
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;
 use sqlx::{AssertSqlSafe, Postgres};

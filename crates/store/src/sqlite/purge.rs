@@ -10,17 +10,16 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use super::errors::sql;
-use super::values::{get, instant_or_none, limit as rows, micros};
-
-/// Rows of one table removed in one transaction: others wait that long for the file.
-const BATCH: i64 = 20_000;
+use super::growing::{BATCH, remove_sql};
+use super::values::{get, instant_or_none, limit, micros};
+use crate::growing_tables::{CLICKMAPS, EVENTS, Growing, OTHERS};
 
 impl SqliteStore {
     pub(super) async fn list_purges(
         &self,
         now: Timestamp,
         after: Option<&ConnectionName>,
-        limit: usize,
+        most: usize,
     ) -> Result<Vec<ConnectionName>> {
         let (namespace, name) = after.map_or(("", ""), |name| (&name.namespace, &name.name));
         sqlx::query(
@@ -32,7 +31,7 @@ impl SqliteStore {
         .bind(micros(now))
         .bind(namespace)
         .bind(name)
-        .bind(rows(limit))
+        .bind(limit(most))
         .fetch_all(&self.readers)
         .await
         .map_err(sql)?
@@ -117,70 +116,45 @@ impl SqliteStore {
 
     /// Removes all rows of an epoch that nobody finds any more. Returns how many events it had.
     pub(super) async fn remove_epoch(&self, epoch: i64) -> Result<u64> {
-        self.remove_many(
-            epoch,
-            "DELETE FROM cohort_members WHERE epoch = ?1 AND entered_seq IN (
-                SELECT entered_seq FROM cohort_members WHERE epoch = ?1 LIMIT ?2)",
-        )
-        .await?;
-        let events = self
-            .remove_many(
-                epoch,
-                "DELETE FROM events WHERE rowid IN (
-                    SELECT rowid FROM events WHERE epoch = ?1 LIMIT ?2)",
-            )
-            .await?;
+        let events = self.remove_all(epoch, EVENTS).await?;
+        for table in CLICKMAPS.into_iter().chain(OTHERS) {
+            self.remove_all(epoch, table).await?;
+        }
         let mut tx = self.write().await?;
         remove_rest(&mut tx, epoch).await?;
         tx.commit().await.map_err(sql)?;
         Ok(events)
     }
 
-    /// Removes the epoch's rows of a table that may have millions. Returns how many there were.
-    async fn remove_many(&self, epoch: i64, remove: &'static str) -> Result<u64> {
+    /// Removes all of the epoch's rows of a table, to which nobody adds any. Returns how many there were.
+    async fn remove_all(&self, epoch: i64, table: Growing) -> Result<u64> {
         let mut removed = 0;
         loop {
             let mut tx = self.write().await?;
-            let rows = sqlx::query(remove)
+            let rows = sqlx::query(remove_sql(table, ""))
                 .bind(epoch)
-                .bind(BATCH)
+                .bind(limit(BATCH))
                 .execute(&mut *tx)
                 .await
                 .map_err(sql)?
                 .rows_affected();
             tx.commit().await.map_err(sql)?;
             removed += rows;
-            if rows == 0 {
+            if rows < BATCH as u64 {
                 return Ok(removed);
             }
         }
     }
 }
 
-/// Everything that is left, and with it the epoch.
+/// What is left, of which there is little, and with it the epoch.
 async fn remove_rest(connection: &mut SqliteConnection, epoch: i64) -> Result<()> {
     for remove in [
-        "DELETE FROM event_deletions WHERE epoch = ?",
         "DELETE FROM clickmap_days_due WHERE epoch = ?",
-        "DELETE FROM clickmap_pages WHERE epoch = ?",
-        "DELETE FROM clickmap_elements WHERE epoch = ?",
-        "DELETE FROM clickmap_labels WHERE epoch = ?",
-        "DELETE FROM daily_event_counts WHERE epoch = ?",
-        "DELETE FROM daily_stage_counts WHERE epoch = ?",
-        "DELETE FROM event_definitions WHERE epoch = ?",
-        "DELETE FROM identity_facts WHERE epoch = ?",
-        "DELETE FROM identity_fact_changes WHERE epoch = ?",
-        "DELETE FROM identity_conflicts WHERE epoch = ?",
-        "DELETE FROM person_links WHERE epoch = ?",
         "DELETE FROM day_verdicts WHERE epoch = ?",
-        "DELETE FROM erased_ids WHERE epoch = ?",
-        "DELETE FROM erased_persons WHERE epoch = ?",
-        "DELETE FROM erased_events WHERE epoch = ?",
-        "DELETE FROM cohort_buckets WHERE epoch = ?",
         "DELETE FROM cohort_histories WHERE epoch = ?",
         "DELETE FROM cohorts WHERE epoch = ?",
         "DELETE FROM leases WHERE epoch = ?",
-        "DELETE FROM runs WHERE epoch = ?",
         "DELETE FROM epochs WHERE number = ?",
     ] {
         sqlx::query(remove)

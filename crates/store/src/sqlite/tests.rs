@@ -1,46 +1,26 @@
 //! Faults of the file that only the store's own connection can be given.
 
 mod full_disk;
+mod removal;
 
 use std::time::Duration;
 
-use domain::ApiHost;
-use domain::clickmap::ClickmapPolicy;
-use domain::connection::{ConnectionId, ConnectionName, Epoch, ProjectId};
-use domain::plan::{Plan, PlanStanding};
-use domain::storage::{
-    ConnectionStore, Deletion, DesiredConnection, EventFilter, EventReader, Lease, StoreError,
-    SyncStore,
-};
+use domain::connection::ConnectionId;
+use domain::storage::{ConnectionStore, EventFilter, EventReader, Lease, StoreError, SyncStore};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{SqliteStore, conflicts, events_remove, open, runs};
 use crate::OpenOptions;
+use crate::testing::shop;
 
 async fn site() -> (TempDir, SqliteStore, ConnectionId, Lease) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let store = open(&path, &OpenOptions::default()).await.unwrap();
-    let desired = DesiredConnection {
-        name: ConnectionName::new("acme", "shop"),
-        epoch: Epoch {
-            host: ApiHost::parse("https://eu.posthog.com").unwrap(),
-            project_id: ProjectId::try_from(7).unwrap(),
-        },
-        plan: PlanStanding::Eligible {
-            plan: Plan::Starter,
-        },
-        suspended: false,
-        backfill_days: 30,
-        retention_days: 400,
-        id_properties: Vec::new(),
-        deletion: Deletion::Retain,
-        clickmaps: ClickmapPolicy::default(),
-    };
     let now = Timestamp::UNIX_EPOCH;
-    let id = store.put_connection(&desired, now).await.unwrap().target;
+    let id = store.put_connection(&shop(), now).await.unwrap().target;
     let minute = Duration::from_secs(60);
     let lease = store.acquire_lease(id, "test", minute).await.unwrap();
     (folder, store, id, lease)

@@ -166,7 +166,7 @@ pub(crate) async fn an_interrupted_purge_is_finished_by_the_next_and_spares_who_
 ) {
     let due = hours(3) + GRACE;
     let (mut before, mut midway, mut after) = (0, 0, 0);
-    for polls in (1..90).step_by(3) {
+    for polls in (1..180).step_by(6) {
         let store = database.open().await;
         let shop = format!("shop-{polls}");
         let name = ConnectionName::new("acme", &shop);
