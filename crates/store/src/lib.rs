@@ -38,8 +38,9 @@ pub struct OpenOptions {
     pub busy_timeout: Duration,
     /// How many readers may work at once; at least 1 is taken.
     pub readers: u32,
-    /// How long a statement that reads may take before it is given up. PostgreSQL only: SQLite
-    /// reads within this process, and stops at the next row that it finds for nobody.
+    /// How long a statement that reads for an answer may take before it is given up; what a run
+    /// reads for upkeep may take as long as a write. PostgreSQL only: SQLite reads within this
+    /// process, and stops at the next row that it finds for nobody.
     pub statement_timeout: Duration,
 }
 

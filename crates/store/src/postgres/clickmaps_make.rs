@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::errors::sql;
 use super::statement::{query, query_scalar};
+use super::transaction::first_column;
 use super::values::{day, day_number, get, instant, micros, signed};
 use super::{PostgresStore, leases};
 use crate::clickmap_rows::{ALL_DEVICES, CLICK_COLUMNS, InForce, Work, devices_with_clicks};
@@ -77,18 +78,15 @@ impl PostgresStore {
     async fn next_clicked_day(&self, work: &Work, from: i64) -> Result<Option<(Date, i64)>> {
         let mut first: Option<i64> = None;
         for name in CLICK_EVENTS {
-            let found: Vec<Option<i64>> = self
-                .fetch_column(
-                    query(
-                        "SELECT min(timestamp) FROM events
-                         WHERE epoch = $1 AND left(event, 500) = $2 AND event = $2
-                            AND timestamp >= $3",
-                    )
-                    .bind(work.epoch)
-                    .bind(name)
-                    .bind(from),
-                )
-                .await?;
+            let earliest = query(
+                "SELECT min(timestamp) FROM events
+                 WHERE epoch = $1 AND left(event, 500) = $2 AND event = $2
+                    AND timestamp >= $3",
+            )
+            .bind(work.epoch)
+            .bind(name)
+            .bind(from);
+            let found: Vec<Option<i64>> = first_column(&self.fetch_for_upkeep(earliest).await?)?;
             first = first.into_iter().chain(found.into_iter().flatten()).min();
         }
         let Some(first) = first else { return Ok(None) };
@@ -118,7 +116,7 @@ impl PostgresStore {
         day: Date,
     ) -> Result<()> {
         let number = day_number(day);
-        let mut tx = self.read().await?;
+        let mut tx = self.read_for_upkeep().await?;
         let changes: Option<i64> =
             query_scalar("SELECT changes FROM clickmap_days_due WHERE epoch = $1 AND day = $2")
                 .bind(work.epoch)

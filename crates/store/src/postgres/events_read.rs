@@ -14,6 +14,7 @@ use sqlx::AssertSqlSafe;
 use super::PostgresStore;
 use super::event_columns;
 use super::statement::query;
+use super::transaction::first_column;
 use super::values::{day, day_number, get, limit as rows, micros, text, texts, unsigned};
 use crate::failures::corrupt;
 
@@ -162,6 +163,6 @@ impl EventReader for PostgresStore {
         .bind(text(after.unwrap_or_default()))
         .bind(micros(since))
         .bind(rows(limit));
-        self.fetch_column(query).await
+        first_column(&self.fetch_for_upkeep(query).await?)
     }
 }

@@ -69,6 +69,8 @@ pub(crate) struct PostgresStore {
     begin_write: Arc<str>,
     /// How a transaction that reads begins.
     begin_read: Arc<str>,
+    /// How one begins that reads for upkeep.
+    begin_upkeep: Arc<str>,
 }
 
 crate::sync_store::sync_store!(PostgresStore);

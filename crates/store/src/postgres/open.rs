@@ -15,7 +15,7 @@ use crate::database_url::PostgresUrl;
 const WRITERS: u32 = 4;
 
 /// How long a statement of a transaction that writes may take: the copy of a large page into a
-/// slow server is one.
+/// slow server is one. What is read for upkeep, such as all of a busy day, may take as long.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long a transaction may keep rows locked without a word: a process that was cut off must
@@ -51,11 +51,13 @@ pub(crate) async fn open(url: &PostgresUrl, options: &OpenOptions) -> Result<Pos
         options.busy_timeout.as_millis().max(1),
         SILENCE.as_millis(),
     );
-    let begin_read = format!(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {watch_client}
-         SET LOCAL statement_timeout = {}",
-        options.statement_timeout.as_millis().max(1),
-    );
+    let begin_read = |timeout: Duration| {
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {watch_client}
+             SET LOCAL statement_timeout = {}",
+            timeout.as_millis().max(1),
+        )
+    };
     schema::bring_up_to_date(&mut connection, &begin_write).await?;
     // Nothing of worth is lost when the server does not hear the farewell.
     let _ = connection.close().await;
@@ -63,7 +65,8 @@ pub(crate) async fn open(url: &PostgresUrl, options: &OpenOptions) -> Result<Pos
         writers: pool(&settings, WRITERS, options),
         readers: pool(&settings, options.readers.max(1), options),
         begin_write: begin_write.into(),
-        begin_read: begin_read.into(),
+        begin_read: begin_read(options.statement_timeout).into(),
+        begin_upkeep: begin_read(WRITE_TIMEOUT.max(options.statement_timeout)).into(),
     })
 }
 

@@ -80,7 +80,7 @@ impl PostgresStore {
         zone: &TimeZone,
         from: i64,
     ) -> Result<Option<(i64, i64, Vec<Group>)>> {
-        let mut tx = self.read().await?;
+        let mut tx = self.read_for_upkeep().await?;
         let first: Option<i64> =
             query_scalar("SELECT min(timestamp) FROM events WHERE epoch = $1 AND timestamp >= $2")
                 .bind(rollup.epoch)

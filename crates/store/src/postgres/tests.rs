@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod removal;
+mod upkeep;
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;

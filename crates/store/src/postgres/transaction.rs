@@ -101,15 +101,27 @@ impl PostgresStore {
             .map_err(sql)
     }
 
+    /// Begins one for upkeep: a run reads all of a day, and nobody waits for an answer.
+    pub(super) async fn read_for_upkeep(&self) -> Result<Tx> {
+        Tx::begin(&self.readers, &self.begin_upkeep)
+            .await
+            .map_err(sql)
+    }
+
     /// Reads with one statement.
     pub(super) async fn fetch(
         &self,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>> {
-        let mut tx = self.read().await?;
-        let rows = query.fetch_all(&mut *tx).await.map_err(sql)?;
-        tx.end().await?;
-        Ok(rows)
+        all_rows(self.read().await?, query).await
+    }
+
+    /// Reads with one statement, for upkeep.
+    pub(super) async fn fetch_for_upkeep(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>> {
+        all_rows(self.read_for_upkeep().await?, query).await
     }
 
     /// Reads with one statement and gives each row to `take` as it comes in. One that it refuses ends it.
@@ -150,7 +162,20 @@ impl PostgresStore {
     where
         T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
-        let rows = self.fetch(query).await?;
-        rows.iter().map(|row| row.try_get(0).map_err(sql)).collect()
+        first_column(&self.fetch(query).await?)
     }
+}
+
+async fn all_rows(mut tx: Tx, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
+    let rows = query.fetch_all(&mut *tx).await.map_err(sql)?;
+    tx.end().await?;
+    Ok(rows)
+}
+
+/// The first column of each row.
+pub(super) fn first_column<T>(rows: &[PgRow]) -> Result<Vec<T>>
+where
+    T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
+{
+    rows.iter().map(|row| row.try_get(0).map_err(sql)).collect()
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::statement::query;
+use super::transaction::first_column;
 use super::values::{DAY, day, day_number, get, unsigned};
 
 /// The stored events.
@@ -35,7 +36,7 @@ impl PostgresStore {
         .bind(day_number(from) * DAY)
         .bind(day_number(to) * DAY)
         .bind(DAY);
-        self.fetch(query)
+        self.fetch_for_upkeep(query)
             .await?
             .iter()
             .map(|row| Ok((day(get(row, "day")?)?, unsigned(get(row, "events")?))))
@@ -56,6 +57,6 @@ impl PostgresStore {
         .bind(connection.0)
         .bind(day_number(day) * DAY)
         .bind((day_number(day) + 1) * DAY);
-        self.fetch_column(query).await
+        first_column(&self.fetch_for_upkeep(query).await?)
     }
 }
