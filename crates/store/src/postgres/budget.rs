@@ -15,6 +15,16 @@ use super::values::{from_json, get, micros, to_json};
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 
+/// How long a request of another project stays. None is counted after an hour, but clocks differ.
+const OTHERS_KEPT: i64 = 2 * HOUR;
+/// The most of them forgotten at once.
+const OTHERS_FORGOTTEN: i64 = 1000;
+/// Forgets requests up to `$1`, `$2` at most. What another process is just forgetting is left to it: so
+/// no two wait for each other.
+pub(super) const FORGET_OTHERS: &str = "DELETE FROM budget_requests WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM budget_requests WHERE at <= $1 ORDER BY at LIMIT $2
+        FOR UPDATE SKIP LOCKED))";
+
 /// How long to wait for a slot: nobody tells when one is given back.
 const SLOT_POLL: i64 = 100_000;
 
@@ -198,6 +208,12 @@ impl Budget<'_> {
                 .await
                 .map_err(sql)?;
         }
+        query(FORGET_OTHERS)
+            .bind(self.now - OTHERS_KEPT)
+            .bind(OTHERS_FORGOTTEN)
+            .execute(&mut *self.connection)
+            .await
+            .map_err(sql)?;
         query("INSERT INTO budget_requests (host, project_id, at) VALUES ($1, $2, $3)")
             .bind(self.key.host.as_str())
             .bind(self.key.project_id.get())

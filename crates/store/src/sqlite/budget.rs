@@ -14,6 +14,14 @@ use super::values::{from_json, micros, to_json};
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 
+/// How long a request of another project stays. None is counted after an hour, but clocks differ.
+const OTHERS_KEPT: i64 = 2 * HOUR;
+/// The most of them forgotten at once.
+const OTHERS_FORGOTTEN: i64 = 1000;
+/// Forgets requests up to `?1`, `?2` at most.
+pub(super) const FORGET_OTHERS: &str = "DELETE FROM budget_requests WHERE rowid IN (
+        SELECT rowid FROM budget_requests WHERE at <= ?1 ORDER BY at LIMIT ?2)";
+
 /// How long to wait for a slot: nobody tells when one is given back.
 const SLOT_POLL: i64 = 100_000;
 
@@ -190,6 +198,12 @@ impl Budget<'_> {
                 .await
                 .map_err(sql)?;
         }
+        sqlx::query(FORGET_OTHERS)
+            .bind(self.now - OTHERS_KEPT)
+            .bind(OTHERS_FORGOTTEN)
+            .execute(&mut *self.connection)
+            .await
+            .map_err(sql)?;
         sqlx::query("INSERT INTO budget_requests (host, project_id, at) VALUES (?, ?, ?)")
             .bind(self.key.host.as_str())
             .bind(self.key.project_id.get())

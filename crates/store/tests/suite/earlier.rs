@@ -31,6 +31,7 @@ pub(crate) const BACK_TO_VERSION_2: &str = "
     DROP INDEX runs_by_mode;
     DROP INDEX runs_open;
     DROP INDEX event_deletions_by_time;
+    DROP INDEX budget_requests_by_age;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
     DROP TABLE erased_ids;
     DROP TABLE erased_persons;

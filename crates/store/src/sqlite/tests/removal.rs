@@ -1,9 +1,11 @@
 //! What grows is removed in batches, each a transaction of its own.
 
+use std::time::Duration;
+
 use domain::clickmap::{ClickmapPolicy, ClickmapRules};
 use domain::page_path::PageTemplates;
-use domain::storage::{ClickmapWriter, ConnectionStore, Purge};
-use jiff::Timestamp;
+use domain::storage::{BudgetLimits, BudgetStore, ClickmapWriter, ConnectionStore, Purge};
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::super::SqliteStore;
@@ -98,6 +100,35 @@ async fn a_purge_removes_no_more_than_a_batch_at_once_and_leaves_nothing() {
     assert!(tables.len() > 20, "{tables:?}");
     for table in tables {
         assert_eq!(count(&store, &table).await, 0, "{table}");
+    }
+}
+
+/// A project that nobody asks any more forgets none of its own.
+#[tokio::test]
+async fn requests_of_long_ago_are_forgotten_whoever_asks_next() {
+    let (_folder, store, ..) = super::site().await;
+    sqlx::query(
+        "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1500)
+         INSERT INTO budget_requests (host, project_id, at)
+         SELECT 'https://gone.example', 8, n FROM s",
+    )
+    .execute(&store.writer)
+    .await
+    .unwrap();
+    let count = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM budget_requests")
+            .fetch_one(&store.readers)
+            .await
+            .unwrap()
+    };
+    let project = shop().epoch;
+    let (hour, minute) = (SignedDuration::from_hours(1), Duration::from_secs(60));
+    // Each asks once and stays; of the others as many go as one may forget.
+    for (hours, left) in [(1, 1501), (3, 501), (4, 1)] {
+        let now = Timestamp::UNIX_EPOCH + hour * hours;
+        let asked = store.take(&project, BudgetLimits::PUBLISHED, now, minute);
+        asked.await.unwrap();
+        assert_eq!(count().await, left);
     }
 }
 
