@@ -137,6 +137,10 @@ macro_rules! sync_store {
                     self.remove_left(lease, before).await
                 }
 
+                async fn expire_runs(&self, lease: &Lease, before: Timestamp) -> Result<u64> {
+                    self.delete_expired_runs(lease, before).await
+                }
+
                 async fn count_by_utc_day(
                     &self,
                     connection: ConnectionId,

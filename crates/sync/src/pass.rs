@@ -7,8 +7,8 @@ use domain::backfill_way::{BackfillVia, Via, Way};
 use domain::identity::are_mappings_due;
 use domain::storage::{Deletion, NewRun, OpenRun, RunEnd, RunId, RunRecord, StoreError};
 use domain::sync::SyncMode;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::SyncError;
 use crate::progress::{Step, Update};
@@ -18,6 +18,9 @@ use crate::recount::{Recount, Recounted};
 use crate::session::Session;
 use crate::summary::{PersonsSummary, RunSummary};
 use crate::{clickmaps, cohorts, definitions, history, persons, plan, read};
+
+/// The least time for which refreshes stay on record, whatever the retention is.
+const RUNS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// What a pass did.
 pub(crate) struct Passed {
@@ -221,6 +224,10 @@ async fn expire(session: &Session<'_>) -> Result<(), SyncError> {
             tracing::info!(removed, "Rows of the host or project before were removed.");
         }
     }
+    let runs_from = session.ctx.clock.now() - RUNS_KEPT;
+    store
+        .expire_runs(session.lease(), kept_from.min(runs_from))
+        .await?;
     Ok(())
 }
 

@@ -202,6 +202,7 @@ pass_on! {
         write remove_events(lease: &Lease, uuids: &[Uuid]) -> u64;
         write expire_events(lease: &Lease, before: Timestamp) -> u64;
         write remove_left_epochs(lease: &Lease, before: Timestamp) -> u64;
+        write expire_runs(lease: &Lease, before: Timestamp) -> u64;
         read count_by_utc_day(connection: ConnectionId, from: Date, to: Date) -> Vec<(Date, u64)>;
         read uuids_of_utc_day(connection: ConnectionId, day: Date) -> Vec<Uuid>;
     }

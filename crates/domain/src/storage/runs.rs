@@ -256,6 +256,11 @@ pub trait SyncStore: Send + Sync {
     /// Returns how many they were. One that is cut short goes on with the next call, or with a purge.
     async fn remove_left_epochs(&self, lease: &Lease, before: Timestamp) -> Result<u64>;
 
+    /// Forgets refreshes that began before `before` and before the latest one that is complete, in
+    /// batches: nothing is planned by them. Backfills, of which there are few, say what is covered and
+    /// stay. Returns how many there were.
+    async fn expire_runs(&self, lease: &Lease, before: Timestamp) -> Result<u64>;
+
     /// The UTC days of `[from, to)` that have stored events, with the events stored on each, by day.
     async fn count_by_utc_day(
         &self,

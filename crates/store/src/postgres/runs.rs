@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::errors::sql;
+use super::growing::BATCH;
 use super::statement::{query, query_scalar};
 use super::values::{limit as rows, micros, signed, text, to_json};
 use super::{PostgresStore, leases, slices};
@@ -36,6 +37,17 @@ pub(super) const OPEN: &str = "SELECT id FROM runs WHERE epoch = $1 AND ended_at
 pub(super) const OPEN_OF_MODE: &str = "SELECT * FROM runs
      WHERE epoch = (SELECT number FROM epochs WHERE id = $1) AND mode = $2 AND ended_at IS NULL
      ORDER BY started_at DESC, number DESC LIMIT 1";
+
+/// Removes at most `$3` refreshes that began before `$2`, and before the latest one that is complete.
+pub(super) const EXPIRE: &str = "DELETE FROM runs WHERE number IN (
+        SELECT number FROM runs
+        WHERE epoch = $1 AND mode = 'refresh' AND ended_at IS NOT NULL AND started_at < $2
+            AND (started_at, number) < (
+                SELECT started_at, number FROM runs
+                WHERE epoch = $1 AND mode = 'refresh' AND ended_at IS NOT NULL
+                    AND failure_reason IS NULL
+                ORDER BY started_at DESC, number DESC LIMIT 1)
+        ORDER BY started_at, number LIMIT $3)";
 
 impl PostgresStore {
     pub(super) async fn start_run(&self, lease: &Lease, run: &NewRun) -> Result<RunId> {
@@ -152,6 +164,31 @@ impl PostgresStore {
         }
         tx.commit().await?;
         Ok(record)
+    }
+
+    pub(super) async fn delete_expired_runs(
+        &self,
+        lease: &Lease,
+        before: Timestamp,
+    ) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let epoch = leases::hold(&mut tx, lease).await?;
+            let expired = query(EXPIRE)
+                .bind(epoch)
+                .bind(micros(before))
+                .bind(rows(BATCH))
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?
+                .rows_affected();
+            tx.commit().await?;
+            removed += expired;
+            if expired < BATCH as u64 {
+                return Ok(removed);
+            }
+        }
     }
 
     pub(super) async fn find_last_complete_run(

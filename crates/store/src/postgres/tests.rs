@@ -151,6 +151,10 @@ async fn runs_are_found_without_a_look_at_a_connections_whole_history() {
                     .bind("backfill"),
             ),
             (
+                "Index Scan using runs_by_mode",
+                explain(runs::EXPIRE).bind(1_i64).bind(9_i64).bind(9_i64),
+            ),
+            (
                 "Backward using runs_by_start",
                 explain(&runs::latest_sql(false)).bind(owner).bind(50_i64),
             ),

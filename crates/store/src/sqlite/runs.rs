@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 use uuid::Uuid;
 
 use super::errors::{not_found, sql};
+use super::growing::BATCH;
 use super::values::{limit as rows, micros, signed, to_json};
 use super::{SqliteStore, leases, slices};
 use crate::run_rows::{RecordRow, RunRow, id_at, superseded};
@@ -34,6 +35,17 @@ pub(super) const OPEN: &str =
 pub(super) const OPEN_OF_MODE: &str = "SELECT * FROM runs INDEXED BY runs_open
      WHERE epoch = (SELECT number FROM epochs WHERE id = ?) AND mode = ? AND ended_at IS NULL
      ORDER BY started_at DESC, number DESC LIMIT 1";
+
+/// Removes at most `?3` refreshes that began before `?2`, and before the latest one that is complete.
+pub(super) const EXPIRE: &str = "DELETE FROM runs WHERE number IN (
+        SELECT number FROM runs
+        WHERE epoch = ?1 AND mode = 'refresh' AND ended_at IS NOT NULL AND started_at < ?2
+            AND (started_at, number) < (
+                SELECT started_at, number FROM runs
+                WHERE epoch = ?1 AND mode = 'refresh' AND ended_at IS NOT NULL
+                    AND failure_reason IS NULL
+                ORDER BY started_at DESC, number DESC LIMIT 1)
+        ORDER BY started_at, number LIMIT ?3)";
 
 impl SqliteStore {
     pub(super) async fn start_run(&self, lease: &Lease, run: &NewRun) -> Result<RunId> {
@@ -148,6 +160,31 @@ impl SqliteStore {
         }
         tx.commit().await.map_err(sql)?;
         Ok(record)
+    }
+
+    pub(super) async fn delete_expired_runs(
+        &self,
+        lease: &Lease,
+        before: Timestamp,
+    ) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let epoch = leases::hold(&mut tx, lease).await?;
+            let expired = sqlx::query(EXPIRE)
+                .bind(epoch)
+                .bind(micros(before))
+                .bind(rows(BATCH))
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?
+                .rows_affected();
+            tx.commit().await.map_err(sql)?;
+            removed += expired;
+            if expired < BATCH as u64 {
+                return Ok(removed);
+            }
+        }
     }
 
     pub(super) async fn find_last_complete_run(

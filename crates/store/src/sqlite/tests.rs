@@ -160,6 +160,10 @@ async fn runs_and_expired_tombstones_are_found_by_their_indexes() {
         ),
         (&runs::latest_sql(false), "INDEX runs_by_start (epoch=?)"),
         (
+            runs::EXPIRE,
+            "INDEX runs_by_start (epoch=? AND started_at<?)",
+        ),
+        (
             deletions,
             "event_deletions_by_time (epoch=? AND timestamp<?)",
         ),

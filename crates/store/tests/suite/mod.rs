@@ -200,6 +200,7 @@ macro_rules! store_suite {
                 a_split_slice_is_read_in_its_parts_and_in_its_place,
                 an_ended_run_keeps_its_record,
                 a_complete_backfill_is_noted_in_its_epoch,
+                refreshes_of_long_ago_are_forgotten_but_for_the_latest_complete_one,
                 totals_can_be_added_outside_pages,
                 progress_is_the_share_of_rows,
             }

@@ -311,3 +311,57 @@ pub(crate) async fn progress_is_the_share_of_rows(database: &dyn Database) {
         .unwrap();
     assert!((progress().await - 0.8).abs() < 1e-9);
 }
+
+pub(crate) async fn refreshes_of_long_ago_are_forgotten_but_for_the_latest_complete_one(
+    database: &dyn Database,
+) {
+    let site = Site::new(database).await;
+    let other = Site::named(site.store.clone(), "other").await;
+    let expire = async |hour| {
+        let expired = site.store.expire_runs(&site.lease, hours(hour)).await;
+        expired.unwrap()
+    };
+    let left = async || -> Vec<_> {
+        let runs = site.store.runs(site.id, None, 99).await.unwrap();
+        runs.into_iter().map(|run| run.started_at).collect()
+    };
+    let failed = RunEnd::Failed {
+        reason: "Throttled".to_owned(),
+        message: "PostHog throttles.".to_owned(),
+    };
+    // The site's own backfill began at 72, and is superseded by the first of these.
+    for (hour, mode, end) in [
+        (80, SyncMode::Refresh, Some(&failed)),
+        (81, SyncMode::Refresh, Some(&RunEnd::Complete)),
+        (82, SyncMode::Backfill, Some(&RunEnd::Complete)),
+        (83, SyncMode::Refresh, Some(&RunEnd::Complete)),
+        (84, SyncMode::Refresh, Some(&failed)),
+        (85, SyncMode::Refresh, None),
+    ] {
+        let mut next = run(mode, vec![slice(0, 1, 1)]);
+        next.started_at = hours(hour);
+        let id = site.store.begin_run(&site.lease, &next).await.unwrap();
+        if let Some(end) = end {
+            let ended = site.store.end_run(&site.lease, id, end, hours(hour)).await;
+            ended.unwrap();
+        }
+    }
+    assert_eq!(expire(80).await, 0);
+    assert_eq!(expire(81).await, 1);
+    assert_eq!(left().await, [85, 84, 83, 82, 81, 72].map(hours));
+    // However old: by it the next run is planned, and those after it say what has gone wrong since.
+    assert_eq!(expire(9_999).await, 1);
+    assert_eq!(left().await, [85, 84, 83, 82, 72].map(hours));
+    assert_eq!(expire(9_999).await, 0);
+    let last = site
+        .store
+        .last_complete_run(site.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(last.started_at, hours(83));
+    let open = site.store.open_run(site.id, SyncMode::Refresh).await;
+    assert_eq!(open.unwrap().unwrap().pending.len(), 1);
+    let theirs = site.store.runs(other.id, None, 9).await.unwrap();
+    assert_eq!(theirs.len(), 1);
+}

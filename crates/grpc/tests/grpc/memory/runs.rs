@@ -102,6 +102,10 @@ impl SyncStore for Memory {
         read_only()
     }
 
+    async fn expire_runs(&self, _: &Lease, _: Timestamp) -> Result<u64> {
+        read_only()
+    }
+
     async fn count_by_utc_day(
         &self,
         _: ConnectionId,
