@@ -178,9 +178,10 @@ impl ExportReader {
 /// knows that exports came further in this attempt says that it was `since` then.
 pub(crate) fn given_up(error: &Error, since: Timestamp, begun: Timestamp) -> Option<String> {
     let is_overdue = begun.duration_since(since) >= LONGEST_EXPORT;
+    let may_pass = error.is_outage() || error.wants_smaller_query();
     if error.ends_exports() {
         Some(error.to_string())
-    } else if error.is_outage() && is_overdue {
+    } else if may_pass && is_overdue {
         let hours = LONGEST_EXPORT.as_hours();
         Some(format!("{error} (it came no further for {hours} hours)"))
     } else {

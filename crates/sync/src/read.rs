@@ -105,7 +105,9 @@ async fn read_with(
                 if let Some(why) = writer.exports_given_up(number, &error) {
                     return Ok(Read::ExportsEnded(why));
                 }
-                if !error.wants_smaller_query() {
+                // An export has no smaller one: a query about its rows that is too heavy now is asked
+                // again by the next attempt.
+                if !error.wants_smaller_query() || writer.is_of_export(number) {
                     return Err(error.into());
                 }
                 tracing::info!(%error, slice = number, "a slice is split, for PostHog could not answer it whole");
@@ -221,6 +223,11 @@ impl Writer<'_, '_> {
             part.since(self.run_began)
         };
         given_up(error, since, self.begun)
+    }
+
+    fn is_of_export(&self, number: i64) -> bool {
+        let pending = self.in_hand.get(&number);
+        pending.is_some_and(|pending| pending.slice.export.is_some())
     }
 
     /// Puts smaller slices into the place of one that PostHog could not answer.

@@ -13,8 +13,12 @@ const MOST_PARTS: u32 = 4096;
 /// Two slices that together hold the rows of `slice` that lie after `cursor`, each once: halves by
 /// time, at a UTC midnight where one lies between, or by the hash of the distinct id when less than
 /// a minute is left. Nothing before the cursor's timestamp is read again, though rows at exactly
-/// that instant are. `None` when the slice cannot be made smaller.
+/// that instant are. `None` when the slice cannot be made smaller, as one of an export: either half
+/// would read the same files.
 pub fn halve(slice: &Slice, cursor: Option<SliceCursor>) -> Option<Vec<Slice>> {
+    if slice.export.is_some() {
+        return None;
+    }
     let from = cursor.map_or(slice.from, |cursor| cursor.timestamp.max(slice.from));
     let first = u64::div_ceil(slice.expected_rows, 2);
     let rest = Slice {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::sync::{Arrivals, Slice, SliceCursor, SliceEvents, SlicePart, Window};
+use crate::sync::{Arrivals, ExportPart, Slice, SliceCursor, SliceEvents, SlicePart, Window};
 
 const NAMES: [&str; 7] = [
     "$pageview",

@@ -170,3 +170,22 @@ fn a_slice_is_halved_at_midnight_then_by_time_then_by_people_until_that_is_no_us
     }
     assert_eq!((times, slice.part.unwrap().of), (12, 4096));
 }
+
+#[test]
+fn a_slice_of_an_export_is_not_halved_for_both_halves_would_read_its_file() {
+    let file = ExportPart::File {
+        export: Uuid::nil(),
+        file: Uuid::nil(),
+        since: None,
+    };
+    let whole = Slice {
+        from: at(0),
+        to: at(7 * 86_400),
+        arrived_since: None,
+        events: SliceEvents::All,
+        part: None,
+        expected_rows: 1000,
+        export: Some(file),
+    };
+    assert_eq!(halve(&whole, None), None);
+}
