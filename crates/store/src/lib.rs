@@ -14,6 +14,7 @@ mod growing_tables;
 mod link_rows;
 mod list_branches;
 mod person_moves;
+mod persons_reading;
 mod postgres;
 mod run_rows;
 mod sqlite;

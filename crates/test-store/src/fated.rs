@@ -25,8 +25,8 @@ use domain::storage::{
     DesiredConnection, ElementPlace, EpochRecord, ErasureStore, EventDefinition, EventFilter,
     EventKey, EventReader, EventRow, FactChanges, Grant, IdentityReader, IdentityWriter, Lease,
     LinkKey, MembersMoved, Membership, NewRun, OpenRun, Page, PageOutcome, PagePlace, PersonChange,
-    PersonMapping, Purge, ReadRange, Result, RunEnd, RunId, RunRecord, Store, StoreError,
-    SyncStore,
+    PersonMapping, PersonsReading, Purge, ReadRange, Result, RunEnd, RunId, RunRecord, Store,
+    StoreError, SyncStore,
 };
 use domain::sync::{RunTotals, Slice, SyncMode};
 use domain::{ConnectionId, ConnectionName, Mapping};
@@ -247,6 +247,8 @@ pass_on! {
     IdentityWriter {
         write observe_persons(lease: &Lease, mappings: &[PersonMapping], range: &ReadRange, observed_at: Timestamp) -> u64;
         write persons_read(lease: &Lease, at: Timestamp) -> ();
+        write keep_persons_reading(lease: &Lease, reading: &PersonsReading) -> ();
+        read persons_reading(connection: ConnectionId) -> Option<PersonsReading>;
         write find_conflicts(lease: &Lease) -> ();
     }
     CohortReader {

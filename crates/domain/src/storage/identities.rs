@@ -35,6 +35,17 @@ pub enum ReadRange {
     },
 }
 
+/// A read of all of `person_distinct_ids` that has begun and is not done: it may take several runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonsReading {
+    /// When it began: what it has told of any distinct id is no older.
+    pub began: Timestamp,
+    /// It has read every distinct id up to this one (included, in byte order); absent where it begins.
+    pub through: Option<String>,
+    /// Until when it is left alone.
+    pub paused_until: Option<Timestamp>,
+}
+
 /// A place in the order of links: (distinct id, linked key, evidence, start).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LinkKey(pub String);
@@ -95,8 +106,16 @@ pub trait IdentityWriter: Send + Sync {
         observed_at: Timestamp,
     ) -> Result<u64>;
 
-    /// Notes that all of `person_distinct_ids` was read at `at`.
+    /// Notes that all of `person_distinct_ids` was read at `at`. No read of them is under way any more.
     async fn persons_read(&self, lease: &Lease, at: Timestamp) -> Result<()>;
+
+    /// Keeps how far a read of all of `person_distinct_ids` has come, for the next run. Its place is kept
+    /// as that of a link, the last one up to there: an erased distinct id stays in no place.
+    async fn keep_persons_reading(&self, lease: &Lease, reading: &PersonsReading) -> Result<()>;
+
+    /// The read of all of `person_distinct_ids` that is under way. It may begin somewhat before the place
+    /// that was kept; where the link of that place was erased since, at the first distinct id.
+    async fn persons_reading(&self, connection: ConnectionId) -> Result<Option<PersonsReading>>;
 
     /// Sees to it that [`IdentityReader::persons_of_several_customers`] is answered from what is kept for
     /// it. Otherwise it is answered from all links after a change of the identity properties and after a

@@ -33,7 +33,7 @@ pub use self::events::{
 };
 pub use self::identities::{
     FactChange, FactChanges, IdentityReader, IdentityWriter, LinkChange, LinkKey, PersonChange,
-    PersonMapping, ReadRange,
+    PersonMapping, PersonsReading, ReadRange,
 };
 pub use self::purge::{Deletion, Purge};
 pub use self::runs::{

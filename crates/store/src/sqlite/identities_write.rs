@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use domain::ConnectionId;
 use domain::erasure::ErasedPerson;
-use domain::storage::{ErasureStore, IdentityWriter, Lease, PersonMapping, ReadRange, Result};
+use domain::storage::{
+    ErasureStore, IdentityWriter, Lease, PersonMapping, PersonsReading, ReadRange, Result,
+};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -12,7 +15,7 @@ use sqlx::sqlite::SqliteRow;
 use super::errors::sql;
 use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{get, micros};
-use super::{SqliteStore, conflicts, erasing, leases, refusals};
+use super::{SqliteStore, conflicts, erasing, leases, persons_reading, refusals};
 use crate::person_moves::{Current, Difference, Observed, compare, named, observed};
 
 const ROWS: usize = 256;
@@ -58,8 +61,20 @@ impl IdentityWriter for SqliteStore {
             .execute(&mut *tx)
             .await
             .map_err(sql)?;
+        persons_reading::end(&mut tx, epoch).await?;
         conflicts::prune(&mut tx, epoch).await?;
         tx.commit().await.map_err(sql)
+    }
+
+    async fn keep_persons_reading(&self, lease: &Lease, reading: &PersonsReading) -> Result<()> {
+        let mut tx = self.write().await?;
+        let epoch = leases::hold(&mut tx, lease).await?;
+        persons_reading::keep(&mut tx, epoch, reading).await?;
+        tx.commit().await.map_err(sql)
+    }
+
+    async fn persons_reading(&self, connection: ConnectionId) -> Result<Option<PersonsReading>> {
+        self.find_persons_reading(connection).await
     }
 
     async fn find_conflicts(&self, lease: &Lease) -> Result<()> {

@@ -36,6 +36,7 @@ mod left_epochs;
 mod links;
 mod links_asked;
 mod open;
+mod persons_reading;
 mod purge;
 mod refusals;
 mod remap;

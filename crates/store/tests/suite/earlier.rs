@@ -33,6 +33,9 @@ pub(crate) const BACK_TO_VERSION_2: &str = "
     DROP INDEX event_deletions_by_time;
     DROP INDEX budget_requests_by_age;
     ALTER TABLE epochs DROP COLUMN facts_known_from;
+    ALTER TABLE epochs DROP COLUMN persons_began_at;
+    ALTER TABLE epochs DROP COLUMN persons_reached;
+    ALTER TABLE epochs DROP COLUMN persons_paused_until;
     DROP TABLE erased_ids;
     DROP TABLE erased_persons;
     DROP TABLE erased_events;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::connection::ConnectionName;
-use domain::storage::{ReadRange, RunEnd, StoreError};
+use domain::storage::{PersonsReading, ReadRange, RunEnd, StoreError};
 use domain::sync::{RunTotals, SyncMode};
 use uuid::Uuid;
 
@@ -65,6 +65,11 @@ pub(crate) async fn every_write_of_a_lost_holder_is_refused(database: &dyn Datab
     store.release_lease(&site.lease).await.unwrap();
     store.acquire_lease(site.id, "other", MINUTE).await.unwrap();
     let lost = &site.lease;
+    let reading = PersonsReading {
+        began: start(),
+        through: None,
+        paused_until: None,
+    };
     let answers = [
         ("renew", store.renew_lease(lost, MINUTE).await),
         (
@@ -114,6 +119,10 @@ pub(crate) async fn every_write_of_a_lost_holder_is_refused(database: &dyn Datab
                 .map(drop),
         ),
         ("persons read", store.persons_read(lost, start()).await),
+        (
+            "persons reading",
+            store.keep_persons_reading(lost, &reading).await,
+        ),
     ];
     for (what, answer) in answers {
         assert!(

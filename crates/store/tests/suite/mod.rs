@@ -23,6 +23,7 @@ pub(crate) mod left_epochs;
 pub(crate) mod lists;
 pub(crate) mod oracle;
 pub(crate) mod pages;
+pub(crate) mod persons_reading;
 pub(crate) mod property;
 pub(crate) mod purges;
 pub(crate) mod remap;
@@ -167,6 +168,10 @@ macro_rules! store_suite {
                 connections_do_not_see_each_other,
                 what_was_stored_before_a_crash_is_there_after_it,
                 two_processes_write_to_one_store,
+            }
+            persons_reading: {
+                a_read_of_all_persons_is_gone_on_with_where_it_was_left,
+                an_erased_distinct_id_is_not_kept_as_the_place_of_a_read,
             }
             property: {
                 any_order_split_and_repetition_ends_in_the_oracles_state,
