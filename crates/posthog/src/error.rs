@@ -293,6 +293,23 @@ impl Error {
         )
     }
 
+    /// Whether any other request fails alike until a person has put the key, the host or this installation
+    /// right, or because the budget's own store fails. What is not so, another request may be answered.
+    pub fn fails_every_request(&self) -> bool {
+        matches!(
+            self,
+            Self::InvalidApiKey { .. }
+                | Self::WrongRegion { .. }
+                | Self::ProjectNotFound { .. }
+                | Self::HostRefused { .. }
+                | Self::Tls { .. }
+                | Self::CaBundle { .. }
+                | Self::Setup { .. }
+                | Self::Redirected { .. }
+                | Self::Gate(_)
+        )
+    }
+
     /// Whether a query over half the window may succeed where this one did not.
     pub fn wants_smaller_query(&self) -> bool {
         matches!(self, Self::QueryTooHeavy { .. } | Self::TooLarge { .. })

@@ -11,13 +11,14 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::SyncError;
+use crate::persons::{self, Whole};
 use crate::progress::{Step, Update};
 use crate::project::Project;
 use crate::read::Read;
 use crate::recount::{Recount, Recounted};
 use crate::session::Session;
 use crate::summary::{PersonsSummary, RunSummary};
-use crate::{clickmaps, cohorts, definitions, history, persons, plan, read};
+use crate::{clickmaps, cohorts, definitions, history, plan, read};
 
 /// The least time for which refreshes stay on record, whatever the retention is.
 const RUNS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -194,10 +195,12 @@ async fn follow(
     let now = session.ctx.clock.now();
     let epoch = session.ctx.store.epoch(session.id).await?;
     let read_at = epoch.and_then(|epoch| epoch.persons_read_at);
-    let daily = are_mappings_due(read_at, now);
-    let persons = persons::follow(session, run, daily).await?;
+    let left = session.ctx.store.persons_reading(session.id).await?;
+    let whole = Whole::of(run, read_at, left, now);
+    let is_daily = are_mappings_due(read_at, now) && whole.begins_a_day(now);
+    let persons = persons::follow(session, run, whole).await?;
     session.ctx.store.find_conflicts(session.lease()).await?;
-    if daily && project.definitions_readable {
+    if is_daily && project.definitions_readable {
         definitions::read(session).await?;
     }
     Ok(persons)

@@ -21,7 +21,7 @@ pub fn are_mappings_due(read_at: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 /// How mappings stood after a complete run that began at `began`: if all were due then, it should have read
-/// them, and only that they are too heavy for PostHog lets a run become complete without.
+/// them, and only what PostHog could not answer lets a run become complete without.
 #[must_use]
 pub fn persons_standing(read_at: Option<Timestamp>, began: Timestamp) -> PersonsStanding {
     let problem = are_mappings_due(read_at, began).then(|| {
@@ -30,8 +30,9 @@ pub fn persons_standing(read_at: Option<Timestamp>, began: Timestamp) -> Persons
             |at| format!("were last read whole at {}", at.strftime("%FT%TZ")),
         );
         format!(
-            "the persons of distinct ids {last}, for PostHog could not finish the query: at most those of new \
-             events and of merges are read, and every run tries again; tell PostHog's support, if it stays so"
+            "the persons of distinct ids {last}, for PostHog could not finish the query, or throttled it: at most \
+             those of new events and of merges are read until it does, and runs go on trying; if it stays so, \
+             the log of a run has PostHog's own words for its support"
         )
     });
     PersonsStanding { read_at, problem }

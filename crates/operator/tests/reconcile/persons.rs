@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::harness::Corner;
 
 #[tokio::test]
-async fn status_tells_that_all_persons_are_too_heavy_to_read_until_they_fit() {
+async fn status_tells_that_all_persons_could_not_be_read_until_they_are() {
     let corner = Corner::open().await;
     let whole = Endpoint::Named("ordinary_posthog_person_mappings");
-    corner.stub.faults().always(whole, Fault::Timeout);
+    corner.stub.faults().always(whole, Fault::Internal);
     let _kubelet = corner.kubelet();
     let operator = corner.operate();
     corner.connect("storefront").await;

@@ -14,7 +14,7 @@ use crate::shop::{NOW, PROJECT, Shop, at, days};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The persons that the store knows, by distinct id.
-async fn known(shop: &Shop) -> BTreeMap<String, Uuid> {
+pub(crate) async fn known(shop: &Shop) -> BTreeMap<String, Uuid> {
     let links = shop
         .store
         .links(shop.id(), false, None, 100_000)
@@ -31,7 +31,7 @@ async fn known(shop: &Shop) -> BTreeMap<String, Uuid> {
 }
 
 /// The persons that PostHog knows, by distinct id.
-fn real(shop: &Shop) -> BTreeMap<String, Uuid> {
+pub(crate) fn real(shop: &Shop) -> BTreeMap<String, Uuid> {
     shop.stub.read(|world| {
         let project = world.project(PROJECT).unwrap();
         project
@@ -163,7 +163,7 @@ async fn persons_too_heavy_to_read_stop_no_run_and_are_read_once_they_fit() {
     );
 
     shop.stub.faults().clear();
-    shop.pass(HOUR);
+    shop.pass(HOUR * 5);
     shop.run(SyncMode::Refresh).await.unwrap();
     assert_eq!(known(&shop).await, real(&shop));
 }
@@ -191,7 +191,7 @@ async fn all_mappings_too_heavy_to_read_cost_no_new_visitor_and_no_merge_and_are
     assert!(standing(&shop).await.problem.is_some());
 
     shop.stub.faults().clear();
-    shop.pass(HOUR);
+    shop.pass(HOUR * 5);
     let summary = shop.run(SyncMode::Refresh).await.unwrap();
     assert_eq!(summary.persons.problem, None);
     let standing = standing(&shop).await;

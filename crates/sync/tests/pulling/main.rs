@@ -13,6 +13,7 @@ mod identities;
 mod interruptions;
 mod mappings;
 mod oracle;
+mod persons;
 mod recounts;
 mod refreshes;
 mod registered;

@@ -1,10 +1,14 @@
 //! Follows which distinct ids belong to which persons: the whole table daily, and in between, or where
 //! PostHog cannot answer for the whole, the ids of new events and the ids that PostHog moved.
 
+mod whole;
+
 use domain::exports::AHEAD;
-use domain::storage::{NewRun, PersonMapping, ReadRange};
+use domain::storage::{NewRun, PersonMapping, PersonsReading, ReadRange};
 use jiff::Timestamp;
 
+pub(crate) use self::whole::Whole;
+use self::whole::{PAUSE, asks_for_a_pause, is_of_an_earlier_run};
 use crate::error::SyncError;
 use crate::progress::Step;
 use crate::session::Session;
@@ -16,32 +20,44 @@ const IDS_PER_QUERY: usize = 2000;
 /// is below PostHog's limit of 1 MiB.
 const BYTES_PER_QUERY: usize = 128 * 1024;
 
-/// Brings the mappings up to date that a run needs: all of them if they are due or if it reads a window
-/// whole. What is too heavy for PostHog is told in the summary and costs the run nothing: it would be too
-/// heavy in every further attempt too, and no event would ever be pulled again.
+/// Brings the mappings up to date that a run needs: all of them as `whole` says, and those of recent ids.
+/// What PostHog throttles, refuses or cannot answer now is told in the summary and costs the run nothing:
+/// the events are there by now, and if further attempts at the run failed alike, no other would ever be
+/// pulled.
 pub(crate) async fn follow(
     session: &Session<'_>,
     run: &NewRun,
-    are_due: bool,
+    whole: Whole,
 ) -> Result<PersonsSummary, SyncError> {
     session.begin(Step::Persons)?;
     let mut reader = Reader {
         session,
         summary: PersonsSummary::default(),
+        read_through: None,
     };
-    if are_due || run.arrivals.is_none() {
-        let whole = reader.read_all().await;
-        if reader.is_read("all distinct ids", whole)? {
-            return Ok(reader.summary);
+    match whole {
+        Whole::Due(reading) if is_of_an_earlier_run(&reading, run) => {
+            // Recent ids first: where the whole takes what PostHog grants for hours, they would never be read.
+            reader.read_recent(run).await?;
+            reader.read_whole(reading).await?;
+        }
+        Whole::Due(reading) => {
+            if !reader.read_whole(reading).await? {
+                reader.read_recent(run).await?;
+            }
+        }
+        Whole::NotDue => reader.read_recent(run).await?,
+        Whole::PutOff { until } => {
+            reader.read_recent(run).await?;
+            let until = until.strftime("%FT%TZ");
+            reader.problem(format!(
+                "the persons of all distinct ids are not asked for before {until}, for PostHog could not answer that"
+            ));
         }
     }
-    let new = reader.read_ids_since(arrived_since(run)).await;
-    reader.is_read("the distinct ids of new events", new)?;
-    let moved = reader.read_overrides().await;
-    reader.is_read("the distinct ids that merges moved", moved)?;
     tracing::debug!(
         changed = reader.summary.changed,
-        "Recent person mappings are read."
+        "Person mappings are read."
     );
     Ok(reader.summary)
 }
@@ -58,42 +74,86 @@ fn arrived_since(run: &NewRun) -> Timestamp {
 struct Reader<'a> {
     session: &'a Session<'a>,
     summary: PersonsSummary,
+    /// Up to here this run has read every distinct id, after its events.
+    read_through: Option<String>,
 }
 
 impl Reader<'_> {
-    /// Reads all of `person_distinct_ids`. An interrupted read begins again at the next run.
-    async fn read_all(&mut self) -> Result<(), SyncError> {
+    /// Reads on in all of `person_distinct_ids`, and whether to the end. As far as it came the next run
+    /// need not read again.
+    async fn read_whole(&mut self, mut reading: PersonsReading) -> Result<bool, SyncError> {
+        let from = reading.through.clone();
+        let outcome = self.read_all(&mut reading).await;
+        let came_further = reading.through != from;
+        if let Err(SyncError::PostHog(error)) = &outcome
+            && !came_further
+            && asks_for_a_pause(error)
+        {
+            reading.paused_until = Some(self.session.ctx.clock.now() + PAUSE);
+            self.keep(&reading).await?;
+        }
+        self.read_through = reading.through;
+        let failure = if came_further {
+            "the persons of all distinct ids could be read only in part, and the next run goes on"
+        } else {
+            "the persons of all distinct ids could not be read"
+        };
+        self.is_read(failure, outcome)
+    }
+
+    async fn read_all(&mut self, reading: &mut PersonsReading) -> Result<(), SyncError> {
         let (store, client) = (&self.session.ctx.store, &self.session.ctx.client);
-        let began = self.session.ctx.clock.now();
-        let mut after: Option<String> = None;
+        reading.paused_until = None;
         loop {
             let observed_at = self.session.ctx.clock.now();
             let page = self
                 .session
                 .asker
-                .ask(|| client.person_mappings(after.as_deref()))
+                .ask(|| client.person_mappings(reading.through.as_deref()))
                 .await?;
             let range = ReadRange::Span {
-                after: after.take(),
+                after: reading.through.clone(),
                 through: page.next.clone(),
             };
             self.observe(&page.mappings, &range, observed_at).await?;
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
+            if page.next.is_none() {
+                break;
             }
+            reading.through = page.next;
+            self.keep(reading).await?;
         }
-        store.persons_read(self.session.lease(), began).await?;
-        tracing::debug!(
-            changed = self.summary.changed,
-            "All person mappings are read."
-        );
+        // What a later part told of ids is no older, and neither is what is told of recent ids meanwhile.
+        store
+            .persons_read(self.session.lease(), reading.began)
+            .await?;
+        Ok(())
+    }
+
+    async fn keep(&self, reading: &PersonsReading) -> Result<(), SyncError> {
+        let store = &self.session.ctx.store;
+        Ok(store
+            .keep_persons_reading(self.session.lease(), reading)
+            .await?)
+    }
+
+    /// Reads the persons of new events' ids and of ids that merges moved.
+    async fn read_recent(&mut self, run: &NewRun) -> Result<(), SyncError> {
+        let new = self.read_ids_since(arrived_since(run)).await;
+        self.is_read(
+            "the persons of the distinct ids of new events could not be read",
+            new,
+        )?;
+        let moved = self.read_overrides().await;
+        self.is_read(
+            "the persons of the distinct ids that merges moved could not be read",
+            moved,
+        )?;
         Ok(())
     }
 
     async fn read_ids_since(&mut self, since: Timestamp) -> Result<(), SyncError> {
         let (store, client) = (&self.session.ctx.store, &self.session.ctx.client);
-        let mut after: Option<String> = None;
+        let mut after = self.read_through.take();
         loop {
             let ids = store
                 .distinct_ids_since(self.session.id, since, after.as_deref(), IDS_PER_QUERY)
@@ -146,20 +206,27 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Whether a read of these ids was not too heavy for PostHog; the summary tells it if it was.
-    fn is_read(&mut self, ids: &str, outcome: Result<(), SyncError>) -> Result<bool, SyncError> {
+    /// Whether it was read; where PostHog did not answer, the summary tells of `failure` and why.
+    fn is_read(
+        &mut self,
+        failure: &str,
+        outcome: Result<(), SyncError>,
+    ) -> Result<bool, SyncError> {
         match outcome {
-            Err(SyncError::PostHog(error)) if error.wants_smaller_query() => {
-                tracing::warn!(%error, ids, "Not all persons could be read: events go on without.");
-                let problem = format!("the persons of {ids} could not be read: {error}");
-                self.summary.problem = Some(match self.summary.problem.take() {
-                    Some(first) => format!("{first}; {problem}"),
-                    None => problem,
-                });
+            Err(SyncError::PostHog(error)) if !error.fails_every_request() => {
+                tracing::warn!(%error, failure, "Not all persons could be read: events go on without.");
+                self.problem(format!("{failure}: {error}"));
                 Ok(false)
             }
             outcome => outcome.map(|()| true),
         }
+    }
+
+    fn problem(&mut self, problem: String) {
+        self.summary.problem = Some(match self.summary.problem.take() {
+            Some(first) => format!("{first}; {problem}"),
+            None => problem,
+        });
     }
 }
 
