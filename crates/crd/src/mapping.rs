@@ -82,7 +82,8 @@ pub struct Stage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkout {
-    /// Who feeds it.
+    /// Whether PostHog's events feed this stage or Shopify does. Auto: PostHog if a mapped event was seen in the
+    /// last 30 days, else Shopify.
     #[serde(default)]
     pub source: CheckoutSource,
     /// An event that matches any of these belongs to the stage. Default: names that are recognised.

@@ -93,7 +93,8 @@ pub struct PostHogConnectionSpec {
     #[schemars(range(min = 1, max = 3650))]
     pub retention_days: i64,
 
-    /// Whether rows are removed after a disconnect, and those of the host or project before after a change of it.
+    /// Delete: after a disconnect rows are removed when the grace period is over, and so are those of the host or
+    /// project before after a change of it. Retain: they stay for good.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
@@ -128,11 +129,13 @@ pub struct ApiKeySecretRef {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Backfill {
-    /// How many days back; the first of them, a UTC day, is read whole.
+    /// How many days back; it begins at the start of that UTC day.
     #[serde(default = "default_backfill_days")]
     #[schemars(range(min = 1, max = 365))]
     pub days: i64,
-    /// By which way.
+    /// How the events are read. Query: by PostHog's query API. FileExport: by PostHog's file exports, which it bills
+    /// and which need the key's scope batch_export:write; by queries where they fail. Auto: by file exports where
+    /// the key has that scope and there are 50,000 events or more, else by queries.
     #[serde(default)]
     pub via: BackfillVia,
 }
@@ -174,7 +177,7 @@ impl From<Via> for BackfillVia {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cohorts {
-    /// Which are kept.
+    /// Which cohorts are kept. All: every one that PostHog lists. None: no cohort; those that are stored are removed.
     #[serde(default)]
     pub include: CohortSelection,
 }
