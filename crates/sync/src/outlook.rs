@@ -143,6 +143,10 @@ fn in_force(epoch: &EpochRecord, settings: &Settings) -> bool {
         .mapping
         .as_ref()
         .is_some_and(|mapping| settings.mapping.accepts(mapping));
-    let clickmaps = epoch.clickmap_rules.as_ref() == settings.desired.clickmaps.rules();
-    zone && mapping && clickmaps
+    zone && mapping && are_clickmaps_in_force(epoch, settings)
+}
+
+/// Whether the clickmaps that there are, or that there are none, are as the settings ask.
+pub(crate) fn are_clickmaps_in_force(epoch: &EpochRecord, settings: &Settings) -> bool {
+    epoch.clickmap_rules.as_ref() == settings.desired.clickmaps.rules()
 }

@@ -10,6 +10,7 @@ use domain::sync::SyncMode;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::clickmaps::{self, Failure};
 use crate::error::SyncError;
 use crate::persons::{self, Whole};
 use crate::progress::{Step, Update};
@@ -18,7 +19,7 @@ use crate::read::Read;
 use crate::recount::{Recount, Recounted};
 use crate::session::Session;
 use crate::summary::{PersonsSummary, RunSummary};
-use crate::{clickmaps, cohorts, definitions, history, plan, read};
+use crate::{cohorts, definitions, history, plan, read};
 
 /// The least time for which refreshes stay on record, whatever the retention is.
 const RUNS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -31,6 +32,8 @@ pub(crate) struct Passed {
     /// Whether it went on with an old window and left the present out: another pass must follow, and
     /// days are counted only then.
     pub(crate) is_behind: bool,
+    /// Why the attempt has failed although this run has ended.
+    pub(crate) failure: Option<SyncError>,
 }
 
 /// Reads one window whole, follows persons and cohorts, recounts what is due, or every day where `all` asks for
@@ -73,7 +76,7 @@ pub(crate) async fn pass(
         recount.run(session).await?
     };
     expire(session).await?;
-    clickmaps::make(session).await?;
+    let clickmaps = clickmaps::make(session).await?;
     session.charge(run, counted.removed).await?;
     let ended = end(session, run).await?;
     let completeness = recount.completeness(session).await?;
@@ -82,8 +85,10 @@ pub(crate) async fn pass(
         summary: RunSummary {
             persons,
             cohorts,
+            clickmaps_problem: clickmaps.as_ref().map(Failure::problem),
             ..RunSummary::of(name, &ended, opened.resumed, completeness)
         },
+        failure: clickmaps.and_then(Failure::of_attempt),
         repull: counted.repull,
         is_behind,
     })

@@ -195,6 +195,10 @@ async fn passes(session: &Session<'_>, mode: SyncMode) -> Result<RunSummary, Syn
         let next = pass(session, &project, SyncMode::Refresh, &repull, all).await?;
         first.summary.absorb(&next.summary);
         (first.repull, first.is_behind) = (next.repull, next.is_behind);
+        first.failure = next.failure;
+    }
+    if let Some(error) = first.failure {
+        return Err(error);
     }
     session.tell(Update::Finished(Box::new(first.summary.clone())));
     Ok(first.summary)

@@ -40,6 +40,9 @@ pub struct RunSummary {
     pub persons: PersonsSummary,
     /// What became of its cohorts.
     pub cohorts: CohortSummary,
+    /// Why clickmaps are not, or not all, as the stored clicks; one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clickmaps_problem: Option<String>,
 }
 
 /// What a run did about the persons of distinct ids.
@@ -148,7 +151,7 @@ impl Completeness {
 }
 
 impl RunSummary {
-    /// Sums up an ended run but for persons and cohorts.
+    /// Sums up an ended run but for persons, cohorts and clickmaps.
     pub(crate) fn of(
         connection: String,
         record: &RunRecord,
@@ -169,6 +172,7 @@ impl RunSummary {
             completeness,
             persons: PersonsSummary::default(),
             cohorts: CohortSummary::default(),
+            clickmaps_problem: None,
         }
     }
 
@@ -179,6 +183,7 @@ impl RunSummary {
         self.completeness = pass.completeness.clone();
         self.persons.absorb(&pass.persons);
         self.cohorts.absorb(&pass.cohorts);
+        self.clickmaps_problem.clone_from(&pass.clickmaps_problem);
     }
 }
 

@@ -55,6 +55,8 @@ pub struct FatedStore {
     /// The write, from 0, at which it stands still.
     at: usize,
     fate: Fate,
+    /// The call that the database does not carry out.
+    refused: Option<&'static str>,
     writes: AtomicUsize,
     is_dead: AtomicBool,
     stands: Notify,
@@ -65,16 +67,27 @@ pub struct FatedStore {
 impl FatedStore {
     /// The way of a process that meets its fate at the write of that number, from 0 on.
     pub fn new(inner: Arc<dyn Store>, at: usize, fate: Fate) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::to(inner, at, fate, None))
+    }
+
+    /// The way of a process that meets no fate, to a database that refuses this call each time, as when a
+    /// statement takes longer than it is given.
+    pub fn refusing(inner: Arc<dyn Store>, call: &'static str) -> Arc<Self> {
+        Arc::new(Self::to(inner, usize::MAX, Fate::GoesOn, Some(call)))
+    }
+
+    fn to(inner: Arc<dyn Store>, at: usize, fate: Fate, refused: Option<&'static str>) -> Self {
+        Self {
             inner,
             at,
             fate,
+            refused,
             writes: AtomicUsize::new(0),
             is_dead: AtomicBool::new(false),
             stands: Notify::new(),
             may_go_on: Notify::new(),
             died: Notify::new(),
-        })
+        }
     }
 
     /// Until the process stands at its fateful write.
@@ -101,6 +114,14 @@ impl FatedStore {
         self.is_dead.store(true, Ordering::SeqCst);
         self.died.notify_one();
         pending().await
+    }
+
+    fn check_refused(&self, call: &str) -> Result<()> {
+        if self.refused == Some(call) {
+            let detail = "a statement took longer than it is given".to_owned();
+            return Err(StoreError::Unavailable { detail });
+        }
+        Ok(())
     }
 
     /// Tasks that outlive their process, as none does in life, get nothing done any more.
@@ -161,6 +182,7 @@ macro_rules! pass_on {
         #[async_trait]
         impl $trait for FatedStore {
             $(async fn $name(&self, $($argument: $type),*) -> Result<$answer> {
+                self.check_refused(stringify!($name))?;
                 self.$kind(self.inner.$name($($argument),*)).await
             })*
         }

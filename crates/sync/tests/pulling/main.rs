@@ -4,6 +4,7 @@
 
 mod backfills;
 mod checks;
+mod clickmaps;
 mod cohorts;
 mod erasures;
 mod exact;
