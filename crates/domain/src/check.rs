@@ -1,8 +1,11 @@
 //! What "Save and test" found: the parts of a connection's status that PostHog answers.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ToSpan};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::day::day_of;
 use crate::host::ApiHost;
 
 /// The outcome of a successful check, as status, reports and gRPC show it.
@@ -33,6 +36,25 @@ pub struct ProjectSummary {
     pub time_zone: String,
     /// How many months PostHog keeps events, where it enforces that.
     pub event_retention_months: Option<u32>,
+}
+
+/// The first UTC day of which PostHog surely still has every event, where it keeps them for so many months.
+/// What it dropped of earlier days must not look deleted, so they are not counted any more.
+#[must_use]
+pub fn posthog_keeps_from(months: Option<u32>, now: Timestamp) -> Date {
+    // The shorter of two readings of a month, and two days more: when exactly PostHog drops a day is not
+    // documented.
+    let bound = |months: i64| {
+        let today = day_of(now, &TimeZone::UTC);
+        let by_calendar = Span::new().try_months(months).ok()?;
+        let by_calendar = today.checked_sub(by_calendar).ok()?;
+        let by_days = Span::new().try_days(30 * months).ok()?;
+        let by_days = today.checked_sub(by_days).ok()?;
+        by_calendar.max(by_days).checked_add(2.days()).ok()
+    };
+    months
+        .and_then(|months| bound(months.into()))
+        .unwrap_or(Date::MIN)
 }
 
 /// The personal API key behind a connection.

@@ -3,6 +3,7 @@
 use domain::ConnectionName;
 use domain::storage::ConnectionRecord;
 use domain::sync::SyncMode;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 
@@ -82,11 +83,17 @@ impl<S: ReadStore + ?Sized> ConnectionServer<S> {
             .await?
             .into_iter()
             .find(|run| run.ended_at.is_some());
+        let serving = store.epoch(record.serving).await?;
+        let counted_from = serving.as_ref().map_or(Date::MIN, |serving| {
+            record.counted_from(&serving.epoch, Timestamp::now())
+        });
         Ok(connection(&ConnectionView {
-            serving: store.epoch(record.serving).await?,
+            serving,
             backfill,
             last_run,
-            verdicts: store.verdicts(record.serving, Date::MIN, Date::MAX).await?,
+            verdicts: store
+                .verdicts(record.serving, counted_from, Date::MAX)
+                .await?,
             record,
         }))
     }

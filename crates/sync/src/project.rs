@@ -21,9 +21,7 @@ pub(crate) async fn project(
     record: &ConnectionRecord,
 ) -> Result<Project, SyncError> {
     let wanted = &session.settings.desired.epoch;
-    if let Some(check) = record.check.as_ref().filter(|check| {
-        check.host.as_ref() == Some(&wanted.host) && check.project.id == wanted.project_id.get()
-    }) {
+    if let Some(check) = record.check_of(wanted) {
         let missing = &check.key.missing_scopes;
         return Ok(Project {
             summary: check.project.clone(),

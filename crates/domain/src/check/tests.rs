@@ -97,3 +97,16 @@ fn a_scope_that_an_earlier_version_missed_is_passed_over() {
     let key: KeySummary = serde_json::from_str(noted).unwrap();
     assert_eq!(key.missing_scopes, [OptionalScope::CohortRead]);
 }
+
+#[test]
+fn posthog_keeps_no_day_for_sure_that_any_reading_of_its_months_may_have_dropped() {
+    let now = "2026-03-10T12:00:00Z".parse().unwrap();
+    for (months, first) in [
+        (None, Date::MIN),
+        (Some(1), jiff::civil::date(2026, 2, 12)),
+        (Some(12), jiff::civil::date(2025, 3, 17)),
+        (Some(u32::MAX), Date::MIN),
+    ] {
+        assert_eq!(posthog_keeps_from(months, now), first, "{months:?}");
+    }
+}

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Deletion, Purge, Result};
-use crate::check::CheckSummary;
+use crate::check::{CheckSummary, posthog_keeps_from};
 use crate::clickmap::{ClickmapPolicy, ClickmapRules};
 use crate::connection::{ConnectionId, ConnectionName, Epoch};
 use crate::identity::IdProperty;
@@ -54,6 +55,25 @@ pub struct ConnectionRecord {
     pub failure: Option<ConnectionFailure>,
     /// When it was disconnected; reads stop then.
     pub deleted_at: Option<Timestamp>,
+}
+
+impl ConnectionRecord {
+    /// The last successful check, if it was of this epoch.
+    #[must_use]
+    pub fn check_of(&self, epoch: &Epoch) -> Option<&CheckSummary> {
+        self.check.as_ref().filter(|check| {
+            check.host.as_ref() == Some(&epoch.host) && check.project.id == epoch.project_id.get()
+        })
+    }
+
+    /// The first UTC day of this epoch that recounts still tell of: verdicts of earlier ones are of a time
+    /// when PostHog had them.
+    #[must_use]
+    pub fn counted_from(&self, epoch: &Epoch, now: Timestamp) -> Date {
+        let check = self.check_of(epoch);
+        let months = check.and_then(|check| check.project.event_retention_months);
+        posthog_keeps_from(months, now)
+    }
 }
 
 /// The last thing that went wrong with a connection.

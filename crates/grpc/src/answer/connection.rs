@@ -25,7 +25,7 @@ pub(crate) struct ConnectionView {
     pub(crate) backfill: Option<RunRecord>,
     /// The latest run of that epoch that ended.
     pub(crate) last_run: Option<RunRecord>,
-    /// What was proven of the serving epoch's days.
+    /// What was proven of the serving epoch's days that are still counted.
     pub(crate) verdicts: Vec<DayVerdict>,
 }
 

@@ -7,7 +7,8 @@ use domain::storage::{ConnectionFailure, DayVerdict, RunEnd, RunId, RunRecord, V
 use domain::sync::{RunTotals, SyncMode, Window};
 use grpc::proto::v1;
 use grpc::proto::v1::plan_standing::Standing;
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::shop::{self, SHOP, Server};
@@ -37,6 +38,31 @@ fn run(number: u128, mode: SyncMode, end: Option<RunEnd>) -> RunRecord {
         },
         slices: (1, 4),
         progress: 0.25,
+    }
+}
+
+/// What a check found.
+fn check() -> CheckSummary {
+    CheckSummary {
+        checked_at: at(1),
+        host: None,
+        project: ProjectSummary {
+            id: 4242,
+            name: "Shop".into(),
+            time_zone: "Europe/Berlin".into(),
+            event_retention_months: None,
+        },
+        key: KeySummary {
+            masked_value: "phx_...abcd".into(),
+            label: "ordinary".into(),
+            scopes: vec!["query:read".into(), "project:write".into()],
+            missing_scopes: vec![OptionalScope::CohortRead],
+            too_broad: vec!["project:write".into()],
+        },
+        latest_event: Some(LatestEvent {
+            name: "$pageview".into(),
+            timestamp: at(2),
+        }),
     }
 }
 
@@ -74,27 +100,7 @@ async fn a_connection_tells_its_check_failure_runs_and_proof() {
     {
         let mut state = store.state();
         let record = state.connections.get_mut(&shop::name()).unwrap();
-        record.check = Some(CheckSummary {
-            checked_at: at(1),
-            host: None,
-            project: ProjectSummary {
-                id: 4242,
-                name: "Shop".into(),
-                time_zone: "Europe/Berlin".into(),
-                event_retention_months: None,
-            },
-            key: KeySummary {
-                masked_value: "phx_...abcd".into(),
-                label: "ordinary".into(),
-                scopes: vec!["query:read".into(), "project:write".into()],
-                missing_scopes: vec![OptionalScope::CohortRead],
-                too_broad: vec!["project:write".into()],
-            },
-            latest_event: Some(LatestEvent {
-                name: "$pageview".into(),
-                timestamp: at(2),
-            }),
-        });
+        record.check = Some(check());
         record.failure = Some(ConnectionFailure {
             reason: "Throttled".into(),
             message: "PostHog is busy.".into(),
@@ -165,6 +171,46 @@ async fn a_connection_tells_its_check_failure_runs_and_proof() {
         mapping.stages[1].source(),
         v1::stage_mapping::Source::Override
     );
+}
+
+#[tokio::test]
+async fn days_that_posthog_no_longer_has_are_not_told_as_missing_or_proven() {
+    let store = shop::store();
+    let now = Timestamp::now();
+    let day = |ago: i64| {
+        let then = now - SignedDuration::from_hours(24 * ago);
+        domain::day::day_of(then, &TimeZone::UTC)
+    };
+    let verdict = |ago: i64, verdict: Verdict| DayVerdict {
+        day: day(ago),
+        remote: 12,
+        local: 10,
+        erased: 0,
+        verdict,
+        repulls: 2,
+        counted_at: now,
+    };
+    {
+        let mut state = store.state();
+        let record = state.connections.get_mut(&shop::name()).unwrap();
+        record.check = Some(CheckSummary {
+            host: Some(record.desired.epoch.host.clone()),
+            project: ProjectSummary {
+                event_retention_months: Some(2),
+                ..check().project
+            },
+            ..check()
+        });
+        state.verdicts = vec![
+            verdict(400, Verdict::Verified),
+            verdict(62, Verdict::Mismatch),
+            verdict(40, Verdict::Verified),
+        ];
+    }
+    let connection = get(&Server::start(store).await, SHOP).await;
+    let proof = connection.completeness.unwrap();
+    assert_eq!((proof.verified_days, proof.mismatched_days), (1, 0));
+    assert_eq!(proof.worst_day, None);
 }
 
 #[tokio::test]

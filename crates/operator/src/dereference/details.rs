@@ -12,7 +12,7 @@ use domain::mapping::{
     evidence_since, renamed, suggest,
 };
 use domain::stage::PostHogStage;
-use domain::storage::{DailyStageCount, DayVerdict, Store, StoreError};
+use domain::storage::{ConnectionRecord, DailyStageCount, DayVerdict, Store, StoreError};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use sync::Outlook;
@@ -33,7 +33,7 @@ pub(crate) struct Details {
     pub(crate) evidence: Vec<(EventName, OrderEvidence)>,
     /// Stages whose event may have been renamed, with the name that may have taken its place.
     pub(crate) renamed: BTreeMap<PostHogStage, EventName>,
-    /// What was proven of the days.
+    /// What was proven of the days that are still counted.
     pub(crate) verdicts: Vec<DayVerdict>,
     /// How cohorts stood after the last complete run.
     pub(crate) cohorts: CohortsStanding,
@@ -60,6 +60,7 @@ pub(crate) fn are_due(connection: &PostHogConnection, outlook: &Outlook) -> bool
 /// Reads it; nothing before the first run.
 pub(crate) async fn read(
     store: &dyn Store,
+    record: Option<&ConnectionRecord>,
     outlook: &Outlook,
     now: Timestamp,
 ) -> Result<Option<Details>, StoreError> {
@@ -111,6 +112,7 @@ pub(crate) async fn read(
         Some(run) => standing_of(store, epoch.id, run.started_at).await?,
         None => CohortsStanding::default(),
     };
+    let counted_from = record.map_or(Date::MIN, |record| record.counted_from(&epoch.epoch, now));
     let seen = seen(&week);
     Ok(Some(Details {
         last_day,
@@ -121,7 +123,7 @@ pub(crate) async fn read(
         double_tracked: double_tracked(in_force, &week, checkout, week_ago, tomorrow),
         suggestions,
         evidence: asked.into_iter().map(|it| it.name).zip(evidence).collect(),
-        verdicts: store.verdicts(epoch.id, Date::MIN, Date::MAX).await?,
+        verdicts: store.verdicts(epoch.id, counted_from, Date::MAX).await?,
         mapping: in_force.clone(),
     }))
 }

@@ -210,7 +210,7 @@ async fn stored(
     let record = store.connection(&identity.name).await?;
     let outlook = sync::outlook(store, &asked.settings, now).await?;
     let details = if details::are_due(connection, &outlook) {
-        details::read(store, &outlook, now).await?
+        details::read(store, record.as_ref(), &outlook, now).await?
     } else {
         None
     };

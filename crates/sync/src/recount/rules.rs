@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::check::posthog_keeps_from;
 use domain::day::{day_bounds, day_of};
 use domain::storage::{DayVerdict, Verdict};
 use jiff::civil::Date;
@@ -55,16 +56,8 @@ impl Scope {
     pub(crate) fn of(bounds: &Bounds) -> Option<Self> {
         let kept_here =
             bounds.now - SignedDuration::from_hours(24 * i64::from(bounds.retention_days));
-        let mut from = bounds.covered_from.max(kept_here);
-        if let Some(months) = bounds.project_months {
-            // The shorter of two readings of a month, and two days more: when exactly PostHog
-            // drops a day is not documented, and what it dropped must not look deleted.
-            let (today, months) = (utc_day(bounds.now), i64::from(months));
-            let by_calendar = today.checked_sub(months.months()).ok()?;
-            let by_days = today.checked_sub((30 * months).days()).ok()?;
-            let kept_there = by_calendar.max(by_days).checked_add(2.days()).ok()?;
-            from = from.max(start_of(kept_there));
-        }
+        let kept_there = start_of(posthog_keeps_from(bounds.project_months, bounds.now));
+        let from = bounds.covered_from.max(kept_here).max(kept_there);
         let mut first = utc_day(from);
         if start_of(first) < from {
             first = first.tomorrow().ok()?;
