@@ -92,7 +92,7 @@ pub(crate) async fn an_erasure_while_the_counts_of_another_zone_are_built_is_in_
         site.store.remap(&site.lease, &mapped).await.unwrap();
         // Who is erased comes on the first days, which are counted first, and on the last.
         let others = events().into_iter().enumerate().map(|(n, event)| {
-            let distinct_id = if n < 30 || n > 90 { "ada" } else { "bob" };
+            let distinct_id = if (30..90).contains(&n) { "bob" } else { "ada" };
             domain::Event {
                 distinct_id: distinct_id.to_owned(),
                 ..event
