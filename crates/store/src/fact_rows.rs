@@ -1,13 +1,14 @@
-//! Identity facts as rows, in every store alike: what a page adds to them, and what the events
-//! of a distinct id say when they are read anew.
+//! Identity facts as rows, in every store alike: what writes add to them and take from them, and what
+//! an event says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::identity::{Carried, Evidence, IdProperty, IdentityFact, IdentityKey, facts_of};
 use domain::merge::FactDelta;
 use domain::storage::Result;
 
 use crate::columns::any_kind;
+use crate::fact_losses::{Loss, Losses};
 use crate::failures::corrupt;
 use crate::values::micros;
 
@@ -35,45 +36,40 @@ pub(crate) struct Said {
 /// What facts gain, by key.
 pub(crate) type Gains = BTreeMap<Key, Said>;
 
-/// Parts moves of facts: what is only added, and the distinct ids of which an event no longer
-/// says something, whose facts must be read anew from the events that remain.
-pub(crate) fn part(deltas: &[FactDelta]) -> Result<(Gains, Vec<&str>)> {
-    let unsure: BTreeSet<&str> = deltas
-        .iter()
-        .filter(|delta| delta.unsaid.is_some())
-        .map(|delta| delta.fact.distinct_id.as_str())
-        .collect();
-    let mut gains = Gains::new();
+/// Parts moves of facts: what is only added, and what an event no longer says.
+pub(crate) fn part(deltas: &[FactDelta]) -> Result<(Gains, Losses)> {
+    let (mut gains, mut losses) = (Gains::new(), Losses::new());
     for delta in deltas {
-        if let Some((first, last)) = delta.said
-            && !unsure.contains(delta.fact.distinct_id.as_str())
-        {
-            let said = Said {
-                events: delta.delta,
-                first: micros(first),
-                last: micros(last),
-            };
-            gains.insert(key(&delta.fact)?, said);
+        let key = key(&delta.fact)?;
+        let said = delta
+            .said
+            .map(|(first, last)| (micros(first), micros(last)));
+        if let Some((first, last)) = delta.unsaid {
+            let unsaid = (micros(first), micros(last));
+            losses.insert(
+                key,
+                Loss {
+                    delta: delta.delta,
+                    said,
+                    unsaid,
+                },
+            );
+        } else if let Some((first, last)) = said {
+            let events = delta.delta;
+            gains.insert(
+                key,
+                Said {
+                    events,
+                    first,
+                    last,
+                },
+            );
         }
     }
-    Ok((gains, unsure.into_iter().collect()))
+    Ok((gains, losses))
 }
 
-/// Which of the facts `before` went, or are said first or last at another time, now that all that is
-/// said of their distinct ids is `gains`.
-pub(crate) fn changed<'a>(before: &'a [(Key, i64, i64)], gains: &Gains) -> Vec<&'a Key> {
-    before
-        .iter()
-        .filter(|(key, first, last)| {
-            gains
-                .get(key)
-                .is_none_or(|said| (said.first, said.last) != (*first, *last))
-        })
-        .map(|(key, ..)| key)
-        .collect()
-}
-
-/// Events of one distinct id that carry the same ids, as they are grouped in the database.
+/// What an event carries of ids.
 pub(crate) struct Group {
     pub(crate) distinct_id: String,
     pub(crate) id_properties: BTreeMap<String, String>,
@@ -84,7 +80,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// What each of the events says.
+    /// What it says.
     pub(crate) fn keys(&self) -> Result<Vec<Key>> {
         let properties: Vec<IdProperty> = self
             .id_properties
@@ -99,21 +95,6 @@ impl Group {
             values: &self.id_properties,
         };
         facts_of(carried, &properties).iter().map(key).collect()
-    }
-
-    /// Adds what all of the events say.
-    pub(crate) fn add_to(&self, gains: &mut Gains, said: Said) -> Result<()> {
-        for key in self.keys()? {
-            gains
-                .entry(key)
-                .and_modify(|sum| {
-                    sum.events += said.events;
-                    sum.first = sum.first.min(said.first);
-                    sum.last = sum.last.max(said.last);
-                })
-                .or_insert(said);
-        }
-        Ok(())
     }
 }
 

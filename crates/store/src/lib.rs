@@ -8,6 +8,7 @@ mod connection_rows;
 mod database_url;
 mod epoch_state;
 mod fact_changes;
+mod fact_losses;
 mod fact_rows;
 mod failures;
 mod growing_tables;

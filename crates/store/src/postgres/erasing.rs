@@ -220,7 +220,7 @@ pub(super) async fn remove_batch(connection: &mut PgConnection, epoch: i64) -> R
         refusals::keep(connection, epoch, &rows).await?;
     }
     if doomed.len() < BATCH {
-        // A page that replaced one of the events may have read the facts of the others anew.
+        // They went when it began, but earlier versions read some anew when others of the events went.
         let links = delete(connection, "identity_facts", epoch, &ids).await?;
         forget_told(connection, epoch, &ids, links).await?;
         query("UPDATE erased_ids SET distinct_id = NULL WHERE epoch = $1 AND hash = ANY($2)")

@@ -123,12 +123,12 @@ async fn unsaid(
 pub(super) async fn note(
     connection: &mut PgConnection,
     state: &mut EpochState,
-    facts: &[&Key],
+    facts: &[Key],
 ) -> Result<()> {
     if facts.is_empty() {
         return Ok(());
     }
-    let column = |of: fn(&Key) -> &str| -> Vec<&str> { facts.iter().map(|key| of(key)).collect() };
+    let column = |of: fn(&Key) -> &str| -> Vec<&str> { facts.iter().map(of).collect() };
     let changes: Vec<i64> = facts.iter().map(|_| state.next_change()).collect();
     query(
         "INSERT INTO identity_fact_changes

@@ -3,28 +3,24 @@
 use domain::merge::FactDelta;
 use domain::storage::Result;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{PgConnection, Row};
 
 use super::errors::sql;
-use super::statement::{query, query_scalar};
-use super::{conflicts, fact_changes};
+use super::statement::query_scalar;
+use super::{conflicts, fact_losses};
 use crate::columns::properties_from_json;
 use crate::epoch_state::EpochState;
-use crate::fact_rows::{GROUPED, Gains, Group, Key, Said, changed, part};
+use crate::fact_rows::{Gains, Group, Said, part};
 
-/// Moves the stored facts by `deltas`. Where an event no longer says something, its distinct id's
-/// facts are read anew from the events that remain.
+/// Moves the stored facts by `deltas`, after the events that they are of were written.
 pub(super) async fn add(
     connection: &mut PgConnection,
     state: &mut EpochState,
     deltas: &[FactDelta],
 ) -> Result<()> {
-    let (gains, unsure) = part(deltas)?;
+    let (gains, losses) = part(deltas)?;
     put(connection, state, &gains).await?;
-    if unsure.is_empty() {
-        return Ok(());
-    }
-    recompute(connection, state, &unsure).await
+    fact_losses::settle(connection, state, &losses).await
 }
 
 async fn put(connection: &mut PgConnection, state: &EpochState, gains: &Gains) -> Result<()> {
@@ -62,58 +58,7 @@ async fn put(connection: &mut PgConnection, state: &EpochState, gains: &Gains) -
     conflicts::after_facts(connection, state, &named).await
 }
 
-/// Writes the facts of these distinct ids anew, from their stored events.
-async fn recompute(
-    connection: &mut PgConnection,
-    state: &mut EpochState,
-    distinct_ids: &[&str],
-) -> Result<()> {
-    let epoch = state.number;
-    let before = query(
-        "DELETE FROM identity_facts WHERE epoch = $1 AND distinct_id = ANY($2)
-         RETURNING distinct_id, property, value, first_seen, last_seen",
-    )
-    .bind(epoch)
-    .bind(distinct_ids)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(sql)?
-    .iter()
-    .map(|row| {
-        let text = |column| row.try_get(column).map_err(sql);
-        let at = |column| row.try_get(column).map_err(sql);
-        let key = (text("distinct_id")?, text("property")?, text("value")?);
-        Ok((key, at("first_seen")?, at("last_seen")?))
-    })
-    .collect::<Result<Vec<(Key, i64, i64)>>>()?;
-    // Events of one distinct id mostly carry the same ids, so few groups come back.
-    let groups = query(AssertSqlSafe(format!(
-        "SELECT {GROUPED}, count(*) AS events, min(e.timestamp) AS first_said,
-            max(e.timestamp) AS last_said
-         FROM unnest($2::text[]) AS u (distinct_id) JOIN events AS e
-            ON e.epoch = $1 AND left(e.distinct_id, 500) = left(u.distinct_id, 500)
-            AND e.distinct_id = u.distinct_id
-         GROUP BY 1, 2, 3, 4",
-    )))
-    .bind(epoch)
-    .bind(distinct_ids)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(sql)?;
-    let mut gains = Gains::new();
-    for row in &groups {
-        let said = Said {
-            events: row.try_get("events").map_err(sql)?,
-            first: row.try_get("first_said").map_err(sql)?,
-            last: row.try_get("last_said").map_err(sql)?,
-        };
-        decode_group(row)?.add_to(&mut gains, said)?;
-    }
-    put(connection, state, &gains).await?;
-    fact_changes::note(connection, state, &changed(&before, &gains)).await
-}
-
-/// Reads the columns of [`GROUPED`].
+/// Reads the columns of [`GROUPED`](crate::fact_rows::GROUPED).
 pub(super) fn decode_group(row: &PgRow) -> Result<Group> {
     let text = |column| row.try_get(column).map_err(sql);
     Ok(Group {

@@ -28,6 +28,7 @@ mod events_remove;
 mod events_write;
 mod evidence;
 mod fact_changes;
+mod fact_losses;
 mod facts;
 mod growing;
 mod identities_read;

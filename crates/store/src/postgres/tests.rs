@@ -11,9 +11,10 @@ use test_postgres::Server;
 use uuid::Uuid;
 
 use super::statement::query_scalar;
-use super::{PostgresStore, conflicts, events_read, events_remove, runs};
+use super::{PostgresStore, conflicts, events_read, events_remove, fact_losses, runs};
 use crate::OpenOptions;
 use crate::database_url::DatabaseUrl;
+use crate::fact_losses::End;
 
 /// Makes the connection whose id is 1.
 const CONNECTION: &str = "INSERT INTO epochs (id, host, project_id, id_properties)
@@ -184,5 +185,33 @@ async fn expired_tombstones_are_found_without_a_look_at_the_others() {
     for remove in events_remove::EXPIRE_TOMBSTONES {
         let plan = plan(&store, explain(remove).bind(1_i64).bind(9_i64)).await;
         assert!(plan.contains("s_by_time"), "{plan}");
+    }
+}
+
+/// Of a busy distinct id as of any other, whether the planner has seen the table or not.
+#[tokio::test]
+async fn the_next_events_of_a_distinct_id_are_read_from_its_index_alone() {
+    let statements = [
+        CONNECTION,
+        "INSERT INTO events (epoch, uuid, timestamp, created_at, change_seq, event, distinct_id, path)
+         SELECT number, gen_random_uuid(), n, n, n, 'a',
+            CASE WHEN n % 2 = 0 THEN 'busy' ELSE 'd' || n END, repeat('p', 600)
+         FROM epochs, generate_series(1, 40000) AS n",
+    ];
+    let store = filled("nextevents", &statements).await;
+    for analyzed in [false, true] {
+        if analyzed {
+            analyze(&store).await;
+        }
+        for end in [End::First, End::Last] {
+            let explain = explain(&fact_losses::events_sql(end))
+                .bind(1_i64)
+                .bind(vec!["busy", "d9"])
+                .bind(vec![20_000_i64, 9])
+                .bind(vec![16_i64, 16]);
+            let plan = plan(&store, explain).await;
+            assert!(plan.contains("using events_by_distinct_id"), "{plan}");
+            assert!(!plan.contains("Sort"), "{plan}");
+        }
     }
 }

@@ -206,7 +206,7 @@ pub(super) async fn remove_batch(connection: &mut SqliteConnection, epoch: i64) 
         }
         removed += rows.len();
         take_out(connection, epoch, &rows).await?;
-        // A page that replaced one of the events may have read the facts of the others anew.
+        // They went when it began, but earlier versions read some anew when others of the events went.
         let one = std::slice::from_ref(id);
         let links = delete(connection, "identity_facts", epoch, one).await?;
         forget_told(connection, epoch, one, links).await?;

@@ -98,7 +98,7 @@ async fn unsaid(
 pub(super) async fn note(
     connection: &mut SqliteConnection,
     state: &mut EpochState,
-    facts: &[&Key],
+    facts: &[Key],
 ) -> Result<()> {
     if facts.is_empty() {
         return Ok(());

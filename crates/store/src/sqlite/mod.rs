@@ -25,6 +25,7 @@ mod events_remove;
 mod events_write;
 mod evidence;
 mod fact_changes;
+mod fact_losses;
 mod facts;
 mod file;
 mod file_system;

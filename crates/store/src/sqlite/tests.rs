@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{SqliteStore, conflicts, events_remove, open, runs};
+use super::rows::values_sql;
+use super::{SqliteStore, conflicts, events_remove, fact_losses, open, runs};
 use crate::OpenOptions;
 use crate::testing::shop;
 
@@ -179,4 +180,18 @@ async fn runs_and_expired_tombstones_are_found_by_their_indexes() {
         assert!(plan.contains(step), "{plan}");
         assert!(!plan.contains("FOR ORDER BY"), "{plan}");
     }
+}
+
+/// However many a connection has.
+#[tokio::test]
+async fn facts_that_went_are_removed_without_a_look_at_the_others() {
+    let (_folder, store, ..) = site().await;
+    let [before, after] = fact_losses::REMOVE;
+    let text = values_sql(&format!("EXPLAIN QUERY PLAN {before}"), 3, 2, after);
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(text)
+        .fetch_all(&store.readers)
+        .await
+        .unwrap();
+    let step = "(epoch=? AND distinct_id=? AND property=? AND value=?)";
+    assert!(plan[0].3.contains(step), "{plan:?}");
 }

@@ -193,6 +193,7 @@ macro_rules! store_suite {
                 a_removed_event_is_gone_from_everything_and_followers_are_told,
                 a_removed_event_may_come_back,
                 expired_events_are_gone_and_followers_are_not_told,
+                links_follow_the_events_that_are_left_of_an_id_of_many,
             }
             remap: {
                 a_new_mapping_reaches_every_stored_event,

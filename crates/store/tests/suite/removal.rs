@@ -121,3 +121,39 @@ pub(crate) async fn expired_events_are_gone_and_followers_are_not_told(database:
         0
     );
 }
+
+/// More events of one id, and more at one moment, than are looked at in one go.
+pub(crate) async fn links_follow_the_events_that_are_left_of_an_id_of_many(
+    database: &dyn Database,
+) {
+    let mut site = Site::new(database).await;
+    let many: Vec<domain::Event> = (0..400_u128)
+        .map(|n| {
+            let hour = i64::try_from(n / 50).unwrap();
+            let customer = (n % 3).to_string();
+            let rare = [("customer_id", customer.as_str()), ("clientId", "rare")];
+            let carried = if n % 97 == 0 { &rare[..] } else { &rare[..1] };
+            carrying(event(n, "add", "d1", hours(hour)), carried)
+        })
+        .collect();
+    site.store(&many).await;
+    let mut oracle = Oracle::default();
+    oracle.apply(&many);
+    let remove = async |oracle: &mut Oracle, numbers: &mut dyn Iterator<Item = u128>| {
+        let uuids: Vec<Uuid> = numbers.map(Uuid::from_u128).collect();
+        site.store.remove_events(&site.lease, &uuids).await.unwrap();
+        oracle.remove(&uuids);
+        oracle.assert_kept(&*site.store, site.id).await;
+    };
+    // From both ends, then what only few say, then one of several at each moment.
+    remove(&mut oracle, &mut (0..60)).await;
+    remove(&mut oracle, &mut (330..400)).await;
+    remove(&mut oracle, &mut (0..4).map(|n| 97 * n)).await;
+    remove(&mut oracle, &mut (60..330).step_by(5)).await;
+    for hour in [3, 5, 9] {
+        let before = hours(hour);
+        site.store.expire_events(&site.lease, before).await.unwrap();
+        oracle.rows.retain(|_, event| event.timestamp >= before);
+        oracle.assert_kept(&*site.store, site.id).await;
+    }
+}

@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::super::SqliteStore;
-use super::super::growing::BATCH;
+use super::super::growing::{BATCH, remove_sql};
 use super::super::values::limit;
+use crate::growing_tables::{CLICKMAPS, EVENTS, OTHERS};
 use crate::testing::{most_at_once, shop};
 
 /// What a few of the tables are filled with, for a batch and a quarter of numbers `n`.
@@ -100,6 +101,25 @@ async fn a_purge_removes_no_more_than_a_batch_at_once_and_leaves_nothing() {
     assert!(tables.len() > 20, "{tables:?}");
     for table in tables {
         assert_eq!(count(&store, &table).await, 0, "{table}");
+    }
+}
+
+/// Each row of a batch is found by itself, or with few others of its day.
+#[tokio::test]
+async fn a_batch_is_removed_without_a_look_at_the_rest_of_its_table() {
+    let (_folder, store, ..) = super::site().await;
+    for table in CLICKMAPS.into_iter().chain(OTHERS).chain([EVENTS]) {
+        let text = format!("EXPLAIN QUERY PLAN {}", remove_sql(table, "").0);
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(text))
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+        let found_by = &plan[0].3;
+        let whole = ["(epoch=?)", "clickmap=?)", "rollup=?)"];
+        assert!(
+            found_by.starts_with("SEARCH") && !whole.iter().any(|it| found_by.ends_with(it)),
+            "{plan:?}"
+        );
     }
 }
 
