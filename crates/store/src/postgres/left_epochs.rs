@@ -4,9 +4,9 @@
 use domain::storage::{Lease, Result};
 use jiff::Timestamp;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::errors::sql;
+use super::purge::condemn_epoch;
 use super::statement::{query, query_scalar};
 use super::values::micros;
 use super::{PostgresStore, leases};
@@ -27,12 +27,7 @@ impl PostgresStore {
         .map_err(sql)?;
         let epoch = leases::hold(&mut tx, lease).await?;
         for left in left(&mut tx, epoch, before).await? {
-            query("UPDATE epochs SET id = $2, condemned = true WHERE number = $1")
-                .bind(left)
-                .bind(Uuid::new_v4())
-                .execute(&mut *tx)
-                .await
-                .map_err(sql)?;
+            condemn_epoch(&mut tx, left).await?;
         }
         let condemned: Vec<i64> = query_scalar(
             "SELECT e.number FROM epochs AS own JOIN epochs AS e

@@ -104,12 +104,7 @@ impl PostgresStore {
             return Ok(standing);
         }
         for epoch in epochs {
-            query("UPDATE epochs SET id = $2, condemned = true WHERE number = $1")
-                .bind(epoch)
-                .bind(Uuid::new_v4())
-                .execute(&mut *tx)
-                .await
-                .map_err(sql)?;
+            condemn_epoch(&mut tx, epoch).await?;
         }
         query("DELETE FROM connections WHERE namespace = $1 AND name = $2")
             .bind(text(&name.namespace))
@@ -158,6 +153,17 @@ impl PostgresStore {
             }
         }
     }
+}
+
+/// Takes an epoch away from its connection: nobody finds it any more, and it is to be removed.
+pub(super) async fn condemn_epoch(connection: &mut PgConnection, epoch: i64) -> Result<()> {
+    query("UPDATE epochs SET id = $2, condemned = true WHERE number = $1")
+        .bind(epoch)
+        .bind(Uuid::new_v4())
+        .execute(connection)
+        .await
+        .map_err(sql)?;
+    Ok(())
 }
 
 /// What is left, of which there is little, and with it the epoch.

@@ -4,9 +4,9 @@
 use domain::storage::{Lease, Result};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
-use uuid::Uuid;
 
 use super::errors::sql;
+use super::purge::condemn_epoch;
 use super::values::micros;
 use super::{SqliteStore, leases};
 
@@ -15,12 +15,7 @@ impl SqliteStore {
         let mut tx = self.write().await?;
         let epoch = leases::hold(&mut tx, lease).await?;
         for left in left(&mut tx, epoch, before).await? {
-            sqlx::query("UPDATE epochs SET id = ?, condemned = 1 WHERE number = ?")
-                .bind(Uuid::new_v4())
-                .bind(left)
-                .execute(&mut *tx)
-                .await
-                .map_err(sql)?;
+            condemn_epoch(&mut tx, left).await?;
         }
         let condemned: Vec<i64> = sqlx::query_scalar(
             "SELECT e.number FROM epochs AS own JOIN epochs AS e

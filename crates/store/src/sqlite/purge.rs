@@ -97,12 +97,7 @@ impl SqliteStore {
         .await
         .map_err(sql)?;
         for epoch in epochs {
-            sqlx::query("UPDATE epochs SET id = ?, condemned = 1 WHERE number = ?")
-                .bind(Uuid::new_v4())
-                .bind(epoch)
-                .execute(&mut *tx)
-                .await
-                .map_err(sql)?;
+            condemn_epoch(&mut tx, epoch).await?;
         }
         sqlx::query("DELETE FROM connections WHERE namespace = ? AND name = ?")
             .bind(&name.namespace)
@@ -145,6 +140,17 @@ impl SqliteStore {
             }
         }
     }
+}
+
+/// Takes an epoch away from its connection: nobody finds it any more, and it is to be removed.
+pub(super) async fn condemn_epoch(connection: &mut SqliteConnection, epoch: i64) -> Result<()> {
+    sqlx::query("UPDATE epochs SET id = ?, condemned = 1 WHERE number = ?")
+        .bind(Uuid::new_v4())
+        .bind(epoch)
+        .execute(connection)
+        .await
+        .map_err(sql)?;
+    Ok(())
 }
 
 /// What is left, of which there is little, and with it the epoch.
