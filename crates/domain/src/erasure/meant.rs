@@ -1,5 +1,6 @@
 //! Which kind of id a bare text is, for whoever does not say it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
@@ -85,7 +86,7 @@ async fn is_known<S>(store: &S, id: ConnectionId, key: &IdentityKey) -> Result<b
 where
     S: ErasureStore + IdentityReader + EventReader + ?Sized,
 {
-    let folded = key.folded();
+    let folded = key.folded().map(Cow::into_owned);
     if !store
         .links_of(id, std::slice::from_ref(&folded), 1)
         .await?

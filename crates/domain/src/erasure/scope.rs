@@ -1,5 +1,6 @@
 //! From an id to a person, and the erasure of one in every epoch of a connection.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -115,7 +116,7 @@ where
 {
     let mut is_whole = true;
     let mut ids: BTreeSet<String> = BTreeSet::new();
-    match key.folded() {
+    match key.folded().map(Cow::into_owned) {
         IdentityKey::DistinctId(distinct_id) => {
             ids.insert(without_nul(&distinct_id).into_owned());
         }

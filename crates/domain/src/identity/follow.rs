@@ -63,6 +63,17 @@ impl LinkPlace {
         }
     }
 
+    /// The place of a follower that has applied everything `epoch` had when it was read, and perhaps more:
+    /// numbers whose changes have gone with what they changed count as reached.
+    #[must_use]
+    pub fn past(self, epoch: &EpochRecord) -> Self {
+        Self {
+            facts: self.facts.max(epoch.change_seq),
+            persons: self.persons.max(epoch.link_seq),
+            ..self
+        }
+    }
+
     /// Whether what comes after it cannot be told: it is so long ago that what went is forgotten, or
     /// of a history that the store does not have, as after a backup was restored.
     pub fn is_lost(&self, epoch: &EpochRecord) -> bool {

@@ -4,14 +4,20 @@
 
 mod attempt;
 mod known;
+mod memory;
 mod reading;
+mod sight;
 mod walk;
+
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
 use self::attempt::attempt;
-use self::known::{Known, Missing, Node};
+use self::known::Known;
 use self::reading::{Reading, Wanted};
+use self::sight::Sight;
+use super::graph::Node;
 use super::{IdentityKey, IdentityLink};
 use crate::connection::ConnectionId;
 use crate::storage::{IdentityReader, Result};
@@ -66,9 +72,9 @@ pub enum MergeOutcome {
 
 /// A merge of two distinct ids that an event asked PostHog for. It explains and joins nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AskedMerge {
+pub struct AskedMerge<T = String> {
     /// Which ids, by what kind of event, and when that was said.
-    pub link: IdentityLink,
+    pub link: IdentityLink<T>,
     /// What became of it.
     pub outcome: MergeOutcome,
 }
@@ -76,39 +82,90 @@ pub struct AskedMerge {
 /// What belongs together with one id. All lists are sorted and without repetition.
 ///
 /// The id leads to distinct ids, and those to their persons: these are its own. Its customer ids
-/// are those that any distinct id of its own persons carries, but for shared ones.
+/// are those that any distinct id of its own persons carries, but for shared ones. `T` is how texts are
+/// held.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityAnswer {
+pub struct IdentityAnswer<T = String> {
     /// The id asked for, as asked.
-    pub key: IdentityKey,
+    pub key: IdentityKey<T>,
     /// How it was resolved.
     pub status: IdentityStatus,
     /// The one customer that it is: its only customer id, if each of its own persons carries it. None where
     /// its own persons, their distinct ids or what these carry are more than can be followed, for then
     /// nobody knows whether there is another.
-    pub primary_customer_id: Option<String>,
+    pub primary_customer_id: Option<T>,
     /// All its customer ids.
-    pub customer_ids: Vec<String>,
+    pub customer_ids: Vec<T>,
     /// Its own persons; for a distinct id or person also those that share the primary customer id.
     /// An e-mail or anonymous id lists persons without joining them.
     pub persons: Vec<Uuid>,
     /// The distinct ids of its own persons, and those that carry the primary customer id.
-    pub distinct_ids: Vec<String>,
+    pub distinct_ids: Vec<T>,
     /// The anonymous ids that the distinct ids carry.
-    pub anonymous_ids: Vec<String>,
+    pub anonymous_ids: Vec<T>,
     /// The e-mails that the distinct ids are.
-    pub emails: Vec<String>,
+    pub emails: Vec<T>,
     /// Distinct ids that were seen with more than [`MOST_CUSTOMERS`] customer ids: those are not told
     /// here and join nothing.
-    pub shared_distinct_ids: Vec<String>,
+    pub shared_distinct_ids: Vec<T>,
     /// The links on which all this rests.
-    pub evidence: Vec<IdentityLink>,
+    pub evidence: Vec<IdentityLink<T>>,
     /// The merges that PostHog was asked for of any of the distinct ids with another, [`MOST_IDS`] at
     /// most.
-    pub merges: Vec<AskedMerge>,
+    pub merges: Vec<AskedMerge<T>>,
     /// Whether there was more than can be followed, so that the lists are not whole, and what is not in
     /// them may be there all the same.
     pub truncated: bool,
+}
+
+impl<T> IdentityAnswer<T> {
+    /// The answer about an id that nothing is known of.
+    fn unknown(key: IdentityKey<T>) -> Self {
+        Self {
+            key,
+            status: IdentityStatus::Unknown,
+            primary_customer_id: None,
+            customer_ids: Vec::new(),
+            persons: Vec::new(),
+            distinct_ids: Vec::new(),
+            anonymous_ids: Vec::new(),
+            emails: Vec::new(),
+            shared_distinct_ids: Vec::new(),
+            evidence: Vec::new(),
+            merges: Vec::new(),
+            truncated: false,
+        }
+    }
+}
+
+impl IdentityAnswer {
+    /// The answer by itself, its texts its own.
+    #[must_use]
+    pub fn owned(answer: IdentityAnswer<&str>) -> Self {
+        let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
+        let merges = answer.merges.into_iter().map(|merge| AskedMerge {
+            link: merge.link.into_owned(),
+            outcome: merge.outcome,
+        });
+        Self {
+            key: answer.key.map(str::to_owned),
+            status: answer.status,
+            primary_customer_id: answer.primary_customer_id.map(str::to_owned),
+            customer_ids: owned(answer.customer_ids),
+            persons: answer.persons,
+            distinct_ids: owned(answer.distinct_ids),
+            anonymous_ids: owned(answer.anonymous_ids),
+            emails: owned(answer.emails),
+            shared_distinct_ids: owned(answer.shared_distinct_ids),
+            evidence: answer
+                .evidence
+                .into_iter()
+                .map(IdentityLink::into_owned)
+                .collect(),
+            merges: merges.collect(),
+            truncated: answer.truncated,
+        }
+    }
 }
 
 /// Resolves `keys`, in their order, with at most [`MOST_CALLS`] calls of `reader`. Surrounding
@@ -123,26 +180,29 @@ pub async fn resolve(
 ) -> Result<Vec<IdentityAnswer>> {
     let mut reading = Reading::new(reader, connection);
     let mut known = Known::default();
-    let wanted: Vec<Node> = keys.iter().map(|key| known.node(key.folded())).collect();
+    let wanted: Vec<Node> = keys
+        .iter()
+        .map(|key| known.node(key.folded().borrowed()))
+        .collect();
     let mut answers: Vec<Option<IdentityAnswer>> = vec![None; keys.len()];
     for round in 0.. {
-        let mut missing = Missing::default();
+        let mut unread = BTreeSet::new();
         let is_last = round == MOST_ROUNDS;
         for ((key, wanted), answer) in keys.iter().zip(&wanted).zip(&mut answers) {
             if answer.is_none() {
-                let attempt = attempt(*wanted, &known, &mut missing);
+                let attempt = attempt(*wanted, &known, &mut unread);
                 if attempt.is_whole || is_last {
-                    *answer = Some(attempt.into_answer(key, &known));
+                    let whole = attempt.into_answer(key.borrowed(), known.graph());
+                    *answer = Some(IdentityAnswer::owned(whole));
                 }
             }
         }
-        if missing.is_empty() || is_last {
+        if unread.is_empty() || is_last {
             break;
         }
-        reading.read(&mut known, missing.keys, Wanted::All).await?;
-        reading
-            .read(&mut known, missing.carried, Wanted::Carried)
-            .await?;
+        let [all, carried] = known.parted(unread);
+        reading.read(&mut known, all, Wanted::All).await?;
+        reading.read(&mut known, carried, Wanted::Carried).await?;
     }
     Ok(answers.into_iter().flatten().collect())
 }

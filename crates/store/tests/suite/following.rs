@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::identity::{IdentityFact, IdentityKey, IdentityLink, LinkPlace, links_after};
+use domain::identity::{
+    IdentityAnswer, IdentityFact, IdentityGraph, IdentityKey, IdentityLink, LinkPlace, links_after,
+    resolve,
+};
 use domain::storage::{EpochRecord, LinkChange, PersonMapping, ReadRange, Store};
 use domain::{ConnectionId, Event};
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +25,8 @@ const IDS: [&str; 4] = ["d1", "d2", "ada@shop.example", "anonymous"];
 struct LinkFollower {
     place: Option<LinkPlace>,
     known: BTreeMap<IdentityFact, IdentityLink>,
+    /// The same, as a server holds it to resolve ids.
+    graph: IdentityGraph,
 }
 
 impl LinkFollower {
@@ -56,6 +61,7 @@ impl LinkFollower {
     }
 
     fn apply(&mut self, change: LinkChange) {
+        self.graph.apply(change.clone());
         let name = |link: &IdentityLink| IdentityFact {
             distinct_id: link.distinct_id.clone(),
             to: link.to.clone(),
@@ -88,6 +94,16 @@ impl LinkFollower {
         }
         known.sort();
         assert_eq!(known, all_links(store, id, false).await);
+
+        let ends = known.iter().map(|link| link.to.clone());
+        let ids = IDS.map(|id| IdentityKey::DistinctId(id.to_owned()));
+        let keys: Vec<IdentityKey> = ends.chain(ids).collect();
+        let read = resolve(store, id, &keys).await.unwrap();
+        let held = self
+            .graph
+            .resolve(&keys, read_at, IdentityAnswer::owned)
+            .into_iter();
+        assert_eq!(held.collect::<Option<Vec<IdentityAnswer>>>(), Some(read));
     }
 }
 

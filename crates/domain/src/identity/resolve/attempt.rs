@@ -1,13 +1,15 @@
 //! Answers one id from what is known, noting what would have to be known too. Repeated until
 //! nothing is missing, so that a whole batch shares each reading.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::known::{Edge, Known, Missing, Node};
-use super::walk::Walk;
+use super::sight::Sight;
+use super::walk::{Edges, Nodes, Walk};
 use super::{AskedMerge, IdentityAnswer, IdentityStatus, MOST_CUSTOMERS, MOST_IDS, MergeOutcome};
+use crate::identity::graph::{Edge, IdentityGraph, Node};
 use crate::identity::{IdentityKey, IdentityLink};
 
 /// What was found of an id, as far as is known.
@@ -16,30 +18,30 @@ pub(super) struct Attempt {
     pub(super) is_whole: bool,
     status: IdentityStatus,
     primary: Option<Node>,
-    customers: BTreeSet<Node>,
-    persons: BTreeSet<Node>,
-    ids: BTreeSet<Node>,
-    shared: BTreeSet<Node>,
-    evidence: Vec<Edge>,
+    customers: Nodes,
+    persons: Nodes,
+    ids: Nodes,
+    shared: Nodes,
+    evidence: Edges,
     merges: Vec<(Edge, MergeOutcome)>,
     truncated: bool,
 }
 
-/// What belongs to `wanted` as far as `known` goes; ids whose links it lacks go to `missing`.
-pub(super) fn attempt(wanted: Node, known: &Known, missing: &mut Missing) -> Attempt {
-    let mut walk = Walk::new(known, missing);
-    let key = known.key(wanted);
+/// What belongs to `wanted` as far as can be seen; ids whose links cannot go to `unread`.
+pub(super) fn attempt<S: Sight>(wanted: Node, sight: &S, unread: &mut BTreeSet<Node>) -> Attempt {
+    let mut walk = Walk::new(sight, unread);
+    let key = sight.graph().key(wanted);
     let mut ids = match key {
-        IdentityKey::DistinctId(_) => BTreeSet::from([wanted]),
+        IdentityKey::DistinctId(_) => Nodes::from_iter([wanted]),
         _ => walk.ids_of(wanted),
     };
     let mut persons = walk.persons_of(&ids);
-    for person in &persons {
-        ids.extend(walk.ids_of(*person));
+    for person in persons.iter() {
+        ids.extend(&walk.ids_of(person));
     }
     let customers = walk.customers_of(&ids);
     let is_shared = match key {
-        IdentityKey::DistinctId(_) => walk.shared.contains(&wanted),
+        IdentityKey::DistinctId(_) => walk.shared.contains(wanted),
         IdentityKey::AnonymousId(_) | IdentityKey::Email(_) => customers.len() > MOST_CUSTOMERS,
         IdentityKey::Person(_) | IdentityKey::CustomerId(_) => false,
     } || (customers.is_empty() && !walk.shared.is_empty());
@@ -49,8 +51,8 @@ pub(super) fn attempt(wanted: Node, known: &Known, missing: &mut Missing) -> Att
     let joins = matches!(key, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
     if let Some(customer) = primary.filter(|_| joins) {
         let sharing = walk.ids_of(customer);
-        persons.extend(walk.persons_of(&sharing));
-        ids.extend(sharing);
+        persons.extend(&walk.persons_of(&sharing));
+        ids.extend(&sharing);
     }
     let merges = walk.merges_of(&ids);
     let evidence = walk.evidence_of(&ids, &customers);
@@ -61,7 +63,7 @@ pub(super) fn attempt(wanted: Node, known: &Known, missing: &mut Missing) -> Att
         (false, _) => IdentityStatus::Conflict,
     };
     if status == IdentityStatus::Unknown {
-        ids.clear();
+        ids = Nodes::default();
     }
     Attempt {
         is_whole: walk.is_whole,
@@ -79,48 +81,62 @@ pub(super) fn attempt(wanted: Node, known: &Known, missing: &mut Missing) -> Att
 }
 
 impl Attempt {
-    /// The answer about `key` that this is.
-    pub(super) fn into_answer(self, key: &IdentityKey, known: &Known) -> IdentityAnswer {
+    /// The answer about `key` that this is, of the links in `graph`.
+    pub(super) fn into_answer<'a>(
+        self,
+        key: IdentityKey<&'a str>,
+        graph: &'a IdentityGraph,
+    ) -> IdentityAnswer<&'a str> {
         let mut truncated = self.truncated;
-        let mut capped = |nodes: &BTreeSet<Node>| {
+        let mut capped = |nodes: &Nodes| {
             truncated |= nodes.len() > MOST_IDS;
-            let mut texts = texts(nodes, known);
+            let mut texts = texts(nodes, graph);
             texts.truncate(MOST_IDS);
             texts
         };
         let customer_ids = capped(&self.customers);
-        let ends = |of: fn(&IdentityKey) -> bool| -> BTreeSet<Node> {
+        let ends = |of: fn(IdentityKey<&str>) -> bool| -> Nodes {
             let ends = self.evidence.iter().map(|edge| edge.to);
-            ends.filter(|node| of(known.key(*node))).collect()
+            ends.filter(|node| of(graph.key(*node))).collect()
         };
         let anonymous_ids = capped(&ends(|key| matches!(key, IdentityKey::AnonymousId(_))));
         let emails = ends(|key| matches!(key, IdentityKey::Email(_)));
         let mut persons: Vec<Uuid> = self
             .persons
             .iter()
-            .filter_map(|node| match known.key(*node) {
-                IdentityKey::Person(person) => Some(*person),
+            .filter_map(|node| match graph.key(node) {
+                IdentityKey::Person(person) => Some(person),
                 _ => None,
             })
             .collect();
-        persons.sort();
-        let evidence = self.evidence.iter().map(|edge| known.link(*edge));
-        let mut evidence: Vec<IdentityLink> = evidence.cloned().collect();
-        evidence.sort();
+        persons.sort_unstable();
+        let ids = self.ids.iter();
+        let mut ids: Vec<(IdentityKey<&str>, Node)> = ids.map(|id| (graph.key(id), id)).collect();
+        ids.sort_unstable();
+        let mut evidence: Vec<IdentityLink<&str>> = Vec::with_capacity(self.evidence.len());
+        for (_, id) in &ids {
+            // They lie side by side, in the order of the ids' numbers.
+            let begin = self.evidence.partition_point(|edge| edge.from < *id);
+            let own = self.evidence[begin..].iter().copied();
+            let own = own.take_while(|edge| edge.from == *id);
+            let before = evidence.len();
+            evidence.extend(own.map(|edge| graph.link(edge)));
+            evidence[before..].sort_unstable();
+        }
         let merges = self.merges.into_iter().map(|(edge, outcome)| AskedMerge {
-            link: known.link(edge).clone(),
+            link: graph.link(edge),
             outcome,
         });
         IdentityAnswer {
-            key: key.clone(),
+            key,
             status: self.status,
-            primary_customer_id: self.primary.map(|node| text(node, known)),
+            primary_customer_id: self.primary.and_then(|node| graph.key(node).text()),
             customer_ids,
             persons,
-            distinct_ids: texts(&self.ids, known),
+            distinct_ids: ids.into_iter().filter_map(|(id, _)| id.text()).collect(),
             anonymous_ids,
-            emails: texts(&emails, known),
-            shared_distinct_ids: texts(&self.shared, known),
+            emails: texts(&emails, graph),
+            shared_distinct_ids: texts(&self.shared, graph),
             evidence,
             merges: merges.collect(),
             truncated,
@@ -129,30 +145,22 @@ impl Attempt {
 }
 
 /// Ids as they are written, in order.
-fn texts(nodes: &BTreeSet<Node>, known: &Known) -> Vec<String> {
-    let mut texts: Vec<String> = nodes.iter().map(|node| text(*node, known)).collect();
-    texts.sort();
+fn texts<'a>(nodes: &Nodes, graph: &'a IdentityGraph) -> Vec<&'a str> {
+    let texts = nodes.iter().filter_map(|node| graph.key(node).text());
+    let mut texts: Vec<&str> = texts.collect();
+    texts.sort_unstable();
     texts
-}
-
-fn text(node: Node, known: &Known) -> String {
-    match known.key(node) {
-        IdentityKey::DistinctId(id)
-        | IdentityKey::CustomerId(id)
-        | IdentityKey::AnonymousId(id)
-        | IdentityKey::Email(id) => id.clone(),
-        IdentityKey::Person(person) => person.to_string(),
-    }
 }
 
 impl IdentityKey {
     /// The key as links spell it.
-    pub(crate) fn folded(&self) -> Self {
+    pub(crate) fn folded(&self) -> IdentityKey<Cow<'_, str>> {
         match self {
-            Self::CustomerId(id) => Self::CustomerId(id.trim().to_owned()),
-            Self::AnonymousId(id) => Self::AnonymousId(id.trim().to_owned()),
-            Self::Email(address) => Self::Email(address.trim().to_lowercase()),
-            other => other.clone(),
+            Self::CustomerId(id) => IdentityKey::CustomerId(id.trim().into()),
+            Self::AnonymousId(id) => IdentityKey::AnonymousId(id.trim().into()),
+            Self::Email(address) => IdentityKey::Email(address.trim().to_lowercase().into()),
+            Self::DistinctId(id) => IdentityKey::DistinctId(id.into()),
+            Self::Person(person) => IdentityKey::Person(*person),
         }
     }
 }

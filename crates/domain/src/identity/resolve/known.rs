@@ -1,34 +1,17 @@
-//! What a batch has read of the graph so far. Ids are numbered as they come up, so that a walk compares
-//! numbers instead of texts.
+//! What a batch has read of the graph so far.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use indexmap::IndexSet;
-
 use super::MOST_ASKED;
+use super::sight::{Reach, Sight};
+use crate::identity::graph::{IdentityGraph, Node};
 use crate::identity::{IdentityKey, IdentityLink};
 
-/// An id that has come up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Node(usize);
-
-/// A link between two ids that have come up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Edge {
-    link: usize,
-    /// The distinct id.
-    pub(super) from: Node,
-    /// What it is linked to.
-    pub(super) to: Node,
-}
-
-/// What is known of an id.
-#[derive(Debug, Default)]
+/// What was asked about an id.
+#[derive(Debug, Default, Clone)]
 struct Read {
-    /// The links that touch it, of all answers.
-    edges: Vec<Edge>,
-    /// Whether all of them were asked for.
+    /// Whether all links that touch it were asked for.
     is_asked: bool,
     /// Asked for, but perhaps not answered whole.
     is_partial: bool,
@@ -36,58 +19,42 @@ struct Read {
     has_person: bool,
 }
 
-/// Links read so far, by both of their ends.
+/// Links read so far.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    keys: IndexSet<IdentityKey>,
-    links: IndexSet<IdentityLink>,
+    graph: IdentityGraph,
+    /// By the number of the id.
     read: Vec<Read>,
 }
 
-/// What would have to be known too.
-#[derive(Debug, Default)]
-pub(super) struct Missing {
-    /// All links of these.
-    pub(super) keys: BTreeSet<Node>,
-    /// Links of these distinct ids but for their persons, which are known.
-    pub(super) carried: BTreeSet<Node>,
-}
-
-impl Missing {
-    pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.carried.is_empty()
+impl Sight for Known {
+    fn graph(&self) -> &IdentityGraph {
+        &self.graph
     }
-}
 
-/// The links of one id.
-pub(super) struct Found<'a> {
-    pub(super) edges: &'a [Edge],
-    pub(super) is_partial: bool,
+    fn reach(&self, node: Node) -> Reach {
+        match self.read.get(node.index()) {
+            Some(read) if read.is_asked && read.is_partial => Reach::Partial,
+            Some(read) if read.is_asked => Reach::Whole,
+            _ => Reach::Unread,
+        }
+    }
 }
 
 impl Known {
     /// The number of an id.
-    pub(super) fn node(&mut self, key: IdentityKey) -> Node {
-        let (index, is_new) = self.keys.insert_full(key);
-        if is_new {
-            self.read.push(Read::default());
-        }
-        Node(index)
+    pub(super) fn node(&mut self, key: IdentityKey<&str>) -> Node {
+        self.graph.node(key)
     }
 
-    /// The id of a number.
-    pub(super) fn key(&self, node: Node) -> &IdentityKey {
-        &self.keys[node.0]
-    }
-
-    /// The ids of numbers.
-    pub(super) fn keys_of(&self, nodes: &[Node]) -> impl Iterator<Item = &IdentityKey> {
-        nodes.iter().map(|node| self.key(*node))
-    }
-
-    /// The link that an edge is.
-    pub(super) fn link(&self, edge: Edge) -> &IdentityLink {
-        &self.links[edge.link]
+    /// Of `unread`, those of which all links are wanted, and the distinct ids whose person is known.
+    pub(super) fn parted(&self, unread: BTreeSet<Node>) -> [BTreeSet<Node>; 2] {
+        let has_person = |node: &Node| {
+            let read = self.read.get(node.index());
+            read.is_some_and(|read| read.has_person)
+        };
+        let (carried, all) = unread.into_iter().partition(has_person);
+        [all, carried]
     }
 
     /// Of `wanted`, the first [`MOST_ASKED`] in the order of ids, which one call may ask for. The rest
@@ -95,10 +62,10 @@ impl Known {
     pub(super) fn asked(&mut self, wanted: BTreeSet<Node>) -> Vec<Node> {
         let mut wanted = Vec::from_iter(wanted);
         if wanted.len() > MOST_ASKED {
-            wanted.sort_by_key(|node| self.key(*node));
+            wanted.sort_by_key(|node| self.graph.key(*node));
         }
         for left in wanted.drain(MOST_ASKED.min(wanted.len())..) {
-            let read = &mut self.read[left.0];
+            let read = read_of(&mut self.read, left);
             (read.is_asked, read.is_partial) = (true, true);
         }
         wanted
@@ -106,23 +73,15 @@ impl Known {
 
     /// Takes note of the answer about those that were asked for, of whose links there may be more when it
     /// is partial.
-    pub(super) fn learn(&mut self, asked: &[Node], links: Vec<IdentityLink>, is_partial: bool) {
+    pub(super) fn learn(&mut self, asked: &[Node], links: &[IdentityLink], is_partial: bool) {
         for node in asked {
-            let read = &mut self.read[node.0];
+            let read = read_of(&mut self.read, *node);
             (read.is_asked, read.is_partial) = (true, is_partial);
         }
-        for link in links.into_iter().filter(|link| link.valid_to.is_none()) {
-            let from = self.node(IdentityKey::DistinctId(link.distinct_id.clone()));
-            let to = self.node(link.to.clone());
-            let has_person = matches!(link.to, IdentityKey::Person(_));
-            let (link, is_new) = self.links.insert_full(link);
-            if is_new {
-                let edge = Edge { link, from, to };
-                self.read[from.0].edges.push(edge);
-                self.read[from.0].has_person |= has_person;
-                if to != from {
-                    self.read[to.0].edges.push(edge);
-                }
+        for link in links.iter().filter(|link| link.valid_to.is_none()) {
+            let from = self.graph.put(link).from;
+            if matches!(link.to, IdentityKey::Person(_)) {
+                read_of(&mut self.read, from).has_person = true;
             }
         }
     }
@@ -130,7 +89,7 @@ impl Known {
     /// Parts ids, two at least, in those with most links and the others, about half of all links that are
     /// known in each part: an id with more than all others together is parted from them.
     pub(super) fn halves(&self, mut nodes: Vec<Node>) -> [Vec<Node>; 2] {
-        let links = |node: &Node| self.read[node.0].edges.len();
+        let links = |node: &Node| self.graph.degree(*node);
         nodes.sort_by_key(|node| Reverse(links(node)));
         let half = nodes.iter().map(links).sum::<usize>() / 2;
         let mut before = 0;
@@ -143,22 +102,11 @@ impl Known {
         let others = nodes.split_off(most);
         [nodes, others]
     }
+}
 
-    /// Notes that `node` was looked for, and is not known.
-    pub(super) fn note_missing(&self, node: Node, missing: &mut Missing) {
-        if self.read[node.0].has_person {
-            missing.carried.insert(node);
-        } else {
-            missing.keys.insert(node);
-        }
+fn read_of(read: &mut Vec<Read>, node: Node) -> &mut Read {
+    if read.len() <= node.index() {
+        read.resize(node.index() + 1, Read::default());
     }
-
-    /// The links that touch an id; `None` when it was not asked for yet.
-    pub(super) fn of(&self, node: Node) -> Option<Found<'_>> {
-        let read = &self.read[node.0];
-        read.is_asked.then_some(Found {
-            edges: &read.edges,
-            is_partial: read.is_partial,
-        })
-    }
+    &mut read[node.index()]
 }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::known::{Known, Node};
+use super::known::Known;
+use super::sight::Sight;
 use super::{MOST_LINKS, MOST_SPLITS};
 use crate::connection::ConnectionId;
+use crate::identity::graph::Node;
 use crate::identity::{IdentityKey, IdentityLink};
 use crate::storage::{IdentityReader, Result};
 
@@ -51,7 +53,7 @@ impl<'a, R: IdentityReader + ?Sized> Reading<'a, R> {
             let links = self.links(known, &part, wanted).await?;
             // The reader cuts an answer off without saying where each id's links end.
             let is_full = links.len() >= MOST_LINKS;
-            known.learn(&part, links, is_full);
+            known.learn(&part, &links, is_full);
             if is_full && part.len() > 1 && self.splits > 0 {
                 self.splits -= 1;
                 // The last one is next: of few links each are most ids.
@@ -67,16 +69,18 @@ impl<'a, R: IdentityReader + ?Sized> Reading<'a, R> {
         part: &[Node],
         wanted: Wanted,
     ) -> Result<Vec<IdentityLink>> {
-        let keys = known.keys_of(part);
+        let keys = part.iter().map(|node| known.graph().key(*node));
         match wanted {
             Wanted::All => {
-                let keys: Vec<IdentityKey> = keys.cloned().collect();
+                let keys: Vec<IdentityKey> = keys.map(|key| key.map(str::to_owned)).collect();
                 let links = self.reader.links_of(self.connection, &keys, MOST_LINKS);
                 links.await
             }
             Wanted::Carried => {
-                let ids = keys.filter_map(IdentityKey::distinct_id);
-                let ids: Vec<String> = ids.map(str::to_owned).collect();
+                let ids: Vec<String> = keys
+                    .filter_map(IdentityKey::text)
+                    .map(str::to_owned)
+                    .collect();
                 let links = self.reader.links_carried(self.connection, &ids, MOST_LINKS);
                 links.await
             }

@@ -1,4 +1,5 @@
 mod hubs;
+mod memory;
 mod merges;
 mod oracle;
 mod shared;

@@ -1,175 +1,229 @@
 //! One way through what is known, from an id to all that belongs to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::known::{Edge, Known, Missing, Node};
+use smallvec::SmallVec;
+
+use super::sight::{Reach, Sight};
 use super::{MOST_CUSTOMERS, MOST_IDS, MergeOutcome};
 use crate::identity::IdentityKey;
+use crate::identity::graph::{Edge, IdentityGraph, Node};
 
 /// A walk, and what came to light on it.
-pub(super) struct Walk<'a> {
-    known: &'a Known,
-    missing: &'a mut Missing,
+pub(super) struct Walk<'a, S> {
+    sight: &'a S,
+    graph: &'a IdentityGraph,
+    unread: &'a mut BTreeSet<Node>,
     /// Whether there was more than was followed or answered.
     pub(super) is_cut_off: bool,
-    /// Whether all that was looked for was asked for.
+    /// Whether all that was looked for was there.
     pub(super) is_whole: bool,
     /// Distinct ids seen with too many customer ids.
-    pub(super) shared: BTreeSet<Node>,
+    pub(super) shared: Nodes,
 }
 
-impl<'a> Walk<'a> {
-    /// A walk that has not begun.
-    pub(super) fn new(known: &'a Known, missing: &'a mut Missing) -> Self {
+/// Ids in the order of their numbers, each once. Mostly there are few, which need no memory of their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Nodes(SmallVec<[Node; 8]>);
+
+/// Links of few ids.
+pub(super) type Edges = SmallVec<[Edge; 8]>;
+
+impl FromIterator<Node> for Nodes {
+    fn from_iter<I: IntoIterator<Item = Node>>(nodes: I) -> Self {
+        let mut nodes = SmallVec::from_iter(nodes);
+        nodes.sort_unstable();
+        nodes.dedup();
+        Self(nodes)
+    }
+}
+
+impl Nodes {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = Node> {
+        self.0.iter().copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn contains(&self, node: Node) -> bool {
+        self.0.binary_search(&node).is_ok()
+    }
+
+    pub(super) fn insert(&mut self, node: Node) {
+        if let Err(place) = self.0.binary_search(&node) {
+            self.0.insert(place, node);
+        }
+    }
+
+    pub(super) fn extend(&mut self, others: &Self) {
+        for node in others.iter() {
+            self.insert(node);
+        }
+    }
+
+    /// The one that it is, if it is one.
+    fn only(&self) -> Option<Node> {
+        match self.0[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+}
+
+impl<'a, S: Sight> Walk<'a, S> {
+    /// A walk that has not begun. What it looks for in vain goes to `unread`.
+    pub(super) fn new(sight: &'a S, unread: &'a mut BTreeSet<Node>) -> Self {
         Self {
-            known,
-            missing,
+            sight,
+            graph: sight.graph(),
+            unread,
             is_cut_off: false,
             is_whole: true,
-            shared: BTreeSet::new(),
+            shared: Nodes::default(),
         }
     }
 
-    /// The links at either end of which `node` is.
-    fn links(&mut self, node: Node) -> &'a [Edge] {
-        match self.known.of(node) {
-            Some(found) => {
-                self.is_cut_off |= found.is_partial;
-                found.edges
-            }
-            None => {
+    /// Whether there is anything to be seen of an id; what is not is noted.
+    fn sees(&mut self, node: Node) -> bool {
+        match self.sight.reach(node) {
+            Reach::Whole => {}
+            Reach::Partial => self.is_cut_off = true,
+            Reach::Unread => {
                 self.is_whole = false;
-                self.known.note_missing(node, self.missing);
-                &[]
+                self.unread.insert(node);
+                return false;
             }
         }
+        true
     }
 
-    /// The links of a distinct id to what `is_wanted`, but for those by which others name it.
-    fn links_from(
-        &mut self,
-        id: Node,
-        is_wanted: fn(&IdentityKey) -> bool,
-    ) -> impl Iterator<Item = Edge> + use<'a> {
-        let known = self.known;
-        let links = self.links(id).iter().copied();
-        links.filter(move |edge| edge.from == id && is_wanted(known.key(edge.to)))
+    /// The links of a distinct id, but for those by which others name it.
+    fn links_from(&mut self, id: Node) -> impl Iterator<Item = Edge> + use<'a, S> {
+        let links = self.sees(id).then(|| self.graph.links_from(id));
+        links.into_iter().flatten()
     }
 
     /// The distinct ids linked to a person, customer id, anonymous id or e-mail. No shared one is a
     /// customer's.
-    pub(super) fn ids_of(&mut self, of: Node) -> BTreeSet<Node> {
-        let links = self.links(of).iter();
-        let mut ids: BTreeSet<Node> = links.map(|edge| edge.from).collect();
+    pub(super) fn ids_of(&mut self, of: Node) -> Nodes {
+        if !self.sees(of) {
+            return Nodes::default();
+        }
+        let graph = self.graph;
+        let mut ids: Nodes = graph.links_to(of).map(|edge| edge.from).collect();
         if ids.len() > MOST_IDS {
             self.is_cut_off = true;
-            let mut sorted = Vec::from_iter(ids);
-            sorted.sort_by_key(|id| self.known.key(*id));
-            ids = sorted.into_iter().take(MOST_IDS).collect();
+            let by_key = |id: &Node| graph.key(*id);
+            ids.0.select_nth_unstable_by_key(MOST_IDS, by_key);
+            ids.0.truncate(MOST_IDS);
+            ids.0.sort_unstable();
         }
-        if matches!(self.known.key(of), IdentityKey::CustomerId(_)) {
-            ids.retain(|id| {
+        if matches!(graph.key(of), IdentityKey::CustomerId(_)) {
+            ids.0.retain(|id| {
                 self.customers_from(*id);
-                !self.shared.contains(id)
+                !self.shared.contains(*id)
             });
         }
         ids
     }
 
     /// The persons of these distinct ids.
-    pub(super) fn persons_of(&mut self, ids: &BTreeSet<Node>) -> BTreeSet<Node> {
-        ids.iter().flat_map(|id| self.persons_from(*id)).collect()
+    pub(super) fn persons_of(&mut self, ids: &Nodes) -> Nodes {
+        ids.iter().flat_map(|id| self.persons_from(id)).collect()
     }
 
-    fn persons_from(&mut self, id: Node) -> impl Iterator<Item = Node> + use<'a> {
-        self.links_from(id, |to| matches!(to, IdentityKey::Person(_)))
+    fn persons_from(&mut self, id: Node) -> impl Iterator<Item = Node> + use<'a, S> {
+        let graph = self.graph;
+        self.links_from(id)
             .map(|edge| edge.to)
+            .filter(|to| matches!(graph.key(*to), IdentityKey::Person(_)))
     }
 
     /// The customer ids that these distinct ids carry, but for shared ones.
-    pub(super) fn customers_of(&mut self, ids: &BTreeSet<Node>) -> BTreeSet<Node> {
-        ids.iter().flat_map(|id| self.customers_from(*id)).collect()
+    pub(super) fn customers_of(&mut self, ids: &Nodes) -> Nodes {
+        ids.iter()
+            .flat_map(|id| self.customers_from(id).0)
+            .collect()
     }
 
     /// What a distinct id carries; nothing if it is shared, which is noted.
-    fn customers_from(&mut self, id: Node) -> BTreeSet<Node> {
-        let mut customers: BTreeSet<Node> = self
-            .links_from(id, |to| matches!(to, IdentityKey::CustomerId(_)))
-            .map(|edge| edge.to)
-            .collect();
+    fn customers_from(&mut self, id: Node) -> Nodes {
+        let graph = self.graph;
+        let ends = self.links_from(id).map(|edge| edge.to);
+        let customers = ends.filter(|to| matches!(graph.key(*to), IdentityKey::CustomerId(_)));
+        let customers: Nodes = customers.collect();
         if customers.len() > MOST_CUSTOMERS {
             self.shared.insert(id);
-            customers.clear();
+            return Nodes::default();
         }
         customers
     }
 
     /// The only customer id, if every person among `ids`, and every id without a person, has it.
-    pub(super) fn primary(
-        &mut self,
-        ids: &BTreeSet<Node>,
-        customers: &BTreeSet<Node>,
-    ) -> Option<Node> {
-        let mut only = customers.iter();
-        let (Some(customer), None) = (only.next(), only.next()) else {
-            return None;
-        };
-        let mut has_it: BTreeMap<Node, bool> = BTreeMap::new();
-        for id in ids {
-            let carries = self.customers_from(*id).contains(customer);
-            let mut owners: Vec<Node> = self.persons_from(*id).collect();
-            if owners.is_empty() {
-                owners.push(*id);
+    pub(super) fn primary(&mut self, ids: &Nodes, customers: &Nodes) -> Option<Node> {
+        let customer = customers.only()?;
+        let (mut owners, mut having) = (Nodes::default(), Nodes::default());
+        for id in ids.iter() {
+            let carries = self.customers_from(id).contains(customer);
+            let mut persons: Nodes = self.persons_from(id).collect();
+            if persons.is_empty() {
+                persons.insert(id);
             }
-            for owner in owners {
-                *has_it.entry(owner).or_default() |= carries;
+            owners.extend(&persons);
+            if carries {
+                having.extend(&persons);
             }
         }
-        has_it.values().all(|has_it| *has_it).then_some(*customer)
+        (owners == having).then_some(customer)
     }
 
     /// The links from `ids` on which an answer with these customer ids rests, in no order.
-    pub(super) fn evidence_of(
-        &mut self,
-        ids: &BTreeSet<Node>,
-        customers: &BTreeSet<Node>,
-    ) -> Vec<Edge> {
-        let mut evidence = Vec::new();
-        for id in ids {
+    pub(super) fn evidence_of(&mut self, ids: &Nodes, customers: &Nodes) -> Edges {
+        let graph = self.graph;
+        let mut evidence = Edges::new();
+        for id in ids.iter() {
             let is_shared = self.shared.contains(id);
-            let known = self.known;
-            evidence.extend(
-                self.links_from(*id, |to| !matches!(to, IdentityKey::DistinctId(_)))
-                    .filter(|edge| match known.key(edge.to) {
-                        IdentityKey::CustomerId(_) => !is_shared && customers.contains(&edge.to),
-                        _ => true,
-                    }),
-            );
+            let links = self.links_from(id);
+            evidence.extend(links.filter(|edge| match graph.key(edge.to) {
+                IdentityKey::DistinctId(_) => false,
+                IdentityKey::CustomerId(_) => !is_shared && customers.contains(edge.to),
+                _ => true,
+            }));
         }
         evidence
     }
 
     /// The merges that were asked for of one of `ids` with any other, and what became of them.
-    pub(super) fn merges_of(&mut self, ids: &BTreeSet<Node>) -> Vec<(Edge, MergeOutcome)> {
-        let known = self.known;
-        let mut asked: BTreeSet<Edge> = BTreeSet::new();
-        for id in ids {
-            let links = self.links(*id).iter();
+    pub(super) fn merges_of(&mut self, ids: &Nodes) -> Vec<(Edge, MergeOutcome)> {
+        let graph = self.graph;
+        let mut asked = Edges::new();
+        for id in ids.iter() {
+            let own = self.links_from(id);
             asked.extend(
-                links.filter(|edge| matches!(known.key(edge.to), IdentityKey::DistinctId(_))),
+                own.filter(|edge| matches!(graph.key(edge.to), IdentityKey::DistinctId(_))),
             );
+            if self.sees(id) {
+                asked.extend(graph.links_to(id));
+            }
         }
+        asked.sort_unstable();
+        asked.dedup();
         self.is_cut_off |= asked.len() > MOST_IDS;
-        let mut asked = Vec::from_iter(asked);
-        asked.sort_by_key(|edge| known.link(*edge));
+        asked.sort_unstable_by_key(|edge| graph.link(*edge));
         asked.truncate(MOST_IDS);
         let merges = asked.into_iter();
         merges.map(|edge| (edge, self.outcome_of(edge))).collect()
     }
 
     fn outcome_of(&mut self, asked: Edge) -> MergeOutcome {
-        let ours: BTreeSet<Node> = self.persons_from(asked.from).collect();
-        let theirs: BTreeSet<Node> = self.persons_from(asked.to).collect();
+        let ours: Nodes = self.persons_from(asked.from).collect();
+        let theirs: Nodes = self.persons_from(asked.to).collect();
         if ours.is_empty() || theirs.is_empty() {
             MergeOutcome::Unknown
         } else if ours == theirs {

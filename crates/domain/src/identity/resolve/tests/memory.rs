@@ -1,0 +1,48 @@
+//! A graph held whole against one that is read bit by bit.
+
+use proptest::prelude::*;
+
+use super::oracle::{all_keys, any_world};
+use super::*;
+use crate::identity::IdentityGraph;
+use crate::storage::LinkChange;
+
+fn graph(links: &[IdentityLink]) -> IdentityGraph {
+    let mut graph = IdentityGraph::default();
+    for link in links {
+        graph.apply(LinkChange::Upsert(link.clone()));
+    }
+    graph
+}
+
+proptest! {
+    #[test]
+    fn what_is_held_whole_answers_as_what_is_read(
+        mut links in any_world(7),
+        merges in prop::collection::vec((0_u8..14, 0_u8..14), 0..8),
+    ) {
+        links.extend(merges.iter().map(|(one, other)| link(&format!("d{one}"), id(&format!("d{other}")))));
+        let links: Vec<IdentityLink> = links.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut keys = all_keys(&links);
+        keys.extend([id("nobody"), customer(" c1 "), email(" E1@x.example")]);
+        let held: Option<Vec<IdentityAnswer>> = graph(&links).resolve(&keys, None, IdentityAnswer::owned).into_iter().collect();
+        prop_assert_eq!(held, Some(resolved(&links, &keys)));
+    }
+}
+
+#[test]
+fn an_id_that_too_many_links_touch_is_left_to_the_store() {
+    let mut links: Vec<IdentityLink> = (0..1_001)
+        .map(|number| link("till", customer(&number.to_string())))
+        .collect();
+    links.push(link("till", person(1)));
+    links.push(link("phone", person(2)));
+    let graph = graph(&links);
+    let answers = graph.resolve(
+        &[id("till"), person(1), customer("7"), id("phone")],
+        None,
+        IdentityAnswer::owned,
+    );
+    let answered: Vec<bool> = answers.iter().map(Option::is_some).collect();
+    assert_eq!(answered, [false, false, false, true]);
+}
