@@ -63,6 +63,7 @@ pub(crate) struct Follower<S: ?Sized, C> {
     name: ConnectionName,
     scope: Scope,
     epoch: domain::ConnectionId,
+    life: i64,
     changes: C,
     deadline: Option<Deadline>,
     /// Whether the last message said that everything was told.
@@ -84,6 +85,7 @@ impl<S: ReadStore + ?Sized + 'static, C: Changes<S>> Follower<S, C> {
             name: readable.name,
             scope,
             epoch: readable.epoch.id,
+            life: readable.epoch.life,
             changes,
             deadline,
             caught_up: false,
@@ -133,7 +135,7 @@ impl<S: ReadStore + ?Sized + 'static, C: Changes<S>> Follower<S, C> {
     async fn read(&mut self) -> Result<(Vec<C::Change>, bool), ApiError> {
         // Asked each time: a stream may live longer than the connection, its plan or its project.
         let readable = self.reads.open(&self.name).await?;
-        if readable.epoch.id != self.epoch {
+        if readable.epoch.id != self.epoch || readable.epoch.life != self.life {
             return Err(self.scope.stale());
         }
         self.changes.read(&*self.reads.store, &readable.epoch).await

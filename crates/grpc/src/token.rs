@@ -7,10 +7,10 @@
 //! can exhaust it by leaving listings half-read.
 //!
 //! A key alone would be accepted anywhere. So a token also says which method gave it, for which
-//! arguments (all but the page's size), from which epoch and under which revision of the mapping,
+//! arguments (all but the page's size), from which life of which epoch, under which revision of the mapping,
 //! and is signed with HMAC-SHA256 by a key that every replica finds in the store. A token that
 //! was altered or carried to another request is `TOKEN_INVALID`: a mistake of the caller's. One
-//! whose epoch or revision is past is `TOKEN_STALE`: nobody's mistake, and the listing must begin
+//! whose epoch, life or revision is past is `TOKEN_STALE`: nobody's mistake, and the listing must begin
 //! again, for its first pages were of another state. Tokens grant nothing; every call is checked
 //! as if it had none.
 //!
@@ -53,6 +53,7 @@ pub(crate) struct Scope {
     method: &'static str,
     arguments: String,
     epoch: Uuid,
+    life: i64,
     revision: i64,
 }
 
@@ -68,6 +69,7 @@ impl Scope {
             method,
             arguments: digest(arguments),
             epoch: epoch.map_or(Uuid::nil(), |epoch| epoch.id.0),
+            life: epoch.map_or(0, |epoch| epoch.life),
             revision: epoch.map_or(0, |epoch| epoch.mapping_revision),
         }
     }
@@ -84,6 +86,7 @@ impl Scope {
             method,
             arguments: digest(arguments),
             epoch: epoch.id.0,
+            life: epoch.life,
             revision: 0,
         }
     }
@@ -122,6 +125,9 @@ struct Claims<C> {
     m: String,
     a: String,
     e: Uuid,
+    /// Tokens of a version that knew no lives have none, and are of any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    l: Option<i64>,
     r: i64,
     c: C,
 }
@@ -196,6 +202,7 @@ fn seal(key: &[u8], scope: &Scope, cursor: &impl Serialize) -> Result<String, Ap
         m: scope.method.to_owned(),
         a: scope.arguments.clone(),
         e: scope.epoch,
+        l: Some(scope.life),
         r: scope.revision,
         c: cursor,
     };
@@ -234,7 +241,8 @@ fn unseal<C: DeserializeOwned>(
     if claims.v != VERSION || claims.m != scope.method || claims.a != scope.arguments {
         return Err(scope.invalid());
     }
-    if claims.e != scope.epoch || claims.r != scope.revision {
+    let is_other_life = claims.l.is_some_and(|life| life != scope.life);
+    if claims.e != scope.epoch || is_other_life || claims.r != scope.revision {
         return Err(scope.stale());
     }
     serde_json::from_value(claims.c).map_err(|_| scope.invalid())
@@ -252,6 +260,7 @@ mod tests {
             method,
             arguments: digest(&"acme".to_owned()),
             epoch: Uuid::from_u128(1),
+            life: 1,
             revision,
         }
     }
@@ -278,6 +287,26 @@ mod tests {
         assert_eq!(read(scope("List", 1)), Ok(7));
         assert_eq!(read(scope("List", 2)), Err(scope("List", 2).stale()));
         assert_eq!(read(scope("Get", 1)), Err(scope("Get", 1).invalid()));
+    }
+
+    #[test]
+    fn another_life_is_stale_and_a_token_that_names_none_is_of_any() {
+        let token = seal(&[1; 32], &scope("List", 1), &7).unwrap();
+        let reborn = Scope {
+            life: 2,
+            ..scope("List", 1)
+        };
+        let read = |token: &str| unseal::<i32>(&keys(&[1]), &reborn, token);
+        assert_eq!(read(&token), Err(reborn.stale()));
+
+        let mut sealed = URL_SAFE_NO_PAD.decode(token).unwrap();
+        sealed.truncate(sealed.len() - SIGNATURE);
+        let mut claims: serde_json::Value = serde_json::from_slice(&sealed).unwrap();
+        assert_eq!(claims.as_object_mut().unwrap().remove("l"), Some(1.into()));
+        let mut sealed = serde_json::to_vec(&claims).unwrap();
+        let signature = mac(&[1; 32], &sealed).unwrap().finalize().into_bytes();
+        sealed.extend_from_slice(&signature);
+        assert_eq!(read(&URL_SAFE_NO_PAD.encode(sealed)), Ok(7));
     }
 
     proptest! {

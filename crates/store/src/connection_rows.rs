@@ -24,6 +24,7 @@ pub(crate) struct ConnectionRow {
 #[derive(sqlx::FromRow)]
 pub(crate) struct EpochRow {
     id: Uuid,
+    number: i64,
     host: String,
     project_id: i64,
     time_zone: Option<String>,
@@ -87,6 +88,7 @@ impl EpochRow {
     pub(crate) fn record(self) -> Result<EpochRecord> {
         Ok(EpochRecord {
             id: ConnectionId(self.id),
+            life: self.number,
             epoch: Epoch {
                 host: ApiHost::parse(&self.host).map_err(corrupt)?,
                 project_id: ProjectId::try_from(self.project_id).map_err(corrupt)?,

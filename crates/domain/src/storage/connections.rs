@@ -92,6 +92,9 @@ pub struct ConnectionFailure {
 pub struct EpochRecord {
     /// The rows' owner.
     pub id: ConnectionId,
+    /// Which of the owner's lives this is: after a purge the same connection begins another, with change
+    /// numbers of its own. A store gives no number twice.
+    pub life: i64,
     /// Host and project.
     pub epoch: Epoch,
     /// The zone whose days the daily counts are of; absent before the first run.

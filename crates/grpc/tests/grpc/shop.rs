@@ -111,6 +111,7 @@ pub(crate) fn mapping() -> Mapping {
 fn epoch_record() -> EpochRecord {
     EpochRecord {
         id: rows(),
+        life: 1,
         epoch: epoch(4242),
         time_zone: Some("UTC".to_owned()),
         mapping: Some(mapping()),
