@@ -15,6 +15,7 @@ pub(crate) struct Suspects {
     /// All changes up to here are among them.
     reached: i64,
     is_last: bool,
+    known_from: i64,
 }
 
 struct Suspect {
@@ -31,11 +32,12 @@ pub(crate) struct ChangedEvent {
 
 impl Suspects {
     /// Puts together what was read: at most `limit` rows each of events and of facts said no more,
-    /// when the last number given was `now`.
+    /// when the last number given was `now`, and what had gone was known from `known_from` on.
     pub(crate) fn of(
         events: Vec<ChangedEvent>,
         unsaid: Vec<(i64, Key)>,
         now: i64,
+        known_from: i64,
         limit: usize,
     ) -> Result<Self> {
         // A list that was cut off knows nothing of what comes after its end.
@@ -53,6 +55,7 @@ impl Suspects {
         let mut suspects = Self {
             reached: end.unwrap_or(now),
             is_last: end.is_none(),
+            known_from,
             ..Self::default()
         };
         for event in events {
@@ -109,6 +112,7 @@ impl Suspects {
             changes,
             reached: self.reached,
             is_last: self.is_last,
+            known_from: self.known_from,
         }
     }
 }

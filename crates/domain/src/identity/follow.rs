@@ -43,6 +43,9 @@ pub struct LinkBatch {
     pub place: LinkPlace,
     /// Whether that is what holds now.
     pub caught_up: bool,
+    /// Whether what came after the place is forgotten, so that the follower must begin anew. It is told of
+    /// nothing then.
+    pub is_lost: bool,
 }
 
 impl LinkPlace {
@@ -61,6 +64,12 @@ impl LinkPlace {
             facts: epoch.change_seq,
             persons: epoch.link_seq,
         }
+    }
+
+    /// Whether not all links were told for the first time yet.
+    #[must_use]
+    pub fn is_in_first_pass(&self) -> bool {
+        self.first_pass.is_some()
     }
 
     /// The place of a follower that has applied everything `epoch` had when it was read, and perhaps more:
@@ -111,11 +120,21 @@ pub async fn links_after(
             changes,
             place,
             caught_up: false,
+            is_lost: false,
         });
     }
     let facts = reader
         .fact_changes(connection, place.facts, EVENTS_AT_ONCE)
         .await?;
+    // An erasure tells of nothing that went, and may have come since the follower looked at the epoch.
+    if place.facts < facts.known_from {
+        return Ok(LinkBatch {
+            changes,
+            place,
+            caught_up: false,
+            is_lost: true,
+        });
+    }
     for change in facts.changes {
         place.facts = change.seq;
         changes.push((change.change, place.clone()));
@@ -138,5 +157,6 @@ pub async fn links_after(
         changes,
         place,
         caught_up,
+        is_lost: false,
     })
 }

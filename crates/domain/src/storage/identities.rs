@@ -90,6 +90,9 @@ pub struct FactChanges {
     pub reached: i64,
     /// Whether that is all there is now.
     pub is_last: bool,
+    /// Up to this number it is not known what has gone, as [`super::EpochRecord::facts_known_from`] was at
+    /// this very moment: whoever has not come that far missed something.
+    pub known_from: i64,
 }
 
 /// Writing person mappings. Links that events carry are kept by

@@ -92,6 +92,9 @@ impl<S: ReadStore + ?Sized + 'static> Changes<S> for IdentityChanges {
         }
         self.mappings_read = epoch.persons_read_at;
         let batch = links_after(store, epoch.id, &self.place, CHANGES_AT_ONCE).await?;
+        if batch.is_lost {
+            return Err(self.scope.stale());
+        }
         let mut told = Vec::new();
         let mut bytes = 0;
         let mut changes = batch.changes.into_iter().peekable();

@@ -18,6 +18,8 @@ pub(super) struct Owner {
     pub(super) epoch: i64,
     /// The last change number given to its events.
     pub(super) change_seq: i64,
+    /// Up to this change number it is not known what has gone.
+    pub(super) facts_known_from: i64,
     /// When every mapping was last read: the last sight of each current link.
     persons_read_at: Option<i64>,
     /// What each property names. One property may name both.
@@ -36,7 +38,7 @@ impl Owner {
         id: ConnectionId,
     ) -> Result<Option<Self>> {
         let Some(row) = query(
-            "SELECT number, change_seq, persons_read_at, id_properties FROM epochs WHERE id = $1",
+            "SELECT number, change_seq, facts_known_from, persons_read_at, id_properties FROM epochs WHERE id = $1",
         )
         .bind(id.0)
         .fetch_optional(connection)
@@ -49,6 +51,7 @@ impl Owner {
         Ok(Some(Self {
             epoch: get(&row, "number")?,
             change_seq: get(&row, "change_seq")?,
+            facts_known_from: get(&row, "facts_known_from")?,
             persons_read_at: get(&row, "persons_read_at")?,
             kinds: kinds_of(properties),
         }))

@@ -28,7 +28,13 @@ pub(super) async fn after(
 ) -> Result<FactChanges> {
     let events = changed_events(connection, owner.epoch, seq, limit).await?;
     let unsaid = unsaid(connection, owner.epoch, seq, limit).await?;
-    let suspects = Suspects::of(events, unsaid, owner.change_seq, limit)?;
+    let suspects = Suspects::of(
+        events,
+        unsaid,
+        owner.change_seq,
+        owner.facts_known_from,
+        limit,
+    )?;
     let mut found = Vec::new();
     for (distinct_id, property, value) in suspects.keys() {
         let mut query = owner.facts();

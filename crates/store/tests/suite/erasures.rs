@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::cohorts::CohortId;
 use domain::connection::ConnectionName;
 use domain::erasure::{Erased, ErasureError, Meant, erase, meant, preview, resume};
-use domain::identity::{IdentityKey, LinkPlace};
+use domain::identity::{IdentityKey, LinkPlace, links_after};
 use domain::storage::{CohortMove, MembersMoved, PersonMapping, ReadRange};
 use domain::{ConnectionId, Event};
 use jiff::civil::date;
@@ -245,6 +245,11 @@ pub(crate) async fn followers_of_links_begin_anew_without_the_person(database: &
     let epoch = store.epoch(id).await.unwrap().unwrap();
     assert!(before.is_lost(&epoch));
     assert!(!LinkPlace::now(&epoch).is_lost(&epoch));
+    // A follower that had looked at the epoch before is told when it asks what came then.
+    let batch = links_after(store, id, &before, 100).await.unwrap();
+    assert!(batch.is_lost && batch.changes.is_empty() && batch.place == before);
+    let batch = links_after(store, id, &LinkPlace::now(&epoch), 100).await;
+    assert!(!batch.unwrap().is_lost);
     // Nothing is told of it from the beginning either.
     let told = store.fact_changes(id, 0, 100).await.unwrap();
     let told = format!("{:?}", told.changes);
