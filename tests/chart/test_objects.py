@@ -53,6 +53,12 @@ def test_the_staging_database_is_the_one_that_is_used(helm):
     assert {"name": "data", "emptyDir": {}} in spec["template"]["spec"]["volumes"]
 
 
+def test_memory_for_identities_is_told_in_whole_mib(helm):
+    for mib in ("0", "256", "16000", "1000000"):
+        rendered = helm.template(*PRODUCTION, f"grpc.identityMemoryMiB={mib}")
+        assert environment(rendered, "Deployment", "-grpc")["ORDINARY_POSTHOG_IDENTITY_MEMORY_MIB"] == mib
+
+
 def test_every_setting_of_the_operator_is_reached_by_a_value(helm, tmp_path):
     config = helm.template(
         *PRODUCTION,

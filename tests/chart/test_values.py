@@ -42,6 +42,7 @@ def test_two_databases_are_refused(helm):
         "grpc.tls.secretName=x",
         "grpc.service.type=Ingress",
         "grpc.service.port=70000",
+        "grpc.identityMemoryMiB=-1",
         "image.pullPolicy=Sometimes",
         "image.digest=latest",
         "networkPolicy.grpc.to[0].a=b",

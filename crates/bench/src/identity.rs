@@ -1,6 +1,6 @@
 //! The identity graph in PostgreSQL: every mapping of a large project taken in, a refresh that finds a
-//! few moved, and a thousand ids resolved in one call. Builds no program: the server runs in here, and
-//! is asked over a socket.
+//! few moved, and a thousand ids resolved in one call, from the store and from memory. Builds no program:
+//! the servers run in here, and are asked over a socket.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,13 @@ use domain::identity::{IdProperty, IdPropertyKind};
 use domain::storage::{Lease, PersonMapping, ReadRange, Store};
 use grpc::proto::v1::identity_key::Key;
 use grpc::proto::v1::identity_service_client::IdentityServiceClient;
-use grpc::proto::v1::{IdentityKey, ListIdentityConflictsRequest, ResolveIdentitiesRequest};
-use grpc::{ServeConfig, Settings};
+use grpc::proto::v1::{
+    IdentityKey, ListIdentityConflictsRequest, ResolveIdentitiesRequest, ResolvedIdentity,
+};
+use grpc::{GrpcMetrics, ServeConfig, Settings};
 use jiff::Timestamp;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use rand::RngExt;
 use store::{OpenOptions, open};
 use tokio::net::TcpListener;
@@ -114,9 +118,33 @@ pub(crate) async fn identity(ids: usize) -> Outcome<()> {
         "conflicts looked for among all links",
         &format!("{:.2} s", begun.elapsed().as_secs_f64()),
     );
-    let mut client = serve(store).await?;
-    resolve(&mut client, crowd).await?;
-    conflicts(&mut client).await
+    let mut plain = Server::start(Arc::clone(&store), 0).await?;
+    let mut memory = Server::start(store, Settings::default().identity_memory).await?;
+    let times = resolve(&mut plain.client, crowd, TIMES).await?;
+    report("1,000 ids resolved from the store", &times);
+    let begun = Instant::now();
+    while memory.counted(r#"ordinary_posthog_identities_resolved_total{from="memory"}"#)? == 0 {
+        resolve(&mut memory.client, crowd, 1).await?;
+    }
+    line(
+        "read into memory, beside calls",
+        &format!("{:.2} s", begun.elapsed().as_secs_f64()),
+    );
+    let bytes = memory.counted("ordinary_posthog_identity_graph_bytes")?;
+    line(
+        "memory of the graph",
+        &format!("{:.0} MiB", bytes as f64 / 1024.0 / 1024.0),
+    );
+    let before = [memory.handled("0.01")?, memory.handled("+Inf")?];
+    let times = resolve(&mut memory.client, crowd, TIMES).await?;
+    report("1,000 ids resolved from memory", &times);
+    let within = memory.handled("0.01")? - before[0];
+    let all = memory.handled("+Inf")? - before[1];
+    line(
+        "of these the server has handled within 10 ms",
+        &format!("{:.0} %", within as f64 / all as f64 * 100.0),
+    );
+    conflicts(&mut plain.client).await
 }
 
 /// Takes in all mappings as the daily read does. Returns how long it took, without making them up, and
@@ -198,46 +226,84 @@ fn carry(copying: &Copying, crowd: Crowd) -> Outcome<()> {
     Ok(())
 }
 
-/// A client of a server on this store.
-async fn serve(store: Arc<dyn Store>) -> Outcome<IdentityServiceClient<Channel>> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(grpc::serve(ServeConfig {
-        listener,
-        tls: None,
-        shutdown: CancellationToken::new(),
-        store,
-        metrics: None,
-        settings: Settings::default(),
-    }));
-    let channel = Channel::from_shared(format!("http://{address}"))?;
-    Ok(IdentityServiceClient::new(channel.connect().await?))
+/// A server on the store, and who asks it.
+struct Server {
+    client: IdentityServiceClient<Channel>,
+    registry: Registry,
 }
 
-async fn resolve(client: &mut IdentityServiceClient<Channel>, crowd: Crowd) -> Outcome<()> {
-    let (mut times, mut persons, mut resolved) = (Vec::new(), 0, 0);
-    for _ in 0..TIMES {
+impl Server {
+    async fn start(store: Arc<dyn Store>, identity_memory: usize) -> Outcome<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let mut registry = Registry::default();
+        tokio::spawn(grpc::serve(ServeConfig {
+            listener,
+            tls: None,
+            shutdown: CancellationToken::new(),
+            store,
+            metrics: Some(GrpcMetrics::register(&mut registry)),
+            settings: Settings {
+                identity_memory,
+                ..Settings::default()
+            },
+        }));
+        let channel = Channel::from_shared(format!("http://{address}"))?;
+        Ok(Self {
+            client: IdentityServiceClient::new(channel.connect().await?),
+            registry,
+        })
+    }
+
+    /// How many calls to resolve ids it has handled in so many seconds.
+    fn handled(&self, seconds: &str) -> Outcome<u64> {
+        let service = "ordinary.posthog.v1.IdentityService";
+        self.counted(&format!(
+            "grpc_server_handling_seconds_bucket{{le=\"{seconds}\",grpc_type=\"unary\",grpc_service=\"{service}\",grpc_method=\"ResolveIdentities\"}}"
+        ))
+    }
+
+    /// The number of a series.
+    fn counted(&self, series: &str) -> Outcome<u64> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        let name = format!("{series} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name));
+        Ok(line.ok_or("the server has no such series")?.parse()?)
+    }
+}
+
+/// Asks for a thousand ids so many times, other ones each time. Returns the milliseconds of each.
+async fn resolve(
+    client: &mut IdentityServiceClient<Channel>,
+    crowd: Crowd,
+    times: usize,
+) -> Outcome<Vec<f64>> {
+    let mut taken = Vec::new();
+    for _ in 0..times {
         let request = ResolveIdentitiesRequest {
             parent: "namespaces/bench/connections/shop".to_owned(),
             keys: (0..1_000).map(|nth| key(crowd, nth)).collect(),
         };
         let begun = Instant::now();
         let answer = client.resolve_identities(request).await?.into_inner();
-        times.push(begun.elapsed().as_secs_f64() * 1000.0);
-        resolved += answer.identities.len();
-        persons += answer
-            .identities
-            .iter()
-            .map(|identity| identity.person_ids.len())
-            .sum::<usize>();
+        let identities = ResolvedIdentity::unpack(answer.identities)?;
+        taken.push(begun.elapsed().as_secs_f64() * 1000.0);
+        let with_persons = identities.iter();
+        let with_persons = with_persons.filter(|identity| !identity.person_ids.is_empty());
+        if with_persons.count() < 900 {
+            return Err("most ids have a person, and no person was found for many".into());
+        }
     }
+    Ok(taken)
+}
+
+fn report(what: &str, milliseconds: &[f64]) {
+    let median = median(milliseconds).unwrap_or(0.0);
     line(
-        "1,000 ids resolved through gRPC, at the median",
-        &format!("{:.2} ms", median(&times).unwrap_or(0.0)),
+        &format!("{what}, at the median"),
+        &format!("{median:.2} ms"),
     );
-    let share = persons as f64 / resolved as f64;
-    line("persons found for an id", &format!("{share:.2}"));
-    Ok(())
 }
 
 /// The first page of conflicts, again and again.

@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod exposure;
 mod following;
+mod graphs;
 mod health;
 mod identities;
 mod measured;

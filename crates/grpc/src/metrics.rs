@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use prost::Message;
@@ -46,11 +47,59 @@ pub struct GrpcMetrics {
     started: Family<MethodLabels, Counter>,
     handled: Family<HandledLabels, Counter>,
     seconds: Histograms,
+    identities: IdentityMetrics,
+}
+
+/// Where ids were resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResolvedLabels {
+    from: &'static str,
+}
+
+/// How identities are resolved, and what that takes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IdentityMetrics {
+    resolved: Family<ResolvedLabels, Counter>,
+    bytes: Gauge,
+}
+
+impl IdentityMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("ordinary_posthog");
+        registry.register(
+            "identities_resolved",
+            "Ids that were resolved, from memory or from the store",
+            metrics.resolved.clone(),
+        );
+        registry.register(
+            "identity_graph_bytes",
+            "Bytes of memory that graphs of identities take",
+            metrics.bytes.clone(),
+        );
+        metrics.answered(0, 0);
+        metrics
+    }
+
+    /// Counts `keys` that were resolved, so many of them from memory.
+    pub(crate) fn answered(&self, from_memory: usize, keys: usize) {
+        let from_store = keys.saturating_sub(from_memory);
+        for (from, ids) in [("memory", from_memory), ("store", from_store)] {
+            let counter = self.resolved.get_or_create(&ResolvedLabels { from });
+            counter.inc_by(ids as u64);
+        }
+    }
+
+    /// Tells how many bytes more or fewer than before all graphs take.
+    pub(crate) fn takes(&self, before: usize, now: usize) {
+        let bytes = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.bytes.inc_by(bytes(now) - bytes(before));
+    }
 }
 
 impl GrpcMetrics {
-    /// Registers `grpc_server_started_total`, `grpc_server_handled_total` and
-    /// `grpc_server_handling_seconds`. Every method has its series from the start, so that
+    /// Registers `grpc_server_started_total`, `grpc_server_handled_total`,
+    /// `grpc_server_handling_seconds` and what tells how identities are resolved. Every method has its series from the start, so that
     /// alerts on them work before the first call.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
@@ -58,6 +107,7 @@ impl GrpcMetrics {
             started: Family::default(),
             handled: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            identities: IdentityMetrics::register(registry),
         };
         registry.register(
             "grpc_server_started",
@@ -79,6 +129,11 @@ impl GrpcMetrics {
             drop(metrics.seconds.get_or_create(labels));
         }
         metrics
+    }
+
+    /// How identities are resolved.
+    pub(crate) fn identities(&self) -> &IdentityMetrics {
+        &self.identities
     }
 
     /// The labels of the method at `path` (`/package.Service/Method`).

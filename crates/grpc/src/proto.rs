@@ -25,5 +25,15 @@ impl v1::Event {
     }
 }
 
+impl v1::ResolvedIdentity {
+    /// The identities of an answer, which holds them packed one by one.
+    ///
+    /// # Errors
+    /// When one is no identity.
+    pub fn unpack(answer: Vec<Bytes>) -> Result<Vec<Self>, DecodeError> {
+        answer.into_iter().map(Self::decode).collect()
+    }
+}
+
 /// The encoded `FileDescriptorSet` of every file of the API and of what they import, with comments.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -19,6 +19,7 @@ use crate::deadline::DeadlineLayer;
 use crate::erasures::ErasureServer;
 use crate::events::EventServer;
 use crate::exposure::{MutualTls, check_exposure};
+use crate::graphs::Graphs;
 use crate::health::Health;
 use crate::identities::IdentityServer;
 use crate::measured::MeasureLayer;
@@ -125,7 +126,14 @@ pub async fn serve<S: ReadStore + ?Sized + 'static>(
         server = server.tls_config(tls.config()).map_err(ServeError::Tls)?;
     }
     let settings = &config.settings;
-    let routes = routes(&config)?.add_service(health_service);
+    let identities = config.metrics.as_ref().map(GrpcMetrics::identities);
+    let graphs = Graphs::new(
+        Arc::clone(&config.store),
+        settings.identity_memory,
+        identities.cloned().unwrap_or_default(),
+        config.shutdown.clone(),
+    );
+    let routes = routes(&config, graphs.clone())?.add_service(health_service);
     let serving = server
         .trace_fn(|request| tracing::info_span!("grpc", path = request.uri().path()))
         .concurrency_limit_per_connection(settings.concurrency_per_connection)
@@ -149,6 +157,7 @@ pub async fn serve<S: ReadStore + ?Sized + 'static>(
 
     tracing::info!(%address, tls = config.tls.is_some(), "gRPC is listening.");
     let watching = tokio::spawn(health.run());
+    let sweeping = tokio::spawn(graphs.sweep());
     let outcome = tokio::select! {
         served = serving => served.map_err(ServeError::Transport),
         () = drained(&config.shutdown, config.settings.drain) => {
@@ -160,6 +169,7 @@ pub async fn serve<S: ReadStore + ?Sized + 'static>(
         }
     };
     watching.abort();
+    sweeping.abort();
     outcome
 }
 
@@ -172,9 +182,11 @@ async fn drained(shutdown: &CancellationToken, allowed: Duration) {
 /// Every service of the API, and reflection in both of its versions: older clients know v1alpha.
 fn routes<S: ReadStore + ?Sized + 'static>(
     config: &ServeConfig<S>,
+    graphs: Graphs<S>,
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let reads = Reads {
         store: Arc::clone(&config.store),
+        graphs,
         tokens: Arc::new(TokenKeys::default()),
         settings: config.settings.clone(),
         draining: config.shutdown.clone(),

@@ -23,6 +23,8 @@ pub struct Settings {
     pub concurrency_per_connection: usize,
     /// Streams, idle ones included, that one connection may have open.
     pub max_concurrent_streams: u32,
+    /// Bytes of memory for graphs of identities, from which ids are resolved faster; 0 for none.
+    pub identity_memory: usize,
 }
 
 impl Default for Settings {
@@ -36,6 +38,7 @@ impl Default for Settings {
             max_connection_age: Duration::from_secs(30 * 60),
             concurrency_per_connection: 128,
             max_concurrent_streams: 256,
+            identity_memory: 256 * 1024 * 1024,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! TrailService: what somebody did, step by step.
 
 use domain::clickmap::ClickmapRules;
-use domain::identity::{IdentityKey, resolve};
+use domain::identity::IdentityKey;
 use domain::storage::{EventFilter, EventKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -44,7 +44,7 @@ struct TrailCursor {
     owner: u64,
 }
 
-impl<S: ReadStore + ?Sized> TrailServer<S> {
+impl<S: ReadStore + ?Sized + 'static> TrailServer<S> {
     /// A service on `reads`.
     pub(crate) fn new(reads: Reads<S>) -> Self {
         Self { reads }
@@ -146,7 +146,7 @@ impl<S: ReadStore + ?Sized> TrailServer<S> {
                 ..Owner::default()
             });
         }
-        let answers = resolve(&*self.reads.store, readable.epoch.id, &[key]).await?;
+        let answers = self.reads.resolve(&readable.epoch, &[key]).await?;
         let Some(answer) = answers.into_iter().next() else {
             return Ok(Owner::default());
         };

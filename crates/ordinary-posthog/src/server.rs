@@ -67,6 +67,7 @@ pub(crate) async fn start(
         store: Arc::clone(&store),
         metrics: GrpcMetrics::register(&mut metrics),
         shutdown: shutdown.clone(),
+        settings: settings.grpc(),
     };
     let part = Part::Server(store);
     let admin = admin::start(settings.admin.admin_addr, part, metrics, shutdown.clone()).await?;
@@ -88,6 +89,7 @@ struct Servers {
     store: Arc<dyn Store>,
     metrics: GrpcMetrics,
     shutdown: CancellationToken,
+    settings: grpc::Settings,
 }
 
 impl Servers {
@@ -104,7 +106,7 @@ impl Servers {
             shutdown,
             store: Arc::clone(&self.store),
             metrics: Some(self.metrics.clone()),
-            settings: grpc::Settings::default(),
+            settings: self.settings.clone(),
         })
     }
 

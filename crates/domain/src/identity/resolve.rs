@@ -190,7 +190,7 @@ pub async fn resolve(
         let is_last = round == MOST_ROUNDS;
         for ((key, wanted), answer) in keys.iter().zip(&wanted).zip(&mut answers) {
             if answer.is_none() {
-                let attempt = attempt(*wanted, &known, &mut unread);
+                let attempt = attempt(*wanted, &known, usize::MAX, &mut unread);
                 if attempt.is_whole || is_last {
                     let whole = attempt.into_answer(key.borrowed(), known.graph());
                     *answer = Some(IdentityAnswer::owned(whole));

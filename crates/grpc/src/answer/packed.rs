@@ -3,14 +3,13 @@
 //! A page has a thousand events of thirty columns. To make messages of them first, each text in memory of
 //! its own, and then to measure and to pack those, takes longer than all else that the server does for it.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use domain::storage::EventRow;
-use prost::encoding::{WireType, btree_map, encode_key, encode_varint, message, string};
-use uuid::Uuid;
+use prost::encoding::{btree_map, string};
 
+use super::fields::Fields;
 use super::order_like::OrderLike;
 use super::stage::stage;
-use super::time::timestamp;
 
 /// Bytes that are asked for at once: `BytesMut` asks for as many again whenever they are used up.
 const AT_ONCE: usize = 64 * 1024;
@@ -50,8 +49,8 @@ fn pack(row: &EventRow<&str>, order_like: bool, to: &mut Fields<'_>) {
             .map_or(0, |of| i32::from(stage(of)).unsigned_abs().into()),
     );
     to.number(4, order_like.into());
-    message::encode(5, &timestamp(event.timestamp), to.0);
-    message::encode(6, &timestamp(event.created_at), to.0);
+    to.instant(5, event.timestamp);
+    to.instant(6, event.created_at);
     to.text_unless_empty(7, event.distinct_id);
     if let Some(person_id) = &event.person_id {
         to.uuid(8, person_id);
@@ -92,37 +91,6 @@ fn pack(row: &EventRow<&str>, order_like: bool, to: &mut Fields<'_>) {
         &event.id_properties,
         to.0,
     );
-}
-
-/// Appends fields to a message.
-struct Fields<'a>(&'a mut BytesMut);
-
-impl Fields<'_> {
-    fn text(&mut self, number: u32, text: &str) {
-        encode_key(number, WireType::LengthDelimited, self.0);
-        encode_varint(text.len() as u64, self.0);
-        self.0.put_slice(text.as_bytes());
-    }
-
-    /// A text that is absent when empty.
-    fn text_unless_empty(&mut self, number: u32, text: &str) {
-        if !text.is_empty() {
-            self.text(number, text);
-        }
-    }
-
-    fn uuid(&mut self, number: u32, uuid: &Uuid) {
-        let mut written = Uuid::encode_buffer();
-        self.text(number, uuid.hyphenated().encode_lower(&mut written));
-    }
-
-    /// A number that is absent when zero.
-    fn number(&mut self, number: u32, value: u64) {
-        if value != 0 {
-            encode_key(number, WireType::Varint, self.0);
-            encode_varint(value, self.0);
-        }
-    }
 }
 
 #[cfg(test)]

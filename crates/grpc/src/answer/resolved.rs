@@ -1,25 +1,72 @@
-//! What ids were resolved to, cut down to what one answer can hold.
+//! What ids were resolved to, packed as its message is, and cut down to what one answer can hold.
+//!
+//! A thousand identities are some ten thousand texts, most of which lie in a graph in memory: to make messages
+//! of them first, each text in memory of its own, takes longer than to resolve them.
 
-use domain::identity::{AskedMerge, IdentityAnswer, IdentityStatus, MergeOutcome};
-use prost::Message;
+use bytes::{Bytes, BytesMut};
+use domain::identity::{
+    AskedMerge, Evidence, IdentityAnswer, IdentityKey, IdentityLink, IdentityStatus, MergeOutcome,
+};
 
-use super::identity::{key, link};
-use crate::proto::v1;
+use super::fields::Fields;
 use crate::proto::v1::asked_merge::Outcome;
+use crate::proto::v1::identity_link::Evidence as LinkEvidence;
 use crate::proto::v1::resolved_identity::Status;
 
 /// Bytes for everything beyond the keys themselves. Clients refuse messages over 4 MiB by
 /// default, and the keys of a request, which are repeated here, take up to 1 MiB.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes that are asked for at once: `BytesMut` asks for as many again whenever they are used up.
+const AT_ONCE: usize = 64 * 1024;
 
-/// The answers in their order. What no longer fits loses its evidence and merges first, then its lists, and
-/// is marked as truncated.
-pub(crate) fn resolved_identities(answers: Vec<IdentityAnswer>) -> Vec<v1::ResolvedIdentity> {
-    let mut left = MAX_BYTES;
-    answers
-        .into_iter()
-        .map(|answer| cut_down(resolved(answer), &mut left))
-        .collect()
+/// Packs the identities of one answer.
+pub(crate) struct PackedIdentities {
+    /// What all of them share.
+    buffer: BytesMut,
+    /// Bytes that the others may take.
+    left: usize,
+}
+
+/// How much of an identity is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// All but its evidence and merges.
+    Lists,
+    /// Who it is, and no list.
+    Name,
+}
+
+impl PackedIdentities {
+    /// Has packed none yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            buffer: BytesMut::with_capacity(AT_ONCE),
+            left: MAX_BYTES,
+        }
+    }
+
+    /// Makes room for identities that others packed, if there is any.
+    pub(crate) fn has_room<'a>(&mut self, mut packed: impl Iterator<Item = &'a Bytes>) -> bool {
+        let left = packed.try_fold(self.left, |left, it| left.checked_sub(it.len()));
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
+    }
+
+    /// An identity: what a [`ResolvedIdentity`](crate::proto::v1::ResolvedIdentity) of it is packed into. One that no longer
+    /// fits loses its evidence and merges first, then its lists, and is marked as truncated.
+    pub(crate) fn pack<T: AsRef<str>>(&mut self, answer: &IdentityAnswer<T>) -> Bytes {
+        for extent in [Extent::Whole, Extent::Lists] {
+            pack(answer, extent, self.left, &mut Fields(&mut self.buffer));
+            if let Some(left) = self.left.checked_sub(self.buffer.len()) {
+                self.left = left;
+                return self.buffer.split().freeze();
+            }
+            self.buffer.clear();
+        }
+        pack(answer, Extent::Name, 0, &mut Fields(&mut self.buffer));
+        self.buffer.split().freeze()
+    }
 }
 
 /// How an id was resolved, as the API says it.
@@ -32,113 +79,93 @@ pub(crate) fn resolved_status(status: IdentityStatus) -> Status {
     }
 }
 
-fn resolved(answer: IdentityAnswer) -> v1::ResolvedIdentity {
-    v1::ResolvedIdentity {
-        key: Some(key(answer.key)),
-        status: resolved_status(answer.status).into(),
-        primary_customer_id: answer.primary_customer_id,
-        customer_ids: answer.customer_ids,
-        person_ids: answer.persons.iter().map(ToString::to_string).collect(),
-        distinct_ids: answer.distinct_ids,
-        anonymous_ids: answer.anonymous_ids,
-        emails: answer.emails,
-        evidence: answer.evidence.into_iter().map(link).collect(),
-        truncated: answer.truncated,
-        shared_distinct_ids: answer.shared_distinct_ids,
-        merges: answer.merges.into_iter().map(merge).collect(),
+/// Writes fields by their numbers in `identity_service.proto`; of links no more than it takes to see that all
+/// do not fit into `most` bytes.
+fn pack<T: AsRef<str>>(
+    answer: &IdentityAnswer<T>,
+    extent: Extent,
+    most: usize,
+    to: &mut Fields<'_>,
+) {
+    to.nested(1, |to| pack_key(&answer.key, to));
+    to.number(2, enumerated(resolved_status(answer.status).into()));
+    if let Some(customer) = &answer.primary_customer_id {
+        to.text(3, customer.as_ref());
+    }
+    if extent != Extent::Name {
+        to.texts(4, &answer.customer_ids);
+        for person in &answer.persons {
+            to.uuid(5, person);
+        }
+        to.texts(6, &answer.distinct_ids);
+        to.texts(7, &answer.anonymous_ids);
+        to.texts(8, &answer.emails);
+    }
+    if extent == Extent::Whole {
+        for link in &answer.evidence {
+            if to.0.len() > most {
+                return;
+            }
+            to.nested(9, |to| pack_link(link, to));
+        }
+    }
+    to.number(10, (answer.truncated || extent != Extent::Whole).into());
+    if extent != Extent::Name {
+        to.texts(11, &answer.shared_distinct_ids);
+    }
+    if extent == Extent::Whole {
+        for merge in &answer.merges {
+            to.nested(12, |to| pack_merge(merge, to));
+        }
     }
 }
 
-fn merge(merge: AskedMerge) -> v1::AskedMerge {
+/// Writes fields by their numbers in `IdentityKey` of `identity.proto`.
+fn pack_key<T: AsRef<str>>(key: &IdentityKey<T>, to: &mut Fields<'_>) {
+    match key.borrowed() {
+        IdentityKey::DistinctId(id) => to.text(1, id),
+        IdentityKey::Person(id) => to.uuid(2, &id),
+        IdentityKey::CustomerId(id) => to.text(3, id),
+        IdentityKey::AnonymousId(id) => to.text(4, id),
+        IdentityKey::Email(address) => to.text(5, address),
+    }
+}
+
+/// Writes fields by their numbers in `IdentityLink` of `identity.proto`.
+fn pack_link<T: AsRef<str>>(link: &IdentityLink<T>, to: &mut Fields<'_>) {
+    let (evidence, property) = match &link.evidence {
+        Evidence::PersonMapping => (LinkEvidence::PersonMapping, ""),
+        Evidence::EventProperty(property) => (LinkEvidence::EventProperty, property.as_ref()),
+        Evidence::DistinctIdForm => (LinkEvidence::DistinctIdForm, ""),
+        Evidence::Identify => (LinkEvidence::Identify, ""),
+        Evidence::Alias => (LinkEvidence::Alias, ""),
+    };
+    to.text_unless_empty(1, link.distinct_id.as_ref());
+    to.nested(2, |to| pack_key(&link.to, to));
+    to.number(3, enumerated(evidence.into()));
+    to.text_unless_empty(4, property);
+    to.instant(5, link.valid_from);
+    if let Some(ended) = link.valid_to {
+        to.instant(6, ended);
+    }
+    to.instant(7, link.last_seen);
+}
+
+/// Writes fields by their numbers in `AskedMerge` of `identity_service.proto`.
+fn pack_merge<T: AsRef<str>>(merge: &AskedMerge<T>, to: &mut Fields<'_>) {
     let outcome = match merge.outcome {
         MergeOutcome::Accepted => Outcome::Accepted,
         MergeOutcome::Refused => Outcome::Refused,
         MergeOutcome::Unknown => Outcome::Unknown,
     };
-    v1::AskedMerge {
-        identity_link: Some(link(merge.link)),
-        outcome: outcome.into(),
-    }
+    to.nested(1, |to| pack_link(&merge.link, to));
+    to.number(2, enumerated(outcome.into()));
 }
 
-/// Takes what the identity needs from what is left, or less of the identity.
-fn cut_down(mut whole: v1::ResolvedIdentity, left: &mut usize) -> v1::ResolvedIdentity {
-    if !takes(&whole, left) {
-        whole.evidence.clear();
-        whole.merges.clear();
-        whole.truncated = true;
-        if !takes(&whole, left) {
-            return v1::ResolvedIdentity {
-                key: whole.key,
-                status: whole.status,
-                primary_customer_id: whole.primary_customer_id,
-                truncated: true,
-                ..Default::default()
-            };
-        }
-    }
-    whole
-}
-
-/// Takes what the identity needs, if so much is left.
-fn takes(identity: &v1::ResolvedIdentity, left: &mut usize) -> bool {
-    let rest = left.checked_sub(identity.encoded_len());
-    *left = rest.unwrap_or(*left);
-    rest.is_some()
+/// A value of an enumeration as it is written; ours are not negative.
+fn enumerated(value: i32) -> u64 {
+    value.unsigned_abs().into()
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::identity::{Evidence, IdentityKey, IdentityLink};
-    use jiff::Timestamp;
-
-    use super::*;
-
-    fn answer(links: usize) -> IdentityAnswer {
-        let link = |number| IdentityLink {
-            distinct_id: format!("{number:0>200}"),
-            to: IdentityKey::CustomerId("77".to_owned()),
-            evidence: Evidence::PersonMapping,
-            valid_from: Timestamp::UNIX_EPOCH,
-            valid_to: None,
-            last_seen: Timestamp::UNIX_EPOCH,
-        };
-        let evidence: Vec<IdentityLink> = (0..links).map(link).collect();
-        IdentityAnswer {
-            key: IdentityKey::CustomerId("77".to_owned()),
-            status: IdentityStatus::Resolved,
-            primary_customer_id: Some("77".to_owned()),
-            customer_ids: vec!["77".to_owned()],
-            persons: Vec::new(),
-            distinct_ids: evidence.iter().map(|it| it.distinct_id.clone()).collect(),
-            anonymous_ids: Vec::new(),
-            emails: Vec::new(),
-            evidence,
-            shared_distinct_ids: Vec::new(),
-            merges: Vec::new(),
-            truncated: false,
-        }
-    }
-
-    #[test]
-    fn a_thousand_identities_of_many_links_fit_into_one_message() {
-        let answer = v1::ResolveIdentitiesResponse {
-            identities: resolved_identities(vec![answer(200); 1_000]),
-        };
-        assert!(answer.encoded_len() < 3 * 1024 * 1024);
-        assert_eq!(answer.identities.len(), 1_000);
-        let last = answer.identities.last().unwrap();
-        assert!(last.truncated && last.evidence.is_empty());
-        assert_eq!(last.primary_customer_id(), "77");
-    }
-
-    #[test]
-    fn what_fits_is_answered_whole() {
-        let answers = resolved_identities(vec![answer(2); 10]);
-        assert!(
-            answers
-                .iter()
-                .all(|it| !it.truncated && it.evidence.len() == 2)
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! ListCohortMembers: pages of members, each with the ids that belong to the person.
 
-use domain::identity::{IdentityKey, resolve};
+use domain::identity::IdentityKey;
 use uuid::Uuid;
 
 use super::CohortServer;
@@ -12,7 +12,7 @@ use crate::proto::v1;
 use crate::reads::ReadStore;
 use crate::token::Scope;
 
-impl<S: ReadStore + ?Sized> CohortServer<S> {
+impl<S: ReadStore + ?Sized + 'static> CohortServer<S> {
     pub(super) async fn members(
         &self,
         mut request: v1::ListCohortMembersRequest,
@@ -34,7 +34,11 @@ impl<S: ReadStore + ?Sized> CohortServer<S> {
             .take(size)
             .map(|member| IdentityKey::Person(member.person_id))
             .collect();
-        let mut identities = resolve(&**store, epoch, &persons).await?.into_iter();
+        let mut identities = self
+            .reads
+            .resolve(&readable.epoch, &persons)
+            .await?
+            .into_iter();
         let rows = found
             .into_iter()
             .map(|member| (member.person_id, cohort_member(member, identities.next())));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::identity::{IdentityAnswer, IdentityKey, IdentityStatus, resolve};
+use domain::identity::{IdentityAnswer, IdentityKey, IdentityStatus};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::errors::ApiError;
 use crate::proto::v1;
 use crate::reads::ReadStore;
 
-impl<S: ReadStore + ?Sized> CohortServer<S> {
+impl<S: ReadStore + ?Sized + 'static> CohortServer<S> {
     pub(super) async fn memberships(
         &self,
         request: v1::CheckCohortMembershipRequest,
@@ -24,7 +24,7 @@ impl<S: ReadStore + ?Sized> CohortServer<S> {
         let readable = self.reads.open(&name).await?;
         self.require(&readable, cohort).await?;
         let (store, epoch) = (&self.reads.store, readable.epoch.id);
-        let identities = resolve(&**store, epoch, &keys).await?;
+        let identities = self.reads.resolve(&readable.epoch, &keys).await?;
         let persons: BTreeSet<Uuid> = identities.iter().flat_map(persons_of).collect();
         let persons: Vec<Uuid> = persons.into_iter().collect();
         let members: BTreeMap<Uuid, Timestamp> = store

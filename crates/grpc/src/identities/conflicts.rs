@@ -1,10 +1,10 @@
 //! ListIdentityConflicts: the persons that are more than one customer.
 
-use domain::identity::{IdentityKey, IdentityStatus, resolve};
+use domain::identity::{IdentityKey, IdentityStatus};
 use uuid::Uuid;
 
 use super::IdentityServer;
-use crate::answer::resolved_identities;
+use crate::answer::PackedIdentities;
 use crate::check::check_connection;
 use crate::errors::ApiError;
 use crate::paging::check_page_size;
@@ -12,7 +12,7 @@ use crate::proto::v1;
 use crate::reads::ReadStore;
 use crate::token::Scope;
 
-impl<S: ReadStore + ?Sized> IdentityServer<S> {
+impl<S: ReadStore + ?Sized + 'static> IdentityServer<S> {
     pub(super) async fn conflicts(
         &self,
         mut request: v1::ListIdentityConflictsRequest,
@@ -33,11 +33,12 @@ impl<S: ReadStore + ?Sized> IdentityServer<S> {
         persons.truncate(size);
         let last = persons.last().copied().filter(|_| !is_last);
         let keys: Vec<IdentityKey> = persons.into_iter().map(IdentityKey::Person).collect();
-        let mut answers = resolve(store, epoch, &keys).await?;
+        let mut answers = self.reads.resolve(&readable.epoch, &keys).await?;
         // Where only a shared id carries them, there is no conflict.
         answers.retain(|answer| answer.status == IdentityStatus::Conflict);
+        let mut packed = PackedIdentities::new();
         Ok(v1::ListIdentityConflictsResponse {
-            identities: resolved_identities(answers),
+            identities: answers.iter().map(|answer| packed.pack(answer)).collect(),
             next_page_token: self.reads.next_token(&scope, last.as_ref()).await?,
         })
     }

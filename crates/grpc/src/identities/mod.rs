@@ -5,12 +5,11 @@ mod stream;
 
 use std::pin::Pin;
 
-use domain::identity::resolve;
 use domain::storage::LinkKey;
 use futures_util::Stream;
 use tonic::{Request, Response, Status};
 
-use crate::answer::{link, resolved_identities};
+use crate::answer::link;
 use crate::check::{check_connection, check_keys};
 use crate::deadline::Deadline;
 use crate::errors::ApiError;
@@ -25,7 +24,7 @@ pub(crate) struct IdentityServer<S: ?Sized> {
     reads: Reads<S>,
 }
 
-impl<S: ReadStore + ?Sized> IdentityServer<S> {
+impl<S: ReadStore + ?Sized + 'static> IdentityServer<S> {
     /// A service on `reads`.
     pub(crate) fn new(reads: Reads<S>) -> Self {
         Self { reads }
@@ -39,10 +38,8 @@ impl<S: ReadStore + ?Sized> IdentityServer<S> {
         let keys = check_keys(&request.keys)?;
 
         let readable = self.reads.open(&name).await?;
-        let found = resolve(&*self.reads.store, readable.epoch.id, &keys).await?;
-        Ok(v1::ResolveIdentitiesResponse {
-            identities: resolved_identities(found),
-        })
+        let identities = self.reads.resolve_packed(&readable.epoch, &keys).await?;
+        Ok(v1::ResolveIdentitiesResponse { identities })
     }
 
     async fn links(

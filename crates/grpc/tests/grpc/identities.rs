@@ -89,7 +89,7 @@ async fn resolve(server: &Server, keys: Vec<v1::IdentityKey>) -> Vec<v1::Resolve
         keys,
     };
     let answer = server.identities().resolve_identities(request).await;
-    answer.unwrap().into_inner().identities
+    v1::ResolvedIdentity::unpack(answer.unwrap().into_inner().identities).unwrap()
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn conflicts_are_listed_page_by_page_and_a_till_is_none() {
             .await;
         let page = page.unwrap().into_inner();
         pages += 1;
-        for identity in page.identities {
+        for identity in v1::ResolvedIdentity::unpack(page.identities).unwrap() {
             assert_eq!(identity.status(), v1::resolved_identity::Status::Conflict);
             assert_eq!(identity.customer_ids.len(), 2);
             persons.extend(identity.person_ids);

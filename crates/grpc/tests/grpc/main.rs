@@ -20,6 +20,7 @@ mod mutual_tls;
 mod pages;
 mod reflection;
 mod refusals;
+mod resolving;
 mod shop;
 mod stored;
 mod streams;

@@ -16,6 +16,8 @@ use crate::identity::{IdentityKey, IdentityLink};
 pub(super) struct Attempt {
     /// Whether nothing was missing.
     pub(super) is_whole: bool,
+    /// The links of `most` that were not walked.
+    pub(super) left: usize,
     status: IdentityStatus,
     primary: Option<Node>,
     customers: Nodes,
@@ -27,9 +29,15 @@ pub(super) struct Attempt {
     truncated: bool,
 }
 
-/// What belongs to `wanted` as far as can be seen; ids whose links cannot go to `unread`.
-pub(super) fn attempt<S: Sight>(wanted: Node, sight: &S, unread: &mut BTreeSet<Node>) -> Attempt {
-    let mut walk = Walk::new(sight, unread);
+/// What belongs to `wanted` as far as can be seen, which is not whole when it takes more than `most` links to
+/// walk; ids whose links cannot be seen go to `unread`.
+pub(super) fn attempt<S: Sight>(
+    wanted: Node,
+    sight: &S,
+    most: usize,
+    unread: &mut BTreeSet<Node>,
+) -> Attempt {
+    let mut walk = Walk::new(sight, most, unread);
     let key = sight.graph().key(wanted);
     let mut ids = match key {
         IdentityKey::DistinctId(_) => Nodes::from_iter([wanted]),
@@ -67,6 +75,7 @@ pub(super) fn attempt<S: Sight>(wanted: Node, sight: &S, unread: &mut BTreeSet<N
     }
     Attempt {
         is_whole: walk.is_whole,
+        left: walk.left,
         status,
         primary,
         customers,

@@ -10,9 +10,12 @@ use super::sight::{Reach, Sight};
 use crate::identity::IdentityKey;
 use crate::identity::graph::{IdentityGraph, Node};
 
-/// The most links of an id that are walked in memory. No human being has as many; a till or a test has, and
-/// then a thousand keys could keep a server busy for minutes.
-const MOST_WALKED: usize = 1_000;
+/// The most links of an id that are walked in memory. No human being has as many; a till or a test has.
+const MOST_OF_ID: usize = 1_000;
+/// The most links for each key that the keys of one call may come by between them, each as often as it is come
+/// by. For most keys they are some fifty; where ids of ids of ids have many, a few keys could keep a server
+/// busy for minutes.
+const MOST_OF_KEY: usize = 1_000;
 
 /// Keys whose walks are looked ahead of at once.
 const LOOKED_AHEAD: usize = 32;
@@ -27,7 +30,7 @@ impl Sight for IdentityGraph {
     }
 
     fn reach(&self, node: Node) -> Reach {
-        if self.degree(node) <= MOST_WALKED {
+        if self.degree(node) <= MOST_OF_ID {
             Reach::Whole
         } else {
             Reach::Unread
@@ -37,8 +40,8 @@ impl Sight for IdentityGraph {
 
 impl IdentityGraph {
     /// Resolves `keys`, in their order, exactly as [`super::resolve`] does from a store with the same links,
-    /// and hands each answer to `take`. None for those that lead to an id with more links than are walked in
-    /// memory: resolve them from the store, which cuts such an id off where it is found. `mappings_read` is
+    /// and hands each answer to `take`. None for those that lead to more links than are walked in memory:
+    /// resolve them from the store, which cuts an id off where it has too many. `mappings_read` is
     /// when all mappings were last read, and so the least last sight of each that holds.
     pub fn resolve<'a, A>(
         &'a self,
@@ -47,6 +50,7 @@ impl IdentityGraph {
         mut take: impl FnMut(IdentityAnswer<&'a str>) -> A,
     ) -> Vec<Option<A>> {
         let mut unread = BTreeSet::new();
+        let mut left = keys.len() * MOST_OF_KEY;
         let mut resolved = Vec::with_capacity(keys.len());
         for keys in keys.chunks(LOOKED_AHEAD) {
             let wanted = keys.iter().map(|key| self.find(key.folded().borrowed()));
@@ -57,7 +61,8 @@ impl IdentityGraph {
                     resolved.push(Some(take(IdentityAnswer::unknown(key.borrowed()))));
                     continue;
                 };
-                let attempt = attempt(wanted, self, &mut unread);
+                let attempt = attempt(wanted, self, left, &mut unread);
+                left = attempt.left;
                 resolved.push(attempt.is_whole.then(|| {
                     let mut answer = attempt.into_answer(key.borrowed(), self);
                     if let Some(read) = mappings_read {

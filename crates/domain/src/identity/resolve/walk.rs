@@ -14,6 +14,8 @@ pub(super) struct Walk<'a, S> {
     sight: &'a S,
     graph: &'a IdentityGraph,
     unread: &'a mut BTreeSet<Node>,
+    /// Links that may still be walked.
+    pub(super) left: usize,
     /// Whether there was more than was followed or answered.
     pub(super) is_cut_off: bool,
     /// Whether all that was looked for was there.
@@ -62,9 +64,9 @@ impl Nodes {
     }
 
     pub(super) fn extend(&mut self, others: &Self) {
-        for node in others.iter() {
-            self.insert(node);
-        }
+        self.0.extend_from_slice(&others.0);
+        self.0.sort_unstable();
+        self.0.dedup();
     }
 
     /// The one that it is, if it is one.
@@ -77,11 +79,13 @@ impl Nodes {
 }
 
 impl<'a, S: Sight> Walk<'a, S> {
-    /// A walk that has not begun. What it looks for in vain goes to `unread`.
-    pub(super) fn new(sight: &'a S, unread: &'a mut BTreeSet<Node>) -> Self {
+    /// A walk that has not begun, of at most `left` links, however often it comes by each. What it looks for
+    /// in vain goes to `unread`.
+    pub(super) fn new(sight: &'a S, left: usize, unread: &'a mut BTreeSet<Node>) -> Self {
         Self {
             sight,
             graph: sight.graph(),
+            left,
             unread,
             is_cut_off: false,
             is_whole: true,
@@ -91,7 +95,15 @@ impl<'a, S: Sight> Walk<'a, S> {
 
     /// Whether there is anything to be seen of an id; what is not is noted.
     fn sees(&mut self, node: Node) -> bool {
-        match self.sight.reach(node) {
+        let links = self.graph.degree(node);
+        let reach = match self.left.checked_sub(links) {
+            Some(left) => {
+                self.left = left;
+                self.sight.reach(node)
+            }
+            None => Reach::Unread,
+        };
+        match reach {
             Reach::Whole => {}
             Reach::Partial => self.is_cut_off = true,
             Reach::Unread => {
@@ -214,9 +226,12 @@ impl<'a, S: Sight> Walk<'a, S> {
         }
         asked.sort_unstable();
         asked.dedup();
-        self.is_cut_off |= asked.len() > MOST_IDS;
+        if asked.len() > MOST_IDS {
+            self.is_cut_off = true;
+            asked.select_nth_unstable_by_key(MOST_IDS, |edge| graph.link(*edge));
+            asked.truncate(MOST_IDS);
+        }
         asked.sort_unstable_by_key(|edge| graph.link(*edge));
-        asked.truncate(MOST_IDS);
         let merges = asked.into_iter();
         merges.map(|edge| (edge, self.outcome_of(edge))).collect()
     }

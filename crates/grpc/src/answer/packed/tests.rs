@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::*;
 use crate::answer::Events;

@@ -15,7 +15,8 @@ use grpc::proto::v1::identity_service_client::IdentityServiceClient;
 use grpc::proto::v1::{
     Connection, Date, FunnelCount, GetConnectionRequest, GetFunnelRequest, GetFunnelResponse,
     IdentityKey, IdentityLink, ListCohortMembersRequest, ListCohortsRequest,
-    ListDailyEventCountsRequest, ListIdentityLinksRequest, ResolveIdentitiesRequest, cohort,
+    ListDailyEventCountsRequest, ListIdentityLinksRequest, ResolveIdentitiesRequest,
+    ResolvedIdentity, cohort,
 };
 use indicatif::HumanCount;
 use jiff::civil;
@@ -152,7 +153,9 @@ impl Asked {
         let mut client = IdentityServiceClient::new(self.channel.clone());
         let answer = client.resolve_identities(request).await?.into_inner();
         put(text, "\nCustomers, by the ids that PostHog saw\n");
-        for identity in answer.identities {
+        let identities = ResolvedIdentity::unpack(answer.identities)
+            .map_err(|error| tonic::Status::internal(error.to_string()))?;
+        for identity in identities {
             let Some(Key::CustomerId(customer)) = identity.key.and_then(|key| key.key) else {
                 continue;
             };

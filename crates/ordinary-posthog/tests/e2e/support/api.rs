@@ -141,7 +141,8 @@ impl Api {
             .await
             .unwrap()
             .into_inner();
-        let [identity] = <[_; 1]>::try_from(answer.identities).unwrap();
+        let identities = v1::ResolvedIdentity::unpack(answer.identities).unwrap();
+        let [identity] = <[_; 1]>::try_from(identities).unwrap();
         identity
     }
 }

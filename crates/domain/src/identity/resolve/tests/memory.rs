@@ -31,6 +31,32 @@ proptest! {
 }
 
 #[test]
+fn what_a_thousand_links_for_each_key_do_not_lead_to_is_left_to_the_store() {
+    // Each id of the person has as many merges as one id may.
+    let mut links = Vec::new();
+    for own in 0..100 {
+        let own = format!("own{own}");
+        links.push(link(&own, person(1)));
+        links.extend((0..900).map(|other| link(&own, id(&format!("{own}-{other}")))));
+    }
+    links.push(link("phone", person(2)));
+    let graph = graph(&links);
+    let answered = |keys: &[IdentityKey]| -> Vec<bool> {
+        let answers = graph.resolve(keys, None, IdentityAnswer::owned);
+        answers.iter().map(Option::is_some).collect()
+    };
+    assert_eq!(answered(&[person(1)]), [false]);
+    assert_eq!(answered(&[id("phone")]), [true]);
+    // Between many keys there is room for one such, not for each.
+    let mut keys = vec![id("phone"); 1_000];
+    assert!(answered(&keys).iter().all(|is| *is));
+    keys[0] = person(1);
+    assert!(answered(&keys).iter().all(|is| *is));
+    keys.fill(person(1));
+    assert!(answered(&keys).iter().filter(|is| **is).count() < 10);
+}
+
+#[test]
 fn an_id_that_too_many_links_touch_is_left_to_the_store() {
     let mut links: Vec<IdentityLink> = (0..1_001)
         .map(|number| link("till", customer(&number.to_string())))
