@@ -103,6 +103,19 @@ impl<T> Evidence<T> {
     }
 }
 
+impl<T: AsRef<str>> Evidence<T> {
+    /// The same evidence, its property's name borrowed.
+    pub fn borrowed(&self) -> Evidence<&str> {
+        match self {
+            Self::PersonMapping => Evidence::PersonMapping,
+            Self::EventProperty(property) => Evidence::EventProperty(property.as_ref()),
+            Self::DistinctIdForm => Evidence::DistinctIdForm,
+            Self::Identify => Evidence::Identify,
+            Self::Alias => Evidence::Alias,
+        }
+    }
+}
+
 /// A link from a distinct id to a person, customer id, anonymous id or e-mail, or to another distinct
 /// id that PostHog was asked to merge with it. `T` is how its texts are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,6 +145,17 @@ impl IdentityLink<&str> {
             valid_from: self.valid_from,
             valid_to: self.valid_to,
             last_seen: self.last_seen,
+        }
+    }
+}
+
+impl From<IdentityLink> for IdentityFact {
+    /// Which link it is, without its times.
+    fn from(link: IdentityLink) -> Self {
+        Self {
+            distinct_id: link.distinct_id,
+            to: link.to,
+            evidence: link.evidence,
         }
     }
 }

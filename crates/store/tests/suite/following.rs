@@ -62,11 +62,7 @@ impl LinkFollower {
 
     fn apply(&mut self, change: LinkChange) {
         self.graph.apply(change.clone());
-        let name = |link: &IdentityLink| IdentityFact {
-            distinct_id: link.distinct_id.clone(),
-            to: link.to.clone(),
-            evidence: link.evidence.clone(),
-        };
+        let name = |link: &IdentityLink| IdentityFact::from(link.clone());
         match change {
             LinkChange::Upsert(link) => {
                 assert_eq!(link.valid_to, None);

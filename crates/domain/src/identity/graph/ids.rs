@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::links::Chain;
-use super::{grow, number};
+use super::slots::Slots;
 use crate::identity::IdentityKey;
 
 /// The number of an id.
@@ -28,8 +28,7 @@ pub(super) struct Ids {
     numbers: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// By number. What was forgotten has an empty name, which nobody finds.
-    ids: Vec<Id>,
-    free: Vec<u32>,
+    ids: Slots<Id>,
     text_bytes: usize,
 }
 
@@ -41,28 +40,20 @@ impl Ids {
         }
         let name = key.map(Box::from);
         self.text_bytes += text_bytes(&name);
-        let id = Id {
+        let number = self.ids.put(Id {
             name,
             from: Chain::default(),
             to: Chain::default(),
-        };
-        let number = if let Some(free) = self.free.pop() {
-            self.ids[free as usize] = id;
-            free
-        } else {
-            grow(&mut self.ids);
-            self.ids.push(id);
-            number(self.ids.len() - 1)
-        };
+        });
         let (ids, hasher) = (&self.ids, &self.hasher);
-        let hash = |number: &u32| hasher.hash_one(ids[*number as usize].name.borrowed());
+        let hash = |number: &u32| hasher.hash_one(ids[*number].name.borrowed());
         self.numbers.insert_unique(hash(&number), number, hash);
         Node(number)
     }
 
     /// The number of an id that is there.
     pub(super) fn find(&self, key: IdentityKey<&str>) -> Option<Node> {
-        let is_it = |number: &u32| self.ids[*number as usize].name.borrowed() == key;
+        let is_it = |number: &u32| self.ids[*number].name.borrowed() == key;
         let found = self.numbers.find(self.hasher.hash_one(key), is_it);
         found.copied().map(Node)
     }
@@ -72,20 +63,19 @@ impl Ids {
         let hash = self.hasher.hash_one(self.key(node));
         if let Ok(found) = self.numbers.find_entry(hash, |number| *number == node.0) {
             found.remove();
-            let id = &mut self.ids[node.0 as usize];
+            let id = &mut self.ids[node.0];
             self.text_bytes -= text_bytes(&id.name);
             id.name = IdentityKey::DistinctId(Box::default());
-            grow(&mut self.free);
-            self.free.push(node.0);
+            self.ids.free(node.0);
         }
     }
 
     pub(super) fn get(&self, node: Node) -> &Id {
-        &self.ids[node.0 as usize]
+        &self.ids[node.0]
     }
 
     pub(super) fn get_mut(&mut self, node: Node) -> &mut Id {
-        &mut self.ids[node.0 as usize]
+        &mut self.ids[node.0]
     }
 
     pub(super) fn key(&self, node: Node) -> IdentityKey<&str> {
@@ -99,10 +89,7 @@ impl Ids {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.text_bytes
-            + self.numbers.allocation_size()
-            + self.ids.capacity() * size_of::<Id>()
-            + self.free.capacity() * size_of::<u32>()
+        self.text_bytes + self.numbers.allocation_size() + self.ids.bytes()
     }
 }
 

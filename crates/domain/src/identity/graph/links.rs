@@ -6,7 +6,7 @@ use std::iter::successors;
 use jiff::Timestamp;
 
 use super::ids::{Ids, Node};
-use super::{grow, number};
+use super::slots::Slots;
 
 /// No link.
 const NONE: u32 = u32::MAX;
@@ -72,22 +72,19 @@ pub(super) struct Link {
 
 /// All links.
 #[derive(Debug, Default)]
-pub(super) struct Links {
-    links: Vec<Link>,
-    free: Vec<u32>,
-}
+pub(super) struct Links(Slots<Link>);
 
 impl Links {
     pub(super) fn get(&self, edge: Edge) -> &Link {
-        &self.links[edge.link as usize]
+        &self.0[edge.link]
     }
 
     pub(super) fn get_mut(&mut self, edge: Edge) -> &mut Link {
-        &mut self.links[edge.link as usize]
+        &mut self.0[edge.link]
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.links.capacity() * size_of::<Link>() + self.free.capacity() * size_of::<u32>()
+        self.0.bytes()
     }
 
     /// The links of a chain, the newest first.
@@ -98,11 +95,11 @@ impl Links {
     ) -> impl Iterator<Item = Edge> + Clone + use<'_> {
         let some = |number: u32| (number != NONE).then_some(number);
         let next = move |link: &u32| {
-            let between = self.links[*link as usize].between[end as usize];
+            let between = self.0[*link].between[end as usize];
             some(between.after)
         };
         successors(some(chain.first), next).map(|link| {
-            let Link { from, to, .. } = self.links[link as usize];
+            let Link { from, to, .. } = self.0[link];
             Edge { link, from, to }
         })
     }
@@ -113,30 +110,22 @@ impl Links {
             before: NONE,
             after: NONE,
         };
-        let link = Link {
+        let link = self.0.put(Link {
             from,
             to,
             evidence,
             valid_from: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
             between: [first; 2],
-        };
-        let link = if let Some(free) = self.free.pop() {
-            self.links[free as usize] = link;
-            free
-        } else {
-            grow(&mut self.links);
-            self.links.push(link);
-            number(self.links.len() - 1)
-        };
+        });
         for (end, node) in [(End::From, from), (End::To, to)] {
             let chain = chain_of(ids, end, node);
             let after = chain.first;
             chain.first = link;
             chain.count += 1;
-            self.links[link as usize].between[end as usize].after = after;
+            self.0[link].between[end as usize].after = after;
             if after != NONE {
-                self.links[after as usize].between[end as usize].before = link;
+                self.0[after].between[end as usize].before = link;
             }
         }
         Edge { link, from, to }
@@ -151,14 +140,13 @@ impl Links {
             if before == NONE {
                 chain.first = after;
             } else {
-                self.links[before as usize].between[end as usize].after = after;
+                self.0[before].between[end as usize].after = after;
             }
             if after != NONE {
-                self.links[after as usize].between[end as usize].before = before;
+                self.0[after].between[end as usize].before = before;
             }
         }
-        grow(&mut self.free);
-        self.free.push(edge.link);
+        self.0.free(edge.link);
     }
 }
 

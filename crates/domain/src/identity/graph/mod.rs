@@ -3,6 +3,7 @@
 
 mod ids;
 mod links;
+mod slots;
 
 use indexmap::IndexSet;
 
@@ -29,11 +30,7 @@ impl IdentityGraph {
             LinkChange::Upsert(link) => {
                 self.put(&link);
             }
-            LinkChange::Ended(link) => self.remove(&IdentityFact {
-                distinct_id: link.distinct_id,
-                to: link.to,
-                evidence: link.evidence,
-            }),
+            LinkChange::Ended(link) => self.remove(&link.into()),
             LinkChange::Gone(fact) => self.remove(&fact),
         }
     }
@@ -84,13 +81,7 @@ impl IdentityGraph {
         IdentityLink {
             distinct_id,
             to: self.key(edge.to),
-            evidence: match &self.evidence[link.evidence] {
-                Evidence::PersonMapping => Evidence::PersonMapping,
-                Evidence::EventProperty(property) => Evidence::EventProperty(property),
-                Evidence::DistinctIdForm => Evidence::DistinctIdForm,
-                Evidence::Identify => Evidence::Identify,
-                Evidence::Alias => Evidence::Alias,
-            },
+            evidence: self.evidence[link.evidence].borrowed(),
             valid_from: link.valid_from,
             valid_to: None,
             last_seen: link.last_seen,
@@ -144,21 +135,6 @@ impl IdentityGraph {
         } else {
             self.links_to(to).find(is_it)
         }
-    }
-}
-
-/// Room for one more in a list that may be large: a little at a time instead of twice as much.
-fn grow<T>(list: &mut Vec<T>) {
-    if list.len() == list.capacity() {
-        list.reserve_exact(list.len() / 8 + 16);
-    }
-}
-
-/// The number of what stands at an index.
-fn number(index: usize) -> u32 {
-    match u32::try_from(index) {
-        Ok(number) if number != u32::MAX => number,
-        _ => unreachable!("four thousand million ids or links fit in no memory"),
     }
 }
 

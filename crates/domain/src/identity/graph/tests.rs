@@ -42,11 +42,7 @@ fn any_change() -> impl Strategy<Value = LinkChange> {
 }
 
 fn name(link: &IdentityLink) -> IdentityFact {
-    IdentityFact {
-        distinct_id: link.distinct_id.clone(),
-        to: link.to.clone(),
-        evidence: link.evidence.clone(),
-    }
+    link.clone().into()
 }
 
 fn linked(graph: &IdentityGraph, edges: impl Iterator<Item = Edge>) -> Vec<IdentityLink> {
