@@ -7,6 +7,14 @@ use uuid::Uuid;
 
 use super::time::timestamp;
 
+/// Bytes that are asked for at once: `BytesMut` asks for as many again whenever they are used up.
+const AT_ONCE: usize = 64 * 1024;
+
+/// What all rows of an answer are packed into.
+pub(super) fn buffer() -> BytesMut {
+    BytesMut::with_capacity(AT_ONCE)
+}
+
 /// Appends fields to a message.
 pub(super) struct Fields<'a>(pub(super) &'a mut BytesMut);
 
@@ -41,6 +49,11 @@ impl Fields<'_> {
             encode_key(number, WireType::Varint, self.0);
             encode_varint(value, self.0);
         }
+    }
+
+    /// A value of an enumeration, of which ours are not negative.
+    pub(super) fn enumerated(&mut self, number: u32, value: i32) {
+        self.number(number, value.unsigned_abs().into());
     }
 
     pub(super) fn instant(&mut self, number: u32, at: Timestamp) {

@@ -25,11 +25,7 @@ pub(crate) fn link(link: IdentityLink) -> v1::IdentityLink {
         valid_from_time: Some(timestamp(link.valid_from)),
         valid_to_time: link.valid_to.map(timestamp),
         last_seen_time: Some(timestamp(link.last_seen)),
-        ..timeless(IdentityFact {
-            distinct_id: link.distinct_id,
-            to: link.to,
-            evidence: link.evidence,
-        })
+        ..timeless(link.into())
     }
 }
 
@@ -47,16 +43,21 @@ pub(crate) fn link_change(change: LinkChange) -> v1::IdentityLinkChange {
     }
 }
 
+/// What a link rests on, and the property that carried it, empty where none did.
+pub(super) fn evidence<T: Default>(evidence: Evidence<T>) -> (v1::identity_link::Evidence, T) {
+    use v1::identity_link::Evidence as Wire;
+    match evidence {
+        Evidence::PersonMapping => (Wire::PersonMapping, T::default()),
+        Evidence::EventProperty(property) => (Wire::EventProperty, property),
+        Evidence::DistinctIdForm => (Wire::DistinctIdForm, T::default()),
+        Evidence::Identify => (Wire::Identify, T::default()),
+        Evidence::Alias => (Wire::Alias, T::default()),
+    }
+}
+
 /// Which link it is, without its times.
 fn timeless(fact: IdentityFact) -> v1::IdentityLink {
-    use v1::identity_link::Evidence as Wire;
-    let (evidence, property) = match fact.evidence {
-        Evidence::PersonMapping => (Wire::PersonMapping, String::new()),
-        Evidence::EventProperty(property) => (Wire::EventProperty, property),
-        Evidence::DistinctIdForm => (Wire::DistinctIdForm, String::new()),
-        Evidence::Identify => (Wire::Identify, String::new()),
-        Evidence::Alias => (Wire::Alias, String::new()),
-    };
+    let (evidence, property) = evidence(fact.evidence);
     v1::IdentityLink {
         distinct_id: fact.distinct_id,
         linked: Some(key(fact.to)),

@@ -7,12 +7,9 @@ use bytes::{Bytes, BytesMut};
 use domain::storage::EventRow;
 use prost::encoding::{btree_map, string};
 
-use super::fields::Fields;
+use super::fields::{Fields, buffer};
 use super::order_like::OrderLike;
 use super::stage::stage;
-
-/// Bytes that are asked for at once: `BytesMut` asks for as many again whenever they are used up.
-const AT_ONCE: usize = 64 * 1024;
 
 /// Packs events.
 pub(crate) struct PackedEvents {
@@ -26,7 +23,7 @@ impl PackedEvents {
     pub(crate) fn new() -> Self {
         Self {
             order_like: OrderLike::default(),
-            buffer: BytesMut::with_capacity(AT_ONCE),
+            buffer: buffer(),
         }
     }
 
@@ -43,11 +40,7 @@ fn pack(row: &EventRow<&str>, order_like: bool, to: &mut Fields<'_>) {
     let event = &row.event;
     to.uuid(1, &event.uuid);
     to.text_unless_empty(2, event.event.as_str());
-    to.number(
-        3,
-        row.stage
-            .map_or(0, |of| i32::from(stage(of)).unsigned_abs().into()),
-    );
+    to.enumerated(3, row.stage.map_or(0, |of| stage(of).into()));
     to.number(4, order_like.into());
     to.instant(5, event.timestamp);
     to.instant(6, event.created_at);

@@ -5,19 +5,17 @@
 
 use bytes::{Bytes, BytesMut};
 use domain::identity::{
-    AskedMerge, Evidence, IdentityAnswer, IdentityKey, IdentityLink, IdentityStatus, MergeOutcome,
+    AskedMerge, IdentityAnswer, IdentityKey, IdentityLink, IdentityStatus, MergeOutcome,
 };
 
-use super::fields::Fields;
+use super::fields::{Fields, buffer};
+use super::identity::evidence;
 use crate::proto::v1::asked_merge::Outcome;
-use crate::proto::v1::identity_link::Evidence as LinkEvidence;
 use crate::proto::v1::resolved_identity::Status;
 
 /// Bytes for everything beyond the keys themselves. Clients refuse messages over 4 MiB by
 /// default, and the keys of a request, which are repeated here, take up to 1 MiB.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
-/// Bytes that are asked for at once: `BytesMut` asks for as many again whenever they are used up.
-const AT_ONCE: usize = 64 * 1024;
 
 /// Packs the identities of one answer.
 pub(crate) struct PackedIdentities {
@@ -41,7 +39,7 @@ impl PackedIdentities {
     /// Has packed none yet.
     pub(crate) fn new() -> Self {
         Self {
-            buffer: BytesMut::with_capacity(AT_ONCE),
+            buffer: buffer(),
             left: MAX_BYTES,
         }
     }
@@ -88,7 +86,7 @@ fn pack<T: AsRef<str>>(
     to: &mut Fields<'_>,
 ) {
     to.nested(1, |to| pack_key(&answer.key, to));
-    to.number(2, enumerated(resolved_status(answer.status).into()));
+    to.enumerated(2, resolved_status(answer.status).into());
     if let Some(customer) = &answer.primary_customer_id {
         to.text(3, customer.as_ref());
     }
@@ -133,16 +131,10 @@ fn pack_key<T: AsRef<str>>(key: &IdentityKey<T>, to: &mut Fields<'_>) {
 
 /// Writes fields by their numbers in `IdentityLink` of `identity.proto`.
 fn pack_link<T: AsRef<str>>(link: &IdentityLink<T>, to: &mut Fields<'_>) {
-    let (evidence, property) = match &link.evidence {
-        Evidence::PersonMapping => (LinkEvidence::PersonMapping, ""),
-        Evidence::EventProperty(property) => (LinkEvidence::EventProperty, property.as_ref()),
-        Evidence::DistinctIdForm => (LinkEvidence::DistinctIdForm, ""),
-        Evidence::Identify => (LinkEvidence::Identify, ""),
-        Evidence::Alias => (LinkEvidence::Alias, ""),
-    };
+    let (evidence, property) = evidence(link.evidence.borrowed());
     to.text_unless_empty(1, link.distinct_id.as_ref());
     to.nested(2, |to| pack_key(&link.to, to));
-    to.number(3, enumerated(evidence.into()));
+    to.enumerated(3, evidence.into());
     to.text_unless_empty(4, property);
     to.instant(5, link.valid_from);
     if let Some(ended) = link.valid_to {
@@ -159,12 +151,7 @@ fn pack_merge<T: AsRef<str>>(merge: &AskedMerge<T>, to: &mut Fields<'_>) {
         MergeOutcome::Unknown => Outcome::Unknown,
     };
     to.nested(1, |to| pack_link(&merge.link, to));
-    to.number(2, enumerated(outcome.into()));
-}
-
-/// A value of an enumeration as it is written; ours are not negative.
-fn enumerated(value: i32) -> u64 {
-    value.unsigned_abs().into()
+    to.enumerated(2, outcome.into());
 }
 
 #[cfg(test)]

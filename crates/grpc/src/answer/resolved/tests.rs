@@ -1,3 +1,4 @@
+use domain::identity::Evidence;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use prost::Message;
