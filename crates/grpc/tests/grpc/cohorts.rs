@@ -14,19 +14,18 @@ use domain::storage::{
     CohortPart, CohortRead, Lease, NewRun, Page, PersonMapping, ReadRange, SliceAdvance, Store,
 };
 use domain::sync::{RunTotals, Slice, SliceEvents, SyncMode, Window};
-use grpc::ServeConfig;
 use grpc::proto::v1;
 use grpc::proto::v1::cohort_change::Kind;
 use grpc::proto::v1::cohort_service_client::CohortServiceClient;
 use grpc::proto::v1::identity_key::Key;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 use uuid::Uuid;
 
 use crate::shop::{self, PATIENCE, SHOP, event, reason};
+use crate::stored;
 
 fn hours(count: i64) -> Timestamp {
     let start: Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
@@ -82,19 +81,7 @@ impl Site {
             .acquire_lease(record.target, "test", ttl)
             .await
             .unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(grpc::serve(ServeConfig {
-            listener,
-            tls: None,
-            shutdown: CancellationToken::new(),
-            store: Arc::clone(&store),
-            metrics: None,
-            settings: shop::settings(),
-        }));
-        let client = CohortServiceClient::connect(format!("http://{address}"))
-            .await
-            .unwrap();
+        let client = CohortServiceClient::new(stored::serve(Arc::clone(&store)).await);
         let listed = [
             cohort(12, CohortKind::Dynamic),
             cohort(13, CohortKind::Static),

@@ -9,13 +9,12 @@ use domain::storage::{Deletion, DesiredConnection, Lease, PersonMapping, ReadRan
 use grpc::proto::v1;
 use grpc::proto::v1::identity_key::Key;
 use grpc::proto::v1::identity_service_client::IdentityServiceClient;
-use grpc::{GrpcMetrics, ServeConfig, Settings};
+use grpc::{GrpcMetrics, Settings};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
@@ -131,21 +130,12 @@ async fn serve(
     identity_memory: usize,
     metrics: Option<GrpcMetrics>,
 ) -> IdentityServiceClient<Channel> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(grpc::serve(ServeConfig {
-        listener,
-        tls: None,
-        shutdown: CancellationToken::new(),
-        store: Arc::clone(store),
-        metrics,
-        settings: Settings {
-            identity_memory,
-            ..shop::settings()
-        },
-    }));
-    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
-    IdentityServiceClient::new(endpoint.connect().await.unwrap())
+    let settings = Settings {
+        identity_memory,
+        ..shop::settings()
+    };
+    let channel = stored::serve_with(Arc::clone(store), settings, metrics).await;
+    IdentityServiceClient::new(channel)
 }
 
 /// Ids of every kind, and some that nobody has.

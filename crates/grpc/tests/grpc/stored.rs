@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use domain::storage::{Lease, NewRun, Page, RunEnd, SliceAdvance, Store};
 use domain::sync::{RunTotals, Slice, SliceEvents, SyncMode, Window};
-use grpc::ServeConfig;
 use grpc::proto::v1;
 use grpc::proto::v1::event_service_client::EventServiceClient;
+use grpc::{GrpcMetrics, ServeConfig, Settings};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -59,6 +59,15 @@ pub(crate) async fn sync(store: &dyn Store, lease: &Lease, events: Vec<domain::E
 
 /// A channel to a server of that store.
 pub(crate) async fn serve(store: Arc<dyn Store>) -> Channel {
+    serve_with(store, shop::settings(), None).await
+}
+
+/// The same, with other limits, and counted.
+pub(crate) async fn serve_with(
+    store: Arc<dyn Store>,
+    settings: Settings,
+    metrics: Option<GrpcMetrics>,
+) -> Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(grpc::serve(ServeConfig {
@@ -66,8 +75,8 @@ pub(crate) async fn serve(store: Arc<dyn Store>) -> Channel {
         tls: None,
         shutdown: CancellationToken::new(),
         store,
-        metrics: None,
-        settings: shop::settings(),
+        metrics,
+        settings,
     }));
     let address = format!("http://{address}");
     let endpoint = Channel::from_shared(address).unwrap();
