@@ -23,15 +23,15 @@ use crate::connection::ConnectionId;
 use crate::storage::{IdentityReader, Result};
 
 /// The most rounds of reading for one batch of keys: a distinct id leads to its person, the person's
-/// other ids, their customer ids, the ids that share one, those ids' persons, and the ids that PostHog
-/// was asked to merge with any of them.
-const MOST_ROUNDS: usize = 6;
+/// other ids, their customer ids, the ids that share one, those ids' persons, those persons' other ids, and
+/// the ids that PostHog was asked to merge with any of them.
+const MOST_ROUNDS: usize = 8;
 /// The most answers of one batch that are asked for again in two parts, because they were cut off. That is two
 /// calls for each id with too many links, one of which reads as much as a call may.
 const MOST_SPLITS: usize = 8;
 /// The most calls of the reader for one batch of keys. A person's links tell whose its ids are, so in
 /// each round such ids are asked about by themselves, for what they carry alone. Where no answer is cut
-/// off there are at most 12.
+/// off there are at most 16.
 pub const MOST_CALLS: usize = 2 * (MOST_ROUNDS + MOST_SPLITS);
 /// The most links that one call may answer.
 pub const MOST_LINKS: usize = 50_000;
@@ -96,10 +96,11 @@ pub struct IdentityAnswer<T = String> {
     pub primary_customer_id: Option<T>,
     /// All its customer ids.
     pub customer_ids: Vec<T>,
-    /// Its own persons; for a distinct id or person also those that share the primary customer id.
-    /// An e-mail or anonymous id lists persons without joining them.
+    /// Its own persons, and those that share the primary customer id; an e-mail lists persons without
+    /// joining others.
     pub persons: Vec<Uuid>,
-    /// The distinct ids of its own persons, and those that carry the primary customer id.
+    /// The distinct ids of its persons; of those that are another customer too without being its own, only
+    /// such as carry the primary customer id.
     pub distinct_ids: Vec<T>,
     /// The anonymous ids that the distinct ids carry.
     pub anonymous_ids: Vec<T>,

@@ -56,10 +56,14 @@ pub(super) fn attempt<S: Sight>(
     let primary = walk.primary(&ids, &customers);
     // What was cut off might name another customer.
     let primary = primary.filter(|_| !is_shared && !walk.is_cut_off);
-    let joins = matches!(key, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
+    let joins = !matches!(key, IdentityKey::Email(_));
     if let Some(customer) = primary.filter(|_| joins) {
         let sharing = walk.ids_of(customer);
-        persons.extend(&walk.persons_of(&sharing));
+        let joined = walk.persons_of(&sharing);
+        for person in joined.iter().filter(|person| !persons.contains(*person)) {
+            ids.extend(&walk.ids_of_only(person, customer));
+        }
+        persons.extend(&joined);
         ids.extend(&sharing);
     }
     let merges = walk.merges_of(&ids);

@@ -179,11 +179,20 @@ fn persons_that_share_a_customer_id_are_one_customer() {
         link("tablet", customer("77")),
         link("laptop", IdentityKey::AnonymousId("anon".into())),
     ];
-    let keys = [id("phone"), id("laptop"), person(1), customer(" 77 ")];
+    let anonymous = IdentityKey::AnonymousId("anon".into());
+    let keys = [
+        id("phone"),
+        id("laptop"),
+        person(1),
+        customer(" 77 "),
+        anonymous,
+    ];
     for answer in resolved(&links, &keys) {
         assert_eq!(answer.status, IdentityStatus::Resolved, "{:?}", answer.key);
         assert_eq!(answer.primary_customer_id.as_deref(), Some("77"));
         assert_eq!(people(&answer), [1, 2]);
+        assert_eq!(answer.distinct_ids, ["laptop", "phone", "tablet"]);
+        assert_eq!(answer.anonymous_ids, ["anon"]);
         assert!(!answer.truncated);
         assert!(answer.evidence.iter().all(|link| links.contains(link)));
     }

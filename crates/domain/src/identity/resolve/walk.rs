@@ -145,6 +145,17 @@ impl<'a, S: Sight> Walk<'a, S> {
         ids
     }
 
+    /// The distinct ids of a person that is this customer and, as far as can be known, no other: of one that
+    /// is another too, nobody knows whose they are.
+    pub(super) fn ids_of_only(&mut self, person: Node, customer: Node) -> Nodes {
+        let was_cut_off = std::mem::take(&mut self.is_cut_off);
+        let ids = self.ids_of(person);
+        let customers = self.customers_of(&ids);
+        let is_only = customers.only() == Some(customer) && !self.is_cut_off;
+        self.is_cut_off |= was_cut_off;
+        if is_only { ids } else { Nodes::default() }
+    }
+
     /// The persons of these distinct ids.
     pub(super) fn persons_of(&mut self, ids: &Nodes) -> Nodes {
         ids.iter().flat_map(|id| self.persons_from(id)).collect()

@@ -23,16 +23,17 @@ impl UnionFind {
     }
 }
 
-/// Each of twelve distinct ids: its person, if any, and the customer ids it carries.
+/// Each of twelve distinct ids: its person, if any, and the customer ids, e-mail and anonymous id it carries.
 pub(super) fn any_world(customers: usize) -> impl Strategy<Value = Vec<IdentityLink>> {
     let one = (
         prop::option::weighted(0.8, 0_u128..5),
         prop::collection::btree_set(0_u8..9, 0..=customers),
         any::<bool>(),
+        prop::option::weighted(0.3, 0_u8..6),
     );
     prop::collection::vec(one, 12).prop_map(|world| {
         let mut links = Vec::new();
-        for (number, (owner, customers, is_email)) in world.into_iter().enumerate() {
+        for (number, (owner, customers, is_email, anonymous)) in world.into_iter().enumerate() {
             let own = format!("d{number}");
             links.extend(owner.map(|owner| link(&own, person(owner))));
             links.extend(
@@ -42,6 +43,8 @@ pub(super) fn any_world(customers: usize) -> impl Strategy<Value = Vec<IdentityL
             );
             links
                 .extend(is_email.then(|| link(&own, email(&format!("e{}@x.example", number % 3)))));
+            links
+                .extend(anonymous.map(|id| link(&own, IdentityKey::AnonymousId(format!("a{id}")))));
         }
         links
     })
@@ -96,29 +99,40 @@ fn owner_of(links: &[IdentityLink], of: &str) -> IdentityKey {
         .unwrap_or_else(|| id(of))
 }
 
+/// Whether a key leads to persons whom nothing but it brings together.
+fn is_hint(key: &IdentityKey) -> bool {
+    matches!(key, IdentityKey::Email(_) | IdentityKey::AnonymousId(_))
+}
+
+fn persons_and_ids(answer: &IdentityAnswer) -> BTreeSet<IdentityKey> {
+    let persons = answer.persons.iter().copied().map(IdentityKey::Person);
+    persons
+        .chain(answer.distinct_ids.iter().map(|own| id(own)))
+        .collect()
+}
+
 proptest! {
     #[test]
     fn customers_are_the_components_of_a_union_find(links in any_world_without_conflicts()) {
         let mut sets = UnionFind(BTreeMap::new());
         let keys = all_keys(&links);
         for link in &links {
-            if !matches!(link.to, IdentityKey::Email(_)) {
+            if !is_hint(&link.to) {
                 sets.join(&id(&link.distinct_id), &link.to);
             }
         }
         for answer in resolved(&links, &keys) {
-            if matches!(answer.key, IdentityKey::Email(_)) {
+            if is_hint(&answer.key) {
                 continue;
             }
             let root = sets.root(&answer.key);
-            let expected: Vec<IdentityKey> = keys
+            let expected: BTreeSet<IdentityKey> = keys
                 .iter()
-                .filter(|key| matches!(key, IdentityKey::Person(_)) && sets.root(key) == root)
+                .filter(|key| matches!(key, IdentityKey::Person(_) | IdentityKey::DistinctId(_)))
+                .filter(|key| sets.root(key) == root)
                 .cloned()
                 .collect();
-            let persons: Vec<IdentityKey> =
-                answer.persons.iter().copied().map(IdentityKey::Person).collect();
-            prop_assert_eq!(persons, expected, "{:?}", answer.key);
+            prop_assert_eq!(persons_and_ids(&answer), expected, "{:?}", answer.key);
             prop_assert!(answer.status == IdentityStatus::Resolved && !answer.truncated);
             prop_assert_eq!(answer.primary_customer_id.as_slice(), &answer.customer_ids[..]);
         }
@@ -141,27 +155,29 @@ proptest! {
                 own.iter().map(|owner| customers_of(&links, owner)).collect();
             let all: BTreeSet<String> = each.iter().flatten().cloned().collect();
             prop_assert_eq!(&answer.customer_ids, &all.iter().cloned().collect::<Vec<_>>());
-            let is_shared =
-                matches!(answer.key, IdentityKey::Email(_)) && all.len() > MOST_CUSTOMERS;
+            let is_shared = is_hint(&answer.key) && all.len() > MOST_CUSTOMERS;
             let is_conflict = all.len() > 1 && !is_shared;
             prop_assert_eq!(answer.status == IdentityStatus::Conflict, is_conflict);
             prop_assert_eq!(answer.status == IdentityStatus::Shared, is_shared);
             let primary = (all.len() == 1 && each.iter().all(|ids| *ids == all))
                 .then(|| all.first().unwrap().clone());
             prop_assert_eq!(&answer.primary_customer_id, &primary);
-            let joins = matches!(answer.key, IdentityKey::DistinctId(_) | IdentityKey::Person(_));
-            let expected: BTreeSet<IdentityKey> = links
-                .iter()
-                .map(|link| owner_of(&links, &link.distinct_id))
-                .filter(|owner| {
-                    let shares = |id: &String| customers_of(&links, owner).contains(id);
-                    own.contains(owner) || (joins && primary.as_ref().is_some_and(shares))
-                })
-                .filter(|owner| matches!(owner, IdentityKey::Person(_)))
-                .collect();
-            let persons: BTreeSet<IdentityKey> =
-                answer.persons.iter().copied().map(IdentityKey::Person).collect();
-            prop_assert_eq!(persons, expected, "{:?}", answer.key);
+            let joins = !matches!(answer.key, IdentityKey::Email(_));
+            let joined = primary.as_ref().filter(|_| joins);
+            let mut expected = BTreeSet::new();
+            for link in &links {
+                let owner = owner_of(&links, &link.distinct_id);
+                let theirs = customers_of(&links, &owner);
+                let is_joined = joined.is_some_and(|primary| theirs.contains(primary));
+                // Of one that has another customer too, only what carries this one.
+                let carries = |id: &String| links.contains(&self::link(&link.distinct_id, customer(id)));
+                let is_own = own.contains(&owner)
+                    || (is_joined && (theirs.len() == 1 || joined.is_some_and(carries)));
+                expected.extend(is_own.then(|| id(&link.distinct_id)));
+                let is_person = matches!(owner, IdentityKey::Person(_));
+                expected.extend((is_person && (own.contains(&owner) || is_joined)).then_some(owner));
+            }
+            prop_assert_eq!(persons_and_ids(&answer), expected, "{:?}", answer.key);
             for link in &answer.evidence {
                 prop_assert!(links.contains(link));
                 prop_assert!(answer.distinct_ids.contains(&link.distinct_id));
