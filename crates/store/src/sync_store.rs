@@ -154,8 +154,10 @@ macro_rules! sync_store {
                     &self,
                     connection: ConnectionId,
                     day: Date,
+                    arrived_before: Timestamp,
                 ) -> Result<Vec<Uuid>> {
-                    self.utc_day_uuids(STORED, connection, day).await
+                    self.utc_day_uuids(STORED, connection, day, arrived_before)
+                        .await
                 }
             }
         }

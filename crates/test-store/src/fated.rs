@@ -226,7 +226,7 @@ pass_on! {
         write remove_left_epochs(lease: &Lease, before: Timestamp) -> u64;
         write expire_runs(lease: &Lease, before: Timestamp) -> u64;
         read count_by_utc_day(connection: ConnectionId, from: Date, to: Date) -> Vec<(Date, u64)>;
-        read uuids_of_utc_day(connection: ConnectionId, day: Date) -> Vec<Uuid>;
+        read uuids_of_utc_day(connection: ConnectionId, day: Date, arrived_before: Timestamp) -> Vec<Uuid>;
     }
     CompletenessStore {
         write put_verdicts(lease: &Lease, verdicts: &[DayVerdict]) -> ();
@@ -263,7 +263,7 @@ pass_on! {
         write begin_erasure(connection: ConnectionId, person: &ErasedPerson, now: Timestamp) -> Erased;
         write finish_erasures(connection: ConnectionId) -> u64;
         read erased_by_utc_day(connection: ConnectionId, from: Date, to: Date) -> Vec<(Date, u64)>;
-        read erased_uuids_of_utc_day(connection: ConnectionId, day: Date) -> Vec<Uuid>;
+        read erased_uuids_of_utc_day(connection: ConnectionId, day: Date, arrived_before: Timestamp) -> Vec<Uuid>;
         write forget_erased(lease: &Lease, uuids: &[Uuid]) -> u64;
     }
     IdentityWriter {

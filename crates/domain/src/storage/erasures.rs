@@ -62,11 +62,13 @@ pub trait ErasureStore: Send + Sync {
         to: Date,
     ) -> Result<Vec<(Date, u64)>>;
 
-    /// The uuids of the events of one UTC day that are erased here.
+    /// The uuids of the events of one UTC day that are erased here and that PostHog took in (`created_at`)
+    /// before this.
     async fn erased_uuids_of_utc_day(
         &self,
         connection: ConnectionId,
         day: Date,
+        arrived_before: Timestamp,
     ) -> Result<Vec<Uuid>>;
 
     /// Forgets erased events that PostHog no longer has either. Returns how many there were.

@@ -269,6 +269,11 @@ pub trait SyncStore: Send + Sync {
         to: Date,
     ) -> Result<Vec<(Date, u64)>>;
 
-    /// The uuids stored on one UTC day.
-    async fn uuids_of_utc_day(&self, connection: ConnectionId, day: Date) -> Result<Vec<Uuid>>;
+    /// The uuids stored on one UTC day whose row PostHog took in (`created_at`) before this.
+    async fn uuids_of_utc_day(
+        &self,
+        connection: ConnectionId,
+        day: Date,
+        arrived_before: Timestamp,
+    ) -> Result<Vec<Uuid>>;
 }

@@ -2,6 +2,7 @@
 
 use domain::ConnectionId;
 use domain::storage::Result;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::statement::query;
 use super::transaction::first_column;
-use super::values::{DAY, day, day_number, get, unsigned};
+use super::values::{DAY, day, day_number, get, micros, unsigned};
 
 /// The stored events.
 pub(super) const STORED: &str = "events";
@@ -48,15 +49,17 @@ impl PostgresStore {
         table: &'static str,
         connection: ConnectionId,
         day: Date,
+        arrived_before: Timestamp,
     ) -> Result<Vec<Uuid>> {
         let query = query(AssertSqlSafe(format!(
             "SELECT uuid FROM {table}
              WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
-                AND timestamp >= $2 AND timestamp < $3"
+                AND timestamp >= $2 AND timestamp < $3 AND created_at < $4"
         )))
         .bind(connection.0)
         .bind(day_number(day) * DAY)
-        .bind((day_number(day) + 1) * DAY);
+        .bind((day_number(day) + 1) * DAY)
+        .bind(micros(arrived_before));
         first_column(&self.fetch_for_upkeep(query).await?)
     }
 }

@@ -121,8 +121,10 @@ impl ErasureStore for SqliteStore {
         &self,
         connection: ConnectionId,
         day: Date,
+        arrived_before: Timestamp,
     ) -> Result<Vec<Uuid>> {
-        self.utc_day_uuids(ERASED, connection, day).await
+        self.utc_day_uuids(ERASED, connection, day, arrived_before)
+            .await
     }
 
     async fn forget_erased(&self, lease: &Lease, uuids: &[Uuid]) -> Result<u64> {

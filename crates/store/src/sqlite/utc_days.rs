@@ -2,13 +2,14 @@
 
 use domain::ConnectionId;
 use domain::storage::Result;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::SqliteStore;
 use super::errors::sql;
-use super::values::{DAY, day, day_number, get, unsigned};
+use super::values::{DAY, day, day_number, get, micros, unsigned};
 
 /// The stored events.
 pub(super) const STORED: &str = "events INDEXED BY events_by_time";
@@ -48,15 +49,17 @@ impl SqliteStore {
         table: &'static str,
         connection: ConnectionId,
         day: Date,
+        arrived_before: Timestamp,
     ) -> Result<Vec<Uuid>> {
         sqlx::query_scalar(AssertSqlSafe(format!(
             "SELECT uuid FROM {table}
              WHERE epoch = (SELECT number FROM epochs WHERE id = ?)
-                AND timestamp >= ? AND timestamp < ?"
+                AND timestamp >= ? AND timestamp < ? AND created_at < ?"
         )))
         .bind(connection.0)
         .bind(day_number(day) * DAY)
         .bind((day_number(day) + 1) * DAY)
+        .bind(micros(arrived_before))
         .fetch_all(&self.readers)
         .await
         .map_err(sql)

@@ -8,6 +8,7 @@ use domain::erasure::{Erased, ErasureError, Meant, erase, meant, preview, resume
 use domain::identity::{IdentityKey, LinkPlace, links_after};
 use domain::storage::{CohortMove, MembersMoved, PersonMapping, ReadRange};
 use domain::{ConnectionId, Event};
+use jiff::Timestamp;
 use jiff::civil::date;
 use uuid::Uuid;
 
@@ -223,13 +224,18 @@ pub(crate) async fn nothing_of_an_erased_person_comes_back(database: &dyn Databa
 
     // A new event of hers is refused as well, and told to recounts.
     let late = event(5, "add", "ada-1", hours(60));
+    let arrived = late.created_at;
     assert_eq!(site.store(&[late]).await.rows(), 1);
     assert_without(&site, &ada).await;
     assert_eq!(erased_on_days(&site).await, [1, 1, 1]);
-    let day = site
-        .store
-        .erased_uuids_of_utc_day(site.id, date(2026, 10, 26));
-    assert_eq!(day.await.unwrap(), [Uuid::from_u128(5)]);
+    let day = date(2026, 10, 26);
+    let told = async |before| {
+        site.store
+            .erased_uuids_of_utc_day(site.id, day, before)
+            .await
+    };
+    assert!(told(arrived).await.unwrap().is_empty());
+    assert_eq!(told(Timestamp::MAX).await.unwrap(), [Uuid::from_u128(5)]);
 }
 
 pub(crate) async fn followers_of_links_begin_anew_without_the_person(database: &dyn Database) {

@@ -3,6 +3,7 @@
 use domain::EventName;
 use domain::stage::PostHogStage;
 use domain::storage::{EventFilter, EventRow};
+use jiff::Timestamp;
 use jiff::civil::date;
 
 use super::Database;
@@ -253,7 +254,16 @@ pub(crate) async fn events_are_counted_by_utc_day(database: &dyn Database) {
         .await
         .unwrap();
     assert_eq!(some, [(day, 2)]);
-    let mut uuids = site.store.uuids_of_utc_day(site.id, day).await.unwrap();
-    uuids.sort();
-    assert_eq!(uuids, [events[2].uuid, events[3].uuid]);
+    // Two events of the day, the first of which arrived before the second.
+    let arrived = [events[2].created_at, events[3].created_at, Timestamp::MAX];
+    for (before, expected) in arrived.into_iter().zip([0, 1, 2]) {
+        let uuids = site.store.uuids_of_utc_day(site.id, day, before).await;
+        let mut uuids = uuids.unwrap();
+        uuids.sort();
+        let told: Vec<_> = events[2..][..expected]
+            .iter()
+            .map(|event| event.uuid)
+            .collect();
+        assert_eq!(uuids, told, "before {before}");
+    }
 }

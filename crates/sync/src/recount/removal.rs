@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
@@ -37,13 +38,17 @@ pub(crate) async fn remove_deleted(
         return Ok(Gone::default());
     }
     let store = &session.ctx.store;
-    let mut gone = store.uuids_of_utc_day(session.id, day).await?;
+    let mut gone = store
+        .uuids_of_utc_day(session.id, day, Timestamp::MAX)
+        .await?;
     gone.retain(|uuid| !there.contains(uuid));
     let mut found = Gone::default();
     for batch in gone.chunks(BATCH) {
         found.removed += store.remove_events(session.lease(), batch).await?;
     }
-    let mut gone = store.erased_uuids_of_utc_day(session.id, day).await?;
+    let mut gone = store
+        .erased_uuids_of_utc_day(session.id, day, Timestamp::MAX)
+        .await?;
     gone.retain(|uuid| !there.contains(uuid));
     for batch in gone.chunks(BATCH) {
         found.forgotten += store.forget_erased(session.lease(), batch).await?;

@@ -78,7 +78,12 @@ impl ErasureStore for Memory {
         read_only()
     }
 
-    async fn erased_uuids_of_utc_day(&self, _: ConnectionId, _: Date) -> Result<Vec<Uuid>> {
+    async fn erased_uuids_of_utc_day(
+        &self,
+        _: ConnectionId,
+        _: Date,
+        _: Timestamp,
+    ) -> Result<Vec<Uuid>> {
         read_only()
     }
 

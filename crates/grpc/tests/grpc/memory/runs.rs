@@ -115,7 +115,7 @@ impl SyncStore for Memory {
         read_only()
     }
 
-    async fn uuids_of_utc_day(&self, _: ConnectionId, _: Date) -> Result<Vec<Uuid>> {
+    async fn uuids_of_utc_day(&self, _: ConnectionId, _: Date, _: Timestamp) -> Result<Vec<Uuid>> {
         read_only()
     }
 }
