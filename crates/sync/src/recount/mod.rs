@@ -139,8 +139,9 @@ impl Recount<'_> {
             let now = session.ctx.clock.now();
             let (mut verdict, mut call) =
                 rules::judge(*day, counts, before, self.repulled.contains(day), now);
-            if call == Call::Removal {
-                let gone = match removal::remove_deleted(session, *day, counts.remote).await {
+            if let Call::Removal(surplus) = call {
+                let removal = removal::remove_deleted(session, *day, counts.remote, surplus);
+                let gone = match removal.await {
                     // The other days' verdicts stand; this one stays as it was judged.
                     Err(SyncError::PostHog(error)) => {
                         tracing::warn!(%day, %error, "the day's events could not be compared now");
@@ -155,7 +156,7 @@ impl Recount<'_> {
                     ..counts
                 };
                 (verdict, call) = rules::judge(*day, rest, before, false, now);
-                if call == Call::Removal {
+                if matches!(call, Call::Removal(_)) {
                     call = Call::Nothing;
                 }
             }

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
+use super::rules::Surplus;
 use crate::error::SyncError;
 use crate::session::Session;
 
@@ -22,35 +22,35 @@ pub(crate) struct Gone {
 }
 
 /// Removes stored events of `day` that a full read of its uuids does not have, and forgets erased
-/// ones that it does not have; none when that read does not hold exactly the `remote` events that two
-/// recounts agreed on.
+/// ones that it does not have: of those alone that had arrived at the first of the two recounts that agreed on
+/// this `surplus`. None when that read holds fewer than the `remote` events counted; or when it holds more, as
+/// while events arrive, and lacks more of those held here than the surplus.
 pub(crate) async fn remove_deleted(
     session: &Session<'_>,
     day: Date,
     remote: u64,
+    surplus: Surplus,
 ) -> Result<Gone, SyncError> {
     let there = read_uuids(session, day).await?;
-    if there.len() as u64 != remote {
+    let store = &session.ctx.store;
+    let (id, since) = (session.id, surplus.since);
+    let mut stored = store.uuids_of_utc_day(id, day, since).await?;
+    stored.retain(|uuid| !there.contains(uuid));
+    let mut erased = store.erased_uuids_of_utc_day(id, day, since).await?;
+    erased.retain(|uuid| !there.contains(uuid));
+    let (read, gone) = (there.len() as u64, (stored.len() + erased.len()) as u64);
+    if read < remote || (read > remote && gone > surplus.events) {
         tracing::info!(
-            %day, counted = remote, read = there.len(),
+            %day, counted = remote, read, gone, surplus = surplus.events,
             "nothing is removed, for the day's uuids are not the number counted"
         );
         return Ok(Gone::default());
     }
-    let store = &session.ctx.store;
-    let mut gone = store
-        .uuids_of_utc_day(session.id, day, Timestamp::MAX)
-        .await?;
-    gone.retain(|uuid| !there.contains(uuid));
     let mut found = Gone::default();
-    for batch in gone.chunks(BATCH) {
+    for batch in stored.chunks(BATCH) {
         found.removed += store.remove_events(session.lease(), batch).await?;
     }
-    let mut gone = store
-        .erased_uuids_of_utc_day(session.id, day, Timestamp::MAX)
-        .await?;
-    gone.retain(|uuid| !there.contains(uuid));
-    for batch in gone.chunks(BATCH) {
+    for batch in erased.chunks(BATCH) {
         found.forgotten += store.forget_erased(session.lease(), batch).await?;
     }
     tracing::info!(%day, found.removed, "events that PostHog deleted are removed");

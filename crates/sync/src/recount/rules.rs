@@ -158,7 +158,16 @@ pub(crate) enum Call {
     /// Read the day again: events are missing here.
     Repull,
     /// Compare uuids and remove what PostHog no longer has.
-    Removal,
+    Removal(Surplus),
+}
+
+/// What two counts agree is held here and no longer there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Surplus {
+    /// So many events.
+    pub(crate) events: u64,
+    /// When the first of the counts was made: what arrived later was not a part of it.
+    pub(crate) since: Timestamp,
 }
 
 /// The counts of one day.
@@ -173,6 +182,13 @@ pub(crate) struct Counts {
     pub(crate) erased: u64,
 }
 
+impl Counts {
+    /// Events that are not missing here.
+    fn held(&self) -> u64 {
+        self.stored + self.erased
+    }
+}
+
 /// Judges a day by its counts. `repulled` says that it was read again since `earlier`.
 pub(crate) fn judge(
     day: Date,
@@ -181,25 +197,30 @@ pub(crate) fn judge(
     repulled: bool,
     now: Timestamp,
 ) -> (DayVerdict, Call) {
-    let (remote, held) = (counts.remote, counts.stored + counts.erased);
+    let (remote, held) = (counts.remote, counts.held());
     let same = earlier.filter(|v| v.remote == remote && v.verdict != Verdict::Verified);
     let repulls = same.map_or(0, |v| v.repulls + u32::from(repulled));
+    // Late events raise both sides alike, so it is the difference that two counts have in common.
+    let surplus = held.saturating_sub(remote);
+    let first = earlier.filter(|v| surplus > 0 && v.held().saturating_sub(v.remote) == surplus);
     let (verdict, call) = match held.cmp(&remote) {
         std::cmp::Ordering::Equal => (Verdict::Verified, Call::Nothing),
         std::cmp::Ordering::Less if repulls >= MAX_REPULLS => (Verdict::Mismatch, Call::Nothing),
         std::cmp::Ordering::Less => (Verdict::Pending, Call::Repull),
         std::cmp::Ordering::Greater => {
-            let agreed = same.is_some_and(|v| {
-                v.held() > v.remote && now.duration_since(v.counted_at) >= REMOVAL_PATIENCE
+            let agreed = first.filter(|v| now.duration_since(v.counted_at) >= REMOVAL_PATIENCE);
+            let call = agreed.map_or(Call::Nothing, |first| {
+                Call::Removal(Surplus {
+                    events: surplus,
+                    since: first.counted_at,
+                })
             });
-            let call = if agreed { Call::Removal } else { Call::Nothing };
             (Verdict::Pending, call)
         }
     };
     // The hour between two agreeing counts begins with the first of them.
-    let waits = verdict == Verdict::Pending && call == Call::Nothing;
-    let counted_at = match same {
-        Some(first) if waits && first.held() > first.remote => first.counted_at,
+    let counted_at = match first {
+        Some(first) if call == Call::Nothing => first.counted_at,
         _ => now,
     };
     let repulls = if verdict == Verdict::Verified {

@@ -1,3 +1,5 @@
+mod arriving;
+
 use std::time::Duration;
 
 use domain::storage::{DayVerdict, Verdict};
@@ -237,27 +239,33 @@ async fn old_days_are_all_counted_within_thirty_days() {
 const UUIDS: Endpoint = Endpoint::Named("ordinary_posthog_uuids_of_day");
 const RECOUNT: Endpoint = Endpoint::Named("ordinary_posthog_recount");
 
+/// Refreshes, and makes a change while the uuids of [`DAY`] are read, after it was counted.
+async fn refresh_during_removal<R>(shop: &Shop, change: impl FnOnce() -> R) -> R {
+    shop.stub
+        .faults()
+        .push(UUIDS, Fault::Delay(Duration::from_millis(400)));
+    let (_, changed) = tokio::join!(shop.run(SyncMode::Refresh), async {
+        let asked = |shop: &Shop| {
+            let name = Some("ordinary_posthog_uuids_of_day");
+            let mut requests = shop.stub.requests().into_iter();
+            requests.any(|request| request.name.as_deref() == name)
+        };
+        while !asked(shop) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        change()
+    });
+    changed
+}
+
 #[tokio::test]
 async fn a_read_of_fewer_uuids_than_were_counted_removes_nothing() {
     let shop = pulled().await;
     let first = delete_one(&shop);
     refresh_after(&shop, days(1)).await;
     // The answer is whole, and yet not the one that was counted: another event goes just then.
-    shop.stub
-        .faults()
-        .push(UUIDS, Fault::Delay(Duration::from_millis(400)));
     shop.pass(HOUR);
-    let (_, second) = tokio::join!(shop.run(SyncMode::Refresh), async {
-        let asked = |shop: &Shop| {
-            let name = Some("ordinary_posthog_uuids_of_day");
-            let mut requests = shop.stub.requests().into_iter();
-            requests.any(|request| request.name.as_deref() == name)
-        };
-        while !asked(&shop) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        delete_one(&shop)
-    });
+    let second = refresh_during_removal(&shop, || delete_one(&shop)).await;
     assert!(holds(&shop, first).await && holds(&shop, second).await);
     assert_eq!(verdict(&shop).await.verdict, Verdict::Pending);
     refresh_after(&shop, HOUR).await;

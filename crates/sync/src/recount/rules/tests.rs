@@ -27,6 +27,10 @@ fn counts(remote: u64, stored: u64) -> Counts {
     }
 }
 
+fn removal(events: u64, since: Timestamp) -> Call {
+    Call::Removal(Surplus { events, since })
+}
+
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: Date = date(2026, 3, 1);
 
@@ -137,7 +141,26 @@ fn nothing_is_removed_on_one_count_nor_on_two_that_disagree_or_are_too_close() {
     let (_, call) = judge(DAY, counts(7, 9), Some(&second), false, late);
     assert_eq!(call, Call::Nothing);
     let (_, call) = judge(DAY, counts(8, 9), Some(&second), false, late);
-    assert_eq!(call, Call::Removal);
+    assert_eq!(call, removal(1, noon));
+}
+
+#[test]
+fn counts_agree_by_what_is_too_much_here_however_many_events_came_between() {
+    let noon = at("2026-03-02T12:00:00Z");
+    let (first, _) = judge(DAY, counts(8, 9), None, false, noon);
+    let judged = |counts, minutes| {
+        let later = noon + SignedDuration::from_mins(minutes);
+        judge(DAY, counts, Some(&first), false, later)
+    };
+    let (soon, call) = judged(counts(9, 10), 30);
+    assert_eq!((soon.counted_at, call), (noon, Call::Nothing));
+    assert_eq!(judged(counts(10, 11), 60).1, removal(1, noon));
+    // One more is gone, or one is back.
+    for other in [counts(10, 12), counts(10, 10), counts(8, 7)] {
+        let (judged, call) = judged(other, 60);
+        assert!(!matches!(call, Call::Removal(_)), "{other:?}");
+        assert_eq!(judged.counted_at, noon + HOUR);
+    }
 }
 
 #[test]
@@ -173,5 +196,5 @@ fn what_was_erased_is_not_missing_and_goes_when_posthog_no_longer_has_it() {
     assert!(!wants_repull(&first));
     let later = at("2026-03-02T13:05:00Z");
     let (_, call) = judge(DAY, counts(7, 7, 3), Some(&first), false, later);
-    assert_eq!(call, Call::Removal);
+    assert_eq!(call, removal(3, noon));
 }
