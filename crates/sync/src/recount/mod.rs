@@ -137,6 +137,9 @@ impl Recount<'_> {
             };
             let before = earlier.get(day);
             let now = session.ctx.clock.now();
+            if !self.all && before.is_none() && counts.are_settling(*day, now) {
+                continue;
+            }
             let (mut verdict, mut call) =
                 rules::judge(*day, counts, before, self.repulled.contains(day), now);
             if let Call::Removal(surplus) = call {

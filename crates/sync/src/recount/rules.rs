@@ -11,17 +11,22 @@ use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 
 /// Days that are counted every day: the last whole one and so many before it.
 const RECENT_DAYS: i32 = 30;
-/// A recent day's counts are due again after this: half an hour less than a day, so that an hourly
-/// run a little early does not put them off by an hour each day.
-const DAILY: SignedDuration = SignedDuration::from_mins(23 * 60 + 30);
+/// The time in which a recent day is counted, and counted again where a removal waits for that: a day, less an
+/// hour for a second count that came a little too soon and half an hour for runs that are not on the minute.
+const FOLLOWED: SignedDuration = SignedDuration::from_mins(22 * 60 + 30);
+/// Runs that are further apart than this cannot keep that.
+const LONGEST_INTERVAL: SignedDuration = SignedDuration::from_hours(12);
 /// Recent days that were counted so long ago are counted along with one that is due: together they are
-/// one query.
+/// one query. Where recounts are more frequent, all of them are.
 const ALONG: SignedDuration = SignedDuration::from_hours(12);
 /// An older day is counted along with a daily recount after this: two days less than the 31 within which
 /// a deletion is followed, for one that fails and for the second count.
 const ROTATION: SignedDuration = SignedDuration::from_hours(29 * 24);
 /// How long runs try to count a day that is due, by the hour; the next run tries it in any case.
 const RETRIED: SignedDuration = SignedDuration::from_hours(3);
+/// Events of a day are still on their way so long after its end that a count of more than are held here
+/// says nothing yet.
+const SETTLES: SignedDuration = SignedDuration::from_hours(3);
 /// Events are removed only when two counts at least this far apart agree.
 pub(crate) const REMOVAL_PATIENCE: SignedDuration = SignedDuration::from_mins(59);
 /// A day is read again at most so often for one remote count.
@@ -88,56 +93,73 @@ pub(crate) fn days_due(
     interval: SignedDuration,
     all: bool,
 ) -> Vec<Date> {
-    let age = |day: Date| {
-        let counted_at = earlier.get(&day).map(|verdict| verdict.counted_at);
-        // What was never counted ages from its end: its last events may still be on their way.
-        now.duration_since(counted_at.unwrap_or_else(|| end_of(day)))
+    let daily = daily(interval);
+    let counted_for =
+        |day: Date| Some(now.duration_since(earlier.get(&day).map(|verdict| verdict.counted_at)?));
+    // By so much a day's count is overdue. What was never counted is due from its end, and if that did not
+    // come to anything once more a period later.
+    let overdue = |day: Date| {
+        let ended_for = now.duration_since(end_of(day));
+        match counted_for(day) {
+            Some(age) => age - daily,
+            None if ended_for >= daily => ended_for - daily,
+            None => ended_for,
+        }
     };
     let pending = |day: Date| earlier.get(&day).filter(|verdict| is_pending(verdict));
     let settled_recently = scope
         .days()
         .filter(|day| scope.is_recent(*day) && pending(*day).is_none());
+    // The last day is counted apart, when it has ended: that is no recount of the others.
     let newest = settled_recently
         .clone()
-        .filter_map(|day| Some(now.duration_since(earlier.get(&day)?.counted_at)))
+        .filter(|day| *day != scope.last)
+        .filter_map(counted_for)
         .min();
-    let ages: Vec<SignedDuration> = settled_recently
-        .filter(|day| now.duration_since(end_of(*day)) >= DAILY)
-        .map(age)
-        .collect();
-    let is_daily_due = is_daily_due(&ages, newest, interval);
+    let overdue: Vec<SignedDuration> = settled_recently.map(overdue).collect();
+    let is_daily_due = is_daily_due(&overdue, newest, interval);
     scope
         .days()
         .filter(|day| {
+            let Some(age) = counted_for(*day) else {
+                return all || is_daily_due;
+            };
             if let Some(verdict) = pending(*day) {
                 // Its second recount, or its re-read, is awaited.
-                return age(*day) >= REMOVAL_PATIENCE || verdict.held() < verdict.remote;
+                return age >= REMOVAL_PATIENCE || verdict.held() < verdict.remote;
             }
-            let is_counted = earlier.contains_key(day);
-            let wait = match scope.is_recent(*day) {
-                _ if !is_counted => SignedDuration::ZERO,
-                true => ALONG,
-                false => ROTATION,
+            let wait = if scope.is_recent(*day) {
+                ALONG.min(daily)
+            } else {
+                ROTATION
             };
-            all || (is_daily_due && age(*day) >= wait)
+            all || (is_daily_due && age >= wait)
         })
         .collect()
 }
 
-/// Whether the daily recount is due, by the time since each recent day was counted, but for those that ended
-/// just now, and since the `newest` of these counts. A day that was not counted when it was due, or when
-/// others were, asks for it for some hours, and then waits for the others: it may be too heavy for PostHog.
+/// The time after which a recent day's counts are due again, so that a deletion is found and the next run
+/// confirms it within [`FOLLOWED`]. Runs too far apart for that count each time.
+fn daily(interval: SignedDuration) -> SignedDuration {
+    // Counts that confirm each other are an hour apart, however frequent runs are.
+    let interval = interval.clamp(SignedDuration::from_hours(1), LONGEST_INTERVAL);
+    (FOLLOWED - interval * 2).max(interval - SignedDuration::from_mins(30))
+}
+
+/// Whether the daily recount is due, by how much each recent day is overdue, and by the time since the `newest`
+/// of these counts. A day that was not counted when it was due, or when others were, asks for it for some
+/// hours, and then waits for the others: it may be too heavy for PostHog.
 fn is_daily_due(
-    ages: &[SignedDuration],
+    overdue: &[SignedDuration],
     newest: Option<SignedDuration>,
     interval: SignedDuration,
 ) -> bool {
-    let is_due = |age: SignedDuration| age >= DAILY;
+    let is_due = |overdue: SignedDuration| overdue >= SignedDuration::ZERO;
     let retried = RETRIED.max(interval + SignedDuration::from_hours(1));
     let is_retry = newest.is_some_and(|newest| newest < retried);
-    let asks = |age: SignedDuration| is_due(age) && (age < DAILY + retried || is_retry);
-    let is_each_due = ages.iter().all(|age| is_due(*age));
-    ages.iter().any(|age| is_each_due || asks(*age))
+    let asks = |overdue: SignedDuration| is_due(overdue) && (overdue < retried || is_retry);
+    let is_each_due = overdue.iter().all(|overdue| is_due(*overdue));
+    overdue.iter().any(|overdue| is_each_due || asks(*overdue))
 }
 
 /// Whether a day waits for another count.
@@ -186,6 +208,12 @@ impl Counts {
     /// Events that are not missing here.
     fn held(&self) -> u64 {
         self.stored + self.erased
+    }
+
+    /// Whether a day's first count says nothing yet: PostHog has more, and soon after the day's end that may
+    /// be what came since the run read. The next run reads it and counts anew.
+    pub(crate) fn are_settling(&self, day: Date, now: Timestamp) -> bool {
+        self.held() < self.remote && now.duration_since(end_of(day)) < SETTLES
     }
 }
 

@@ -1,3 +1,4 @@
+mod deletions;
 mod due;
 
 use super::*;
@@ -85,7 +86,7 @@ fn a_settled_day_is_due_daily_and_a_pending_one_after_an_hour() {
         5,
         Verdict::Verified,
         0,
-        "2026-03-02T12:20:00Z"
+        "2026-03-02T15:20:00Z"
     )));
     assert!(!due(seen(
         4,
@@ -160,6 +161,16 @@ fn counts_agree_by_what_is_too_much_here_however_many_events_came_between() {
         let (judged, call) = judged(other, 60);
         assert!(!matches!(call, Call::Removal(_)), "{other:?}");
         assert_eq!(judged.counted_at, noon + HOUR);
+    }
+}
+
+#[test]
+fn fewer_events_than_posthog_counts_say_nothing_of_a_day_that_has_just_ended() {
+    let (soon, late) = (at("2026-03-02T02:59:00Z"), at("2026-03-02T03:00:00Z"));
+    assert!(counts(9, 8).are_settling(DAY, soon));
+    assert!(!counts(9, 8).are_settling(DAY, late));
+    for told in [counts(9, 9), counts(9, 10)] {
+        assert!(!told.are_settling(DAY, soon), "{told:?}");
     }
 }
 

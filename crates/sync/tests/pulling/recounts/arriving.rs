@@ -2,6 +2,7 @@
 
 use domain::storage::Verdict;
 use domain::sync::SyncMode;
+use jiff::civil::date;
 use posthog_stub::Event;
 use uuid::Uuid;
 
@@ -75,6 +76,30 @@ fn arrive(shop: &Shop, events: usize) -> Vec<Uuid> {
             })
             .collect()
     })
+}
+
+#[tokio::test]
+async fn a_day_that_has_just_ended_is_counted_when_its_last_events_are_here() {
+    let shop = pulled().await;
+    let ended = date(2026, 3, 20);
+    let counted = async || {
+        let next = ended.tomorrow().unwrap();
+        let verdicts = shop.store.verdicts(shop.id(), ended, next).await;
+        verdicts.unwrap().pop()
+    };
+    shop.set_now(at("2026-03-20T23:50:00Z"));
+    shop.run(SyncMode::Refresh).await.unwrap();
+    // No pass can see it arrive.
+    shop.edit(|project| {
+        let stamp = at("2026-03-20T11:00:00Z");
+        project.capture(Event::new("$pageview", "visitor", stamp).uuid(Uuid::from_u128(0xfee)));
+    });
+    shop.set_now(at("2026-03-21T00:50:00Z"));
+    let summary = shop.run(SyncMode::Refresh).await.unwrap();
+    assert_eq!((summary.repull_passes, counted().await), (0, None));
+    shop.edit(|project| project.retain_events(|event| event.uuid != Uuid::from_u128(0xfee)));
+    refresh_after(&shop, HOUR).await;
+    assert_eq!(counted().await.unwrap().verdict, Verdict::Verified);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::prelude::*;
 
-use super::super::{Scope, days_due, start_of, utc_day};
+use super::super::{Scope, daily, days_due, start_of, utc_day};
 use super::at;
 
 /// Runs of which the first, at hour 0, asks for every day, as a backfill's end does.
@@ -99,6 +99,31 @@ fn recent_days_are_counted_within_a_day_and_older_ones_within_a_month() {
 }
 
 #[test]
+fn a_day_that_ended_is_counted_by_the_next_run() {
+    let tries = HOURLY.tries(|_, _| true);
+    let ended = tries.iter().filter(|(day, _)| **day >= utc_day(begun()));
+    for (day, tries) in ended {
+        let ended = start_of(day.tomorrow().unwrap()).duration_since(begun());
+        assert_eq!(tries[0].0, ended.as_hours() + 1, "{day}");
+    }
+}
+
+#[test]
+fn recent_days_are_counted_about_twice_a_day_together() {
+    let tries = HOURLY.tries(|_, _| true);
+    let mut runs: BTreeMap<i64, usize> = BTreeMap::new();
+    for (hour, _) in tries.values().flatten() {
+        *runs.entry(*hour).or_default() += 1;
+    }
+    // Queries of a recent day alone, or of all of them, or all but one.
+    assert!(
+        runs.len() <= 120 * 9 / 4,
+        "{} runs with a recount",
+        runs.len()
+    );
+}
+
+#[test]
 fn older_days_are_counted_no_more_often_than_they_must_be() {
     let tries = HOURLY.tries(|_, _| true);
     for day in HOURLY.first_day.series(1.day()).take(5) {
@@ -129,9 +154,20 @@ fn what_was_not_counted_is_tried_by_the_next_run_however_far_apart_they_are() {
             hours: 24 * 4,
             ..HOURLY
         };
-        let tries = runs.tries(|hour, day| hour != 24 || day != late);
-        let next = tries[&late].iter().find(|(hour, _)| *hour > 24);
-        assert_eq!(next, Some(&(24 + every, true)), "every {every} hours");
+        // Not when others take it along, and not when it is due itself.
+        let due = daily(SignedDuration::from_hours(every));
+        let is_due = |hour| SignedDuration::from_hours(hour) >= due;
+        let failed = Cell::new(None);
+        let tries = runs.tries(|hour, day| {
+            if day != late || hour == 0 || failed.get().is_some() {
+                return true;
+            }
+            failed.set(Some(hour).filter(|hour| is_due(*hour)));
+            false
+        });
+        let failed = failed.get().unwrap();
+        let next = tries[&late].iter().find(|(hour, _)| *hour > failed);
+        assert_eq!(next, Some(&(failed + every, true)), "every {every} hours");
     }
 }
 
