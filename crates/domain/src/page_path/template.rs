@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::PathPatternError;
 use super::normal::normalise;
 use super::pattern::PathPattern;
+use crate::event::without_nul;
 use crate::masking::MaskedText;
 
 /// The most patterns of a list.
@@ -83,7 +84,8 @@ impl PageTemplates {
         }
     }
 
-    /// The page that somebody means by one of the patterns, or by a page's path.
+    /// The page that somebody means by one of the patterns, or by a page's path. What [`PageTemplates::of`]
+    /// answered is no path any more, and may be read as another page's.
     pub fn meant(&self, page: &str) -> PageTemplate {
         match self.patterns().find(|pattern| *pattern == page) {
             Some(pattern) => PageTemplate(pattern.to_owned()),
@@ -97,13 +99,14 @@ impl PageTemplates {
     }
 
     /// The template of a page's path: the pattern as written, else the path in its normal form
-    /// ([`normalise`]) and lower case, masked and cut at 512 bytes.
+    /// ([`normalise`]) and lower case, masked, without NULs ([`without_nul`]) and cut at 512 bytes.
     pub fn of(&self, path: &str) -> PageTemplate {
         if let Some(pattern) = self.0.iter().find(|pattern| pattern.matches(path)) {
             return PageTemplate(pattern.as_str().to_owned());
         }
         let path = normalise(path).to_string().to_lowercase();
-        let mut kept = MaskedText::new(&path).to_string();
+        // A path that had none before it was decoded may have some now.
+        let mut kept = without_nul(MaskedText::new(&path).as_str()).into_owned();
         kept.truncate(kept.floor_char_boundary(LONGEST));
         PageTemplate(kept)
     }

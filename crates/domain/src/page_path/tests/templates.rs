@@ -27,6 +27,7 @@ fn pages_of_one_template_are_one() {
     assert_eq!(default("/en-ca/Pages//About%20us/"), "/pages/about us");
     assert_eq!(default(""), "/");
     assert_eq!(default("/account/Ada@x.de"), "/account/[email]");
+    assert_eq!(default("/a%00b"), "/a\u{fffd}b");
     assert_eq!(
         of(&["/products/sale", "/products/*"], "/products/Sale"),
         "/products/sale"
