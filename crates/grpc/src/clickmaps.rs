@@ -1,6 +1,7 @@
 //! ClickmapService: where visitors click.
 
 use domain::clickmap::DeviceType;
+use domain::page_path::PageTemplate;
 use domain::storage::{ClickedPage, ClickmapSpan, ElementPlace, PagePlace};
 use serde::{Deserialize, Serialize};
 use tonic::{Request, Response, Status};
@@ -28,6 +29,17 @@ struct ElementCursor {
     rage: u64,
     dead: u64,
     unparsed: u64,
+    /// Whether it is of the page of exactly the asked name where that name, read as a path, means another.
+    /// Tokens of a version that did not look for such a page do not say, and are of that other one.
+    #[serde(default)]
+    by_name: bool,
+}
+
+/// The page whose elements are asked for.
+struct AskedPage {
+    page: PageTemplate,
+    /// As in [`ElementCursor`].
+    by_name: bool,
 }
 
 impl<S: ReadStore + ?Sized> ClickmapServer<S> {
@@ -80,40 +92,62 @@ impl<S: ReadStore + ?Sized> ClickmapServer<S> {
         request.page_size = 0;
 
         let readable = self.reads.open(&name).await?;
-        let page = readable.clickmap_rules()?.page_templates.meant(&asked);
+        let page = self.asked_page(&readable, asked).await?;
         let span = span(&readable, days, devices)?;
         let scope = Scope::page("ListClickmapElements", &request, Some(&readable.epoch));
         let after: Option<ElementCursor> = self.reads.cursor(&scope, &token).await?;
         let store = &self.reads.store;
         let place = after.map(|after| after.place);
         let (total, found) = store
-            .clicked_elements(readable.epoch.id, page.as_str(), &span, place, size + 1)
+            .clicked_elements(
+                readable.epoch.id,
+                page.page.as_str(),
+                &span,
+                place,
+                size + 1,
+            )
             .await?;
-        if after.is_some_and(|after| after != ElementCursor::of(after.place, &total)) {
+        if after.is_some_and(|after| after != page.cursor(after.place, &total)) {
             return Err(scope.stale());
         }
         let rows = found.into_iter().map(|row| {
-            let cursor = ElementCursor::of(row.place, &total);
+            let cursor = page.cursor(row.place, &total);
             (cursor, clickmap_element(row, total.counts.clicks))
         });
-        let page = fill(rows, size);
+        let filled = fill(rows, size);
         Ok(v1::ListClickmapElementsResponse {
-            next_page_token: self.reads.next_token(&scope, page.last.as_ref()).await?,
+            next_page_token: self.reads.next_token(&scope, filled.last.as_ref()).await?,
             clickmap_page: Some(clickmap_page(total)),
-            clickmap_elements: page.rows,
+            clickmap_elements: filled.rows,
             time_zone: readable.time_zone()?.to_owned(),
         })
     }
+
+    /// The page that is listed under the asked name, whatever the days; else the one that is meant by it. A
+    /// listed name is decoded already: read as a path, it may be another page's.
+    async fn asked_page(&self, readable: &Readable, asked: String) -> Result<AskedPage, ApiError> {
+        let meant = readable.clickmap_rules()?.page_templates.meant(&asked);
+        let store = &self.reads.store;
+        let by_name =
+            meant.as_str() != asked && store.is_clicked_page(readable.epoch.id, &asked).await?;
+        let page = if by_name {
+            PageTemplate::new(asked)
+        } else {
+            meant
+        };
+        Ok(AskedPage { page, by_name })
+    }
 }
 
-impl ElementCursor {
-    fn of(place: ElementPlace, total: &ClickedPage) -> Self {
-        Self {
+impl AskedPage {
+    fn cursor(&self, place: ElementPlace, total: &ClickedPage) -> ElementCursor {
+        ElementCursor {
             place,
             clicks: total.counts.clicks,
             rage: total.counts.rage,
             dead: total.counts.dead,
             unparsed: total.unparsed,
+            by_name: self.by_name,
         }
     }
 }

@@ -293,6 +293,7 @@ pass_on! {
     }
     ClickmapReader {
         read clicked_pages(connection: ConnectionId, span: &ClickmapSpan, after: Option<&PagePlace>, limit: usize) -> Vec<ClickedPage>;
+        read is_clicked_page(connection: ConnectionId, page: &str) -> bool;
         read clicked_elements(connection: ConnectionId, page: &str, span: &ClickmapSpan, after: Option<ElementPlace>, limit: usize) -> (ClickedPage, Vec<ClickedElementRow>);
     }
 }

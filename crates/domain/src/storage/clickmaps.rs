@@ -103,6 +103,9 @@ pub trait ClickmapReader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ClickedPage>>;
 
+    /// Whether clickmaps have a page of exactly that name, on whatever day.
+    async fn is_clicked_page(&self, connection: ConnectionId, page: &str) -> Result<bool>;
+
     /// One page, and its elements in the order of [`ElementPlace`], strictly after `after`, `limit` at
     /// most; both of one moment.
     async fn clicked_elements(

@@ -6,6 +6,7 @@ use domain::clickmap::ClickmapPolicy;
 use domain::storage::EventRow;
 use grpc::proto::v1;
 use grpc::proto::v1::clickmap_element::SelectorBasis;
+use proptest::prelude::*;
 use tonic::Code;
 
 use crate::memory::Memory;
@@ -121,6 +122,94 @@ async fn a_pages_elements_come_by_their_clicks_with_share_and_selector() {
         assert_eq!(link.href.as_deref(), Some("/cart"));
         assert_eq!(second.next_page_token, "");
     }
+}
+
+/// A page's elements are asked for by each name that is listed.
+async fn every_listed_page_has_its_clicks(paths: &[&str]) -> Vec<String> {
+    let store = shop::store();
+    for (number, path) in (1..).zip(paths) {
+        let row = click(number, "$autocapture", 0, path, BUY);
+        store.state().put(shop::rows(), row);
+    }
+    let server = Server::start(store).await;
+    let listed = server.clickmaps().list_clickmap_pages(pages()).await;
+    let mut names = Vec::new();
+    for page in listed.unwrap().into_inner().clickmap_pages {
+        let asked = elements(&page.page);
+        let found = server.clickmaps().list_clickmap_elements(asked).await;
+        let found = found.unwrap().into_inner();
+        assert_eq!(found.clickmap_page.as_ref(), Some(&page));
+        assert_eq!(found.clickmap_elements.len(), 1, "{page:?}");
+        names.push(page.page);
+    }
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_page_is_found_by_the_name_under_which_it_is_listed() {
+    for (path, name) in [
+        ("/pages/what%3F", "/pages/what?"),
+        ("/pages/%231-hit", "/pages/#1-hit"),
+        ("/us/en/cart", "/en/cart"),
+        ("/a%2541", "/a%41"),
+        ("/us/en/collections/a", "/en/collections/a"),
+        ("/a%00", "/a\u{fffd}"),
+    ] {
+        let names = every_listed_page_has_its_clicks(&[path]).await;
+        assert_eq!(names, [name]);
+    }
+    // Each beside the page as whose path its name can be read.
+    let beside = [
+        "/us/en/cart",
+        "/cart",
+        "/a%2541",
+        "/",
+        "/pages/x%3F",
+        "/pages/x",
+    ];
+    let names = every_listed_page_has_its_clicks(&beside).await;
+    let all = ["/", "/a%41", "/cart", "/en/cart", "/pages/x", "/pages/x?"];
+    assert_eq!(names, all);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn any_listed_page_is_found(
+        paths in prop::collection::vec("(/(%25|%3[fF]|%23|%2[fF]|%41|%00|fr|products|[a-cA é@?#]){0,4}){0,4}", 1..20),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        runtime.block_on(every_listed_page_has_its_clicks(&paths));
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_elements_is_stale_once_another_page_has_the_asked_name() {
+    let store = shop::store();
+    let put = |number, path, chain| {
+        let row = click(number, "$autocapture", 0, path, chain);
+        store.state().put(shop::rows(), row);
+    };
+    put(1, "/cart", BUY);
+    put(2, "/cart", LINK);
+    let server = Server::start(Arc::clone(&store)).await;
+    let mut request = elements("/en/cart");
+    request.page_size = 1;
+    let first = server
+        .clickmaps()
+        .list_clickmap_elements(request.clone())
+        .await;
+    let first = first.unwrap().into_inner();
+    assert_eq!(first.clickmap_page.unwrap().page, "/cart");
+    request.page_token = first.next_page_token;
+    // Its clicks come to the same.
+    put(3, "/us/en/cart", BUY);
+    put(4, "/us/en/cart", LINK);
+    let refused = server.clickmaps().list_clickmap_elements(request).await;
+    assert_eq!(reason(&refused.unwrap_err()), "TOKEN_STALE");
 }
 
 #[tokio::test]

@@ -35,6 +35,12 @@ const PAGES: &str = "SELECT page, clicks, rage, dead, unparsed FROM (
     WHERE $6::bigint IS NULL OR (-clicks - unparsed, page) > (-$6, $7)
     ORDER BY -clicks - unparsed, page LIMIT $8";
 
+/// Whether there is a page.
+const IS_PAGE: &str = "SELECT EXISTS (
+        SELECT FROM epochs AS o JOIN clickmap_pages AS c
+            ON c.epoch = o.number AND c.clickmap = o.clickmap
+        WHERE o.id = $1 AND c.page = $2)";
+
 /// One page's elements with their sums and, of those that are answered, the label of their last day.
 const ELEMENTS: &str = "WITH summed AS (
         SELECT c.epoch, c.clickmap, c.element, sum(c.clicks)::bigint AS clicks,
@@ -78,6 +84,12 @@ impl ClickmapReader for PostgresStore {
             .iter()
             .map(|row| page(get::<String>(row, "page")?, row))
             .collect()
+    }
+
+    async fn is_clicked_page(&self, connection: ConnectionId, page: &str) -> Result<bool> {
+        let is_page = query(IS_PAGE).bind(connection.0).bind(text(page));
+        let found: Vec<bool> = self.fetch_column(is_page).await?;
+        Ok(found.contains(&true))
     }
 
     async fn clicked_elements(

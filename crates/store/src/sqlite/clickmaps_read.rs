@@ -33,6 +33,12 @@ const PAGES: &str = "SELECT page, clicks, rage, dead, unparsed FROM (
     WHERE ?5 IS NULL OR (-clicks - unparsed, page) > (-?5, ?6)
     ORDER BY -clicks - unparsed, page LIMIT ?7";
 
+/// Whether there is a page.
+const IS_PAGE: &str = "SELECT EXISTS (
+        SELECT 1 FROM epochs AS o JOIN clickmap_pages AS c
+            ON c.epoch = o.number AND c.clickmap = o.clickmap
+        WHERE o.id = ?1 AND c.page = ?2)";
+
 /// One page's elements with their sums and, of those that are answered, the day of the latest label.
 const ELEMENTS: &str = "WITH answered AS MATERIALIZED (
         SELECT * FROM (
@@ -76,6 +82,15 @@ impl ClickmapReader for SqliteStore {
             .iter()
             .map(|row| page(get::<String>(row, "page")?, row))
             .collect()
+    }
+
+    async fn is_clicked_page(&self, connection: ConnectionId, page: &str) -> Result<bool> {
+        sqlx::query_scalar(IS_PAGE)
+            .bind(connection.0)
+            .bind(page)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(sql)
     }
 
     async fn clicked_elements(

@@ -30,7 +30,7 @@ const LINK: &str = r#"a:href="/cart?key=1"nth-child="2"nth-of-type="1"text="ada@
 const PATHS: [&str; 4] = [
     "/products/a",
     "/fr/products/b",
-    "/cart",
+    "/us/en/cart%00%3F",
     "/account/ada@shop.example",
 ];
 const CHAINS: [&str; 4] = [BUY, LINK, "a:broken", ""];
@@ -100,7 +100,9 @@ async fn answered(store: &dyn Store, id: ConnectionId) -> Answer {
             .iter()
             .map(|page| (std::cmp::Reverse(page.place().clicks), &page.page));
         assert!(in_order.is_sorted());
+        assert!(!store.is_clicked_page(id, "/nowhere").await.unwrap());
         for page in pages {
+            assert!(store.is_clicked_page(id, &page.page).await.unwrap());
             let mut elements: Vec<ClickedElementRow> = Vec::new();
             loop {
                 let after = elements.last().map(|row| row.place);

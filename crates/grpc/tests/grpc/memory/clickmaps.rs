@@ -123,6 +123,18 @@ impl ClickmapReader for Memory {
         .await
     }
 
+    async fn is_clicked_page(&self, connection: ConnectionId, page: &str) -> Result<bool> {
+        self.ask(|state| {
+            let rules = state.epochs[&connection].clickmap_rules.clone().unwrap();
+            let clicks = state.events.values().map(|row| &row.event);
+            clicks
+                .filter(|event| is_click_event(&event.event))
+                .filter_map(|event| event.path.as_deref())
+                .any(|path| rules.page_templates.of(path).as_str() == page)
+        })
+        .await
+    }
+
     async fn clicked_elements(
         &self,
         connection: ConnectionId,
