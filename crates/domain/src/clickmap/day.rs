@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::counts::{ClickCounts, DayClickmap, ElementClicks, ElementId, ElementLabel, PageClicks};
 use super::device::DeviceType;
 use super::event::ClickEvent;
-use super::pending::{Pending, Place, Settled, settle};
+use super::pending::{Pending, Place, settle};
 use super::rules::ClickmapRules;
 use crate::clicks::ClickKind;
 use crate::day::DayEdges;
@@ -47,7 +47,7 @@ struct Element {
     id: ElementId,
     /// How it looked at the last click of the day, and when that was.
     label: Option<(Timestamp, Uuid, ClickedElement)>,
-    counts: BTreeMap<DeviceType, Settled>,
+    counts: BTreeMap<DeviceType, ClickCounts>,
 }
 
 impl<'a> DayOfClicks<'a> {
@@ -114,7 +114,7 @@ impl<'a> DayOfClicks<'a> {
         for element in self.elements {
             let mut seen = false;
             for device in DeviceType::iter() {
-                let counts = element.counts.get(&device).copied().map(ClickCounts::from);
+                let counts = element.counts.get(&device).copied();
                 let Some(counts) = counts.filter(|counts| *counts != ClickCounts::default()) else {
                     continue;
                 };

@@ -33,15 +33,6 @@ pub(super) struct Pending {
 /// After how many clicks those that are settled are looked for.
 const SWEEP: usize = 1024;
 
-/// What a place's clicks within a day come to: how many count, the distinct ones as a difference, for
-/// one that a rage and a dead click tell of is taken out twice.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Settled {
-    distinct: i64,
-    rage: u64,
-    dead: u64,
-}
-
 impl Place {
     pub(super) fn of(event: &ClickEvent, element: usize, device: DeviceType) -> Self {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -97,36 +88,19 @@ fn is_settled(clicks: &[Click<(), ()>], now: Timestamp) -> bool {
         .is_some_and(|last| now.duration_since(last.at) > OWN_CLICK_WITHIN)
 }
 
-/// Counts the clicks for which `counts` holds.
-pub(super) fn settle(clicks: &[Click<(), ()>], counts: impl Fn(Timestamp) -> bool) -> Settled {
-    let mut settled = Settled::default();
+/// Counts the clicks for which `counts` holds: one that several events tell of where that one of them
+/// is stamped which is left.
+pub(super) fn settle(clicks: &[Click<(), ()>], counts: impl Fn(Timestamp) -> bool) -> ClickCounts {
+    let mut settled = ClickCounts::default();
     for click in clicks.iter().filter(|click| counts(click.at)) {
-        settled.distinct += 1;
+        settled.clicks += 1;
         settled.rage += u64::from(click.kind == ClickKind::Rage);
         settled.dead += u64::from(click.kind == ClickKind::Dead);
     }
     if clicks.iter().any(|click| click.kind != ClickKind::Plain) {
         for place in doubles(clicks) {
-            settled.distinct -= i64::from(counts(clicks[place].at));
+            settled.clicks -= u64::from(counts(clicks[place].at));
         }
     }
     settled
-}
-
-impl std::ops::AddAssign for Settled {
-    fn add_assign(&mut self, other: Self) {
-        self.distinct += other.distinct;
-        self.rage += other.rage;
-        self.dead += other.dead;
-    }
-}
-
-impl From<Settled> for ClickCounts {
-    fn from(settled: Settled) -> Self {
-        Self {
-            clicks: u64::try_from(settled.distinct).unwrap_or(0),
-            rage: settled.rage,
-            dead: settled.dead,
-        }
-    }
 }

@@ -142,6 +142,25 @@ fn a_click_over_midnight_is_counted_on_one_day() {
 }
 
 #[test]
+fn a_click_whose_events_are_stamped_on_both_sides_of_midnight_is_counted_on_one_day() {
+    let rules = ClickmapRules::default();
+    for raging in [false, true] {
+        let mut events = vec![
+            click(1, "$dead_click", -200, BUY),
+            click(2, "$autocapture", 100, BUY),
+        ];
+        if raging {
+            events.insert(1, click(3, "$rageclick", -100, BUY));
+        }
+        assert_eq!(of_day(&events), DayClickmap::default());
+        let mut before = DayOfClicks::new(&rules, at(-86_400_000), midnight());
+        events.iter().for_each(|event| before.add(event));
+        let expected = counts(1, u64::from(raging), 1);
+        assert_eq!(before.finish().pages[0].counts, expected);
+    }
+}
+
+#[test]
 fn a_device_is_stored_by_a_number_of_its_own() {
     use strum::IntoEnumIterator;
     for device in DeviceType::iter() {

@@ -54,12 +54,11 @@ pub(super) fn naive(events: &[ClickEvent], from: Timestamp, to: Timestamp) -> Da
         })
         .collect();
     let same = doubles(&clicks);
-    let mut elements: BTreeMap<Key, (i64, u64, u64)> = BTreeMap::new();
+    let mut elements: BTreeMap<Key, (u64, u64, u64)> = BTreeMap::new();
     for (place, (event, kind, key)) in told.iter().enumerate() {
         if within(event) {
             let counted = elements.entry(key.clone()).or_default();
-            counted.0 +=
-                1 - i64::try_from(same.iter().filter(|one| **one == place).count()).unwrap();
+            counted.0 += u64::from(!same.contains(&place));
             counted.1 += u64::from(*kind == ClickKind::Rage);
             counted.2 += u64::from(*kind == ClickKind::Dead);
         }
@@ -67,7 +66,7 @@ pub(super) fn naive(events: &[ClickEvent], from: Timestamp, to: Timestamp) -> Da
     elements.retain(|_, counted| *counted != (0, 0, 0));
     let mut pages: BTreeMap<(PageTemplate, DeviceType), (ClickCounts, u64)> = BTreeMap::new();
     for ((page, element, device), (clicks, rage, dead)) in &elements {
-        let counts = counts(u64::try_from(*clicks).unwrap(), *rage, *dead);
+        let counts = counts(*clicks, *rage, *dead);
         pages.entry((page.clone(), *device)).or_default().0 += counts;
         map.elements.push(ElementClicks {
             page: page.clone(),
