@@ -81,3 +81,14 @@ impl Work {
         })
     }
 }
+
+/// On which days labels may be of clicks that were on `days` of the epoch's time zone: with their number those of
+/// the clickmaps in force, and those of the ones that are built beside them. Unless the ones in force are made by
+/// that zone, they are by an earlier one: zones are up to 26 hours apart.
+pub(crate) fn labelled_days(in_force: i64, by_zone: bool, days: Vec<i64>) -> [(i64, Vec<i64>); 2] {
+    let around = if by_zone { 0..=0 } else { -2..=2 };
+    let near = days
+        .iter()
+        .flat_map(|day| around.clone().map(move |off| day + off));
+    [(in_force, near.collect()), (in_force + 1, days)]
+}

@@ -50,8 +50,9 @@ pub trait ErasureStore: Send + Sync {
     ) -> Result<Erased>;
 
     /// Removes the events of every person whose erasure has begun, in batches, each with a change
-    /// sequence number, and then forgets the distinct ids. Returns how many events there were. Cut
-    /// off, it goes on when it is called again.
+    /// sequence number, and then forgets the distinct ids. With their clicks go the texts and addresses of
+    /// all elements in the clickmaps of those days, until they are made anew. Returns how many events there
+    /// were. Cut off, it goes on when it is called again.
     async fn finish_erasures(&self, connection: ConnectionId) -> Result<u64>;
 
     /// The UTC days of `[from, to)` that have events which are erased here, with their number, by day.

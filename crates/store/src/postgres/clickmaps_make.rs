@@ -18,7 +18,7 @@ use super::errors::sql;
 use super::statement::{query, query_scalar};
 use super::transaction::first_column;
 use super::values::{day, day_number, get, instant, micros, signed};
-use super::{PostgresStore, leases};
+use super::{PostgresStore, clickmaps_erase, leases};
 use crate::clickmap_rows::{ALL_DEVICES, CLICK_COLUMNS, InForce, Work, devices_with_clicks};
 
 #[async_trait]
@@ -117,13 +117,7 @@ impl PostgresStore {
     ) -> Result<()> {
         let number = day_number(day);
         let mut tx = self.read_for_upkeep().await?;
-        let changes: Option<i64> =
-            query_scalar("SELECT changes FROM clickmap_days_due WHERE epoch = $1 AND day = $2")
-                .bind(work.epoch)
-                .bind(number)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(sql)?;
+        let changes = changes_of(&mut tx, work.epoch, number).await?;
         let (from, to) = day_bounds(day, &work.zone);
         let mut clicks = DayOfClicks::new(rules, from, to);
         add_clicks(&mut tx, work.epoch, &mut clicks).await?;
@@ -134,6 +128,10 @@ impl PostgresStore {
         leases::hold(&mut tx, lease).await?;
         remove_day(&mut tx, work, number).await?;
         put_day(&mut tx, work, number, &made).await?;
+        if changes_of(&mut tx, work.epoch, number).await? != changes {
+            // Whoever has the lease changes nothing meanwhile: it was an erasure, whose texts may be among these.
+            clickmaps_erase::forget_texts(&mut tx, work.epoch, &[day]).await?;
+        }
         if !work.beside {
             query("DELETE FROM clickmap_days_due WHERE epoch = $1 AND day = $2 AND changes = $3")
                 .bind(work.epoch)
@@ -164,6 +162,16 @@ impl PostgresStore {
         tx.commit().await?;
         self.remove_others(lease, work.clickmap).await
     }
+}
+
+/// How often the clicks of a day changed since it was made; nothing where it is not due.
+async fn changes_of(connection: &mut PgConnection, epoch: i64, day: i64) -> Result<Option<i64>> {
+    query_scalar("SELECT changes FROM clickmap_days_due WHERE epoch = $1 AND day = $2")
+        .bind(epoch)
+        .bind(day)
+        .fetch_optional(connection)
+        .await
+        .map_err(sql)
 }
 
 /// Notes the days whose clickmaps must be made anew.

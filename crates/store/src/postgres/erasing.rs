@@ -13,7 +13,9 @@ use super::errors::sql;
 use super::refusals::{self, hasher};
 use super::statement::{query, query_as, query_scalar};
 use super::values::{limit, micros};
-use super::{belonging, cohorts_erase, conflicts, epochs, event_columns, events_remove};
+use super::{
+    belonging, clickmaps_erase, cohorts_erase, conflicts, epochs, event_columns, events_remove,
+};
 use crate::failures::not_found;
 use crate::tombstones::IdHash;
 
@@ -208,7 +210,8 @@ pub(super) async fn remove_batch(connection: &mut PgConnection, epoch: i64) -> R
     if !doomed.is_empty() {
         let mut state = epochs::load(connection, epoch).await?;
         events_remove::bury(connection, &mut state, &doomed).await?;
-        events_remove::take_out(connection, &state, &doomed, &[]).await?;
+        let deltas = events_remove::take_out(connection, &state, &doomed, &[]).await?;
+        clickmaps_erase::forget_texts(connection, epoch, &deltas.clickmap_days).await?;
         let rows: Vec<ErasedRow> = doomed
             .iter()
             .map(|row| ErasedRow {

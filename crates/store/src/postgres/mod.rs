@@ -5,6 +5,7 @@
 
 mod belonging;
 mod budget;
+mod clickmaps_erase;
 mod clickmaps_make;
 mod clickmaps_read;
 mod clickmaps_remove;

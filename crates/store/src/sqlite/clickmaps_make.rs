@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use super::errors::sql;
 use super::rows::{Parameters, WriteRows};
 use super::values::{day, day_number, get, instant, micros, signed, to_json};
-use super::{SqliteStore, leases};
+use super::{SqliteStore, clickmaps_erase, leases};
 use crate::clickmap_rows::{ALL_DEVICES, CLICK_COLUMNS, InForce, Work, devices_with_clicks};
 
 /// Rows written with one statement.
@@ -121,14 +121,7 @@ impl SqliteStore {
     ) -> Result<()> {
         let number = day_number(day);
         let mut tx = self.read().await?;
-        let changes: Option<i64> = sqlx::query_scalar(
-            "SELECT changes FROM clickmap_days_due WHERE epoch = ?1 AND day = ?2",
-        )
-        .bind(work.epoch)
-        .bind(number)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(sql)?;
+        let changes = changes_of(&mut tx, work.epoch, number).await?;
         let (from, to) = day_bounds(day, &work.zone);
         let mut clicks = DayOfClicks::new(rules, from, to);
         add_clicks(&mut tx, work.epoch, &mut clicks).await?;
@@ -139,6 +132,10 @@ impl SqliteStore {
         leases::hold(&mut tx, lease).await?;
         remove_day(&mut tx, work, number).await?;
         put_day(&mut tx, work, number, &made).await?;
+        if changes_of(&mut tx, work.epoch, number).await? != changes {
+            // Whoever has the lease changes nothing meanwhile: it was an erasure, whose texts may be among these.
+            clickmaps_erase::forget_texts(&mut tx, work.epoch, &[day]).await?;
+        }
         if !work.beside {
             sqlx::query(
                 "DELETE FROM clickmap_days_due WHERE epoch = ?1 AND day = ?2 AND changes = ?3",
@@ -171,6 +168,20 @@ impl SqliteStore {
         tx.commit().await.map_err(sql)?;
         self.remove_others(lease, work.clickmap).await
     }
+}
+
+/// How often the clicks of a day changed since it was made; nothing where it is not due.
+async fn changes_of(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    day: i64,
+) -> Result<Option<i64>> {
+    sqlx::query_scalar("SELECT changes FROM clickmap_days_due WHERE epoch = ?1 AND day = ?2")
+        .bind(epoch)
+        .bind(day)
+        .fetch_optional(connection)
+        .await
+        .map_err(sql)
 }
 
 /// Notes the days whose clickmaps must be made anew.

@@ -15,7 +15,7 @@ use super::events_remove::{self, Doomed};
 use super::refusals::{self, hasher};
 use super::rows::{Parameters, WriteRows, batches, list_sql};
 use super::values::{limit, micros};
-use super::{belonging, cohorts_erase, conflicts, event_columns};
+use super::{belonging, clickmaps_erase, cohorts_erase, conflicts, event_columns};
 use crate::tombstones::IdHash;
 
 /// Events removed in one transaction: others wait that long for the file.
@@ -229,7 +229,8 @@ async fn take_out(connection: &mut SqliteConnection, epoch: i64, rows: &[SqliteR
     }
     let mut state = EpochState::load(connection, epoch).await?;
     events_remove::bury(connection, &mut state, &doomed.rows).await?;
-    events_remove::take_out(connection, &state, &doomed, &[]).await?;
+    let deltas = events_remove::take_out(connection, &state, &doomed, &[]).await?;
+    clickmaps_erase::forget_texts(connection, epoch, &deltas.clickmap_days).await?;
     let rows: Vec<ErasedRow> = doomed
         .rows
         .iter()

@@ -1,5 +1,6 @@
 //! Clickmaps: whatever becomes of the events, they end as a naive count of those that are stored.
 
+mod erased;
 mod naive;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,11 @@ use jiff::civil::Date;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+pub(crate) use self::erased::{
+    an_erased_persons_texts_are_gone_before_clickmaps_are_made_anew,
+    an_erased_persons_texts_are_gone_from_clickmaps_of_another_zone_too,
+    an_erasure_while_clickmaps_are_made_leaves_no_text_in_them,
+};
 use super::Database;
 use super::fixtures::{Site, any_history, cut_off, event, hours};
 use super::oracle::{EARLIEST, LATEST, Oracle};

@@ -70,6 +70,9 @@ macro_rules! store_suite {
                 only_days_whose_clicks_changed_are_made_anew,
                 what_is_stored_of_an_element_is_masked,
                 clickmaps_need_the_lease,
+                an_erased_persons_texts_are_gone_before_clickmaps_are_made_anew,
+                an_erased_persons_texts_are_gone_from_clickmaps_of_another_zone_too,
+                an_erasure_while_clickmaps_are_made_leaves_no_text_in_them,
             }
             cohorts: {
                 cohorts_are_as_posthog_last_listed_them,
