@@ -153,7 +153,7 @@ pub struct EvidenceStatus {
     pub name: String,
     /// Why it is suggested.
     pub reason: String,
-    /// Its events of the last 30 days.
+    /// Its events of the last 30 days; of $pageview those of product pages, among its newest 10,000.
     pub events: i64,
     /// Of its newest 200 events: those with an event of another stage by the same distinct id within a day.
     pub judged: i64,

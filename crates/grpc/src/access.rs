@@ -6,6 +6,7 @@ use domain::storage::{ConnectionRecord, ConnectionStore, EpochRecord};
 use domain::{ConnectionName, day};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::errors::ApiError;
 
@@ -53,10 +54,21 @@ impl Readable {
     /// # Errors
     /// As [`Readable::time_zone`].
     pub(crate) fn today(&self) -> Result<Date, ApiError> {
-        let zone = day::time_zone(self.time_zone()?).map_err(|error| ApiError::Internal {
+        Ok(day::day_of(Timestamp::now(), &self.zone()?))
+    }
+
+    /// When a day begins there.
+    ///
+    /// # Errors
+    /// As [`Readable::time_zone`].
+    pub(crate) fn start_of(&self, day: Date) -> Result<Timestamp, ApiError> {
+        Ok(day::day_bounds(day, &self.zone()?).0)
+    }
+
+    fn zone(&self) -> Result<TimeZone, ApiError> {
+        day::time_zone(self.time_zone()?).map_err(|error| ApiError::Internal {
             detail: error.to_string(),
-        })?;
-        Ok(day::day_of(Timestamp::now(), &zone))
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use domain::cohorts::{Cohort, CohortBucket, CohortDigest, CohortId};
 use domain::erasure::{Erased, ErasedPerson};
 use domain::event::EventName;
 use domain::identity::{IdentityKey, IdentityLink};
-use domain::mapping::{Candidate, OrderEvidence};
+use domain::mapping::{Candidate, OrderEvidence, StageRule};
 use domain::storage::{
     BudgetKey, BudgetLimits, BudgetStore, Change, ClickedElementRow, ClickedPage, ClickmapReader,
     ClickmapSpan, ClickmapWriter, CohortChange, CohortHistory, CohortMember, CohortPart,
@@ -244,6 +244,7 @@ pass_on! {
         read daily_event_counts(connection: ConnectionId, from: Date, to: Date, names: &[EventName]) -> Vec<DailyEventCount>;
         read daily_stage_counts(connection: ConnectionId, from: Date, to: Date) -> Vec<DailyStageCount>;
         read count_events(connection: ConnectionId, from: Timestamp, to: Timestamp) -> u64;
+        read count_taken(connection: ConnectionId, rule: &StageRule, since: Timestamp, newest: usize) -> u64;
         read event_definitions(connection: ConnectionId, after: Option<&EventName>, limit: usize) -> Vec<EventDefinition>;
         read order_evidence(connection: ConnectionId, candidates: &[Candidate], since: Timestamp) -> Vec<OrderEvidence>;
         read distinct_ids_since(connection: ConnectionId, since: Timestamp, after: Option<&str>, limit: usize) -> Vec<String>;

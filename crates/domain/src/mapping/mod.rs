@@ -2,6 +2,7 @@
 //! and how a stored event is assigned.
 
 mod evidence;
+mod product_pageviews;
 mod renamed;
 mod resolve;
 mod spec;
@@ -12,7 +13,8 @@ pub use self::evidence::{
     Candidate, MOST_CANDIDATES, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS,
     candidates, evidence_since,
 };
-pub use self::renamed::{MANY_EVENTS, SILENT_DAYS, renamed};
+pub use self::product_pageviews::{NEWEST_PAGEVIEWS, product_pageviews};
+pub use self::renamed::{MANY_EVENTS, SILENT_DAYS, is_silent, renamed};
 pub use self::resolve::{
     KnownEvent, Resolution, SUGGESTION_DAYS, Suggestion, mapped_reason, resolve, suggest,
 };
@@ -32,6 +34,17 @@ pub struct StageRule {
     /// Where the page must be; any page when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_path: Option<PathPattern>,
+}
+
+impl StageRule {
+    /// Whether an event of the rule's name on this page counts; `path` is the event's path as stored.
+    pub fn takes(&self, path: Option<&str>) -> bool {
+        match (&self.url_path, path) {
+            (None, _) => true,
+            (Some(pattern), Some(path)) => pattern.matches(path),
+            (Some(_), None) => false,
+        }
+    }
 }
 
 /// Who decided what feeds a stage.
@@ -75,12 +88,7 @@ impl Mapping {
         self.stages
             .iter()
             .flat_map(|mapped| mapped.rules.iter().map(|rule| (mapped.stage, rule)))
-            .filter(|(_, rule)| rule.name.as_str() == event)
-            .find(|(_, rule)| match (&rule.url_path, path) {
-                (None, _) => true,
-                (Some(pattern), Some(path)) => pattern.matches(path),
-                (Some(_), None) => false,
-            })
+            .find(|(_, rule)| rule.name.as_str() == event && rule.takes(path))
             .map(|(stage, _)| stage)
     }
 

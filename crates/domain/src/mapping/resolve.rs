@@ -4,6 +4,8 @@ mod defaults;
 mod suggest;
 
 use self::defaults::Defaults;
+pub(super) use self::defaults::canonical;
+pub(super) use self::suggest::open;
 pub use self::suggest::{mapped_reason, suggest};
 use super::{CheckoutSource, Mapping, MappingSpec, StageMapping, StageSource};
 use crate::event::EventName;
@@ -30,7 +32,8 @@ pub struct Suggestion {
     pub name: EventName,
     /// Why, as a clause: "its name means Product viewed".
     pub reason: String,
-    /// How many events of the last 30 days carry the name.
+    /// How many events of the last 30 days carry the name and could feed the stage: of `$pageview`
+    /// those of product pages alone.
     pub events: u64,
 }
 
@@ -39,8 +42,6 @@ pub struct Suggestion {
 pub struct Resolution {
     /// What is in force.
     pub mapping: Mapping,
-    /// What was recognised but is not in force, by stage and then name.
-    pub suggestions: Vec<Suggestion>,
     /// One sentence for each name that an override took from another stage's default, and one
     /// where events were written for a stage that Shopify feeds.
     pub notes: Vec<String>,
@@ -93,11 +94,7 @@ pub fn resolve(spec: &MappingSpec, known: &[KnownEvent], product_pageviews: bool
         stages,
         checkout_source: spec.checkout_source(),
     };
-    Resolution {
-        suggestions: suggest(&mapping, known, product_pageviews),
-        mapping,
-        notes,
-    }
+    Resolution { mapping, notes }
 }
 
 fn taken(name: &EventName, stage: PostHogStage, by: PostHogStage) -> String {

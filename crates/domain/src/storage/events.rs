@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Result;
 use crate::connection::ConnectionId;
 use crate::event::{Event, EventName};
-use crate::mapping::{Candidate, OrderEvidence};
+use crate::mapping::{Candidate, OrderEvidence, StageRule};
 use crate::stage::PostHogStage;
 
 /// A stored event with what is derived of it.
@@ -199,6 +199,17 @@ pub trait EventReader: Send + Sync {
         connection: ConnectionId,
         from: Timestamp,
         to: Timestamp,
+    ) -> Result<u64>;
+
+    /// Of the `newest` events of the rule's name that have a timestamp of `since` or later, in the order
+    /// of events: how many the rule takes, whatever the mapping in force. The cost grows with `newest`
+    /// alone.
+    async fn count_taken(
+        &self,
+        connection: ConnectionId,
+        rule: &StageRule,
+        since: Timestamp,
+        newest: usize,
     ) -> Result<u64>;
 
     /// Definitions by name, strictly after `after`, `limit` at most: those PostHog lists and

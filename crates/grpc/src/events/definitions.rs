@@ -1,7 +1,9 @@
 //! ListEventDefinitions: pages of the event names that a project has.
 
 use domain::EventName;
-use domain::mapping::{KnownEvent, SUGGESTION_DAYS, candidates, evidence_since, suggest};
+use domain::mapping::{
+    KnownEvent, SUGGESTION_DAYS, candidates, evidence_since, product_pageviews, suggest,
+};
 use domain::storage::EventDefinition;
 use jiff::{Span, Timestamp};
 
@@ -72,7 +74,9 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
                 name,
             })
             .collect();
-        let suggestions = suggest(mapping, &events, false);
+        let since = readable.start_of(from)?;
+        let pageviews = product_pageviews(&**store, id, mapping, &events, since).await?;
+        let suggestions = suggest(mapping, &events, pageviews);
         let asked = candidates(&suggestions);
         if !asked.is_empty() {
             let since = evidence_since(Timestamp::now());

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, checkout_feed, funnel};
-use domain::mapping::{KnownEvent, SILENT_DAYS, StageSource, renamed, suggest};
+use domain::mapping::{KnownEvent, SILENT_DAYS, is_silent, product_pageviews, renamed, suggest};
 use domain::storage::{DailyStageCount, EpochRecord};
 use domain::{EventName, Mapping, PostHogStage};
 use jiff::Span;
 use jiff::civil::Date;
 
 use super::EventServer;
+use crate::access::Readable;
 use crate::answer;
 use crate::check::{check_connection, check_days};
 use crate::errors::ApiError;
@@ -36,7 +37,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             .await?;
         let recent = self.recent(epoch, today).await?;
         let checkout = checkout_feed(mapping, &recent);
-        let renamed = self.renamed(epoch, mapping, &recent, today).await?;
+        let renamed = self.renamed(&readable, mapping, &recent, today).await?;
         let days = std::iter::successors(Some(range.from), |day| day.tomorrow().ok())
             .take_while(|day| *day < range.to);
         let verdicts = self.day_verdicts(epoch, range.from, range.to).await?;
@@ -70,7 +71,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
     /// Stages whose event may have been renamed. Names are only counted where a stage is silent.
     async fn renamed(
         &self,
-        epoch: &EpochRecord,
+        readable: &Readable,
         mapping: &Mapping,
         recent: &[DailyStageCount],
         today: Date,
@@ -81,28 +82,26 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         for count in recent.iter().filter(|count| count.day >= from) {
             *in_stage.entry(count.stage).or_default() += count.events;
         }
-        let is_silent = mapping.stages.iter().any(|mapped| {
-            mapped.source != StageSource::Shopify && !in_stage.contains_key(&mapped.stage)
-        });
-        if !is_silent {
+        let is_silent = |stage| is_silent(mapping, stage, &in_stage);
+        if !PostHogStage::ALL.into_iter().any(is_silent) {
             return Ok(BTreeMap::new());
         }
         let mut by_name: BTreeMap<EventName, u64> = BTreeMap::new();
-        let store = &self.reads.store;
-        for count in store
-            .daily_event_counts(epoch.id, from, after_today, &[])
-            .await?
-        {
+        let (store, id) = (&self.reads.store, readable.epoch.id);
+        for count in store.daily_event_counts(id, from, after_today, &[]).await? {
             *by_name.entry(count.name).or_default() += count.events;
         }
         let known: Vec<KnownEvent> = by_name
-            .iter()
-            .map(|(name, events)| KnownEvent {
-                name: name.clone(),
-                events: *events,
-            })
+            .into_iter()
+            .map(|(name, events)| KnownEvent { name, events })
             .collect();
-        let suggestions = suggest(mapping, &known, false);
-        Ok(renamed(mapping, &suggestions, &in_stage, &by_name))
+        let pageviews = if is_silent(PostHogStage::ProductViewed) {
+            let since = readable.start_of(from)?;
+            product_pageviews(&**store, id, mapping, &known, since).await?
+        } else {
+            0
+        };
+        let suggestions = suggest(mapping, &known, pageviews);
+        Ok(renamed(mapping, &suggestions, &in_stage))
     }
 }

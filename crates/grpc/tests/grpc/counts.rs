@@ -289,6 +289,43 @@ async fn a_suggestion_has_its_reason_its_events_and_what_they_say_and_changes_no
 }
 
 #[tokio::test]
+async fn pageviews_are_suggested_once_a_product_page_is_among_them() {
+    let store = shop::store();
+    let put = |number: u128, path: &str| {
+        let mut row = event(number, "$pageview", 0);
+        row.event.timestamp = Timestamp::now();
+        row.event.path = Some(path.to_owned());
+        store.state().put(shop::rows(), row);
+    };
+    store.state().definitions = vec![EventDefinition {
+        name: "$pageview".into(),
+        created_at: None,
+        last_seen_at: None,
+    }];
+    put(1, "/");
+    let server = Server::start(store.clone()).await;
+    let home = definition_of(&server, "$pageview").await;
+    assert_eq!(home.suggested_stage(), v1::FunnelStage::Unspecified);
+
+    put(2, "/products/red-shirt");
+    let pages = definition_of(&server, "$pageview").await;
+    assert_eq!(pages.suggested_stage(), v1::FunnelStage::ProductViewed);
+    assert_eq!(
+        pages.stage_reason,
+        "it was seen on /products/* in the last 30 days"
+    );
+    assert_eq!(pages.recent_event_count, 2);
+
+    // A rule that names it takes it as the merchant wants it, whatever the page.
+    let mut epoch = store.state().epochs[&shop::rows()].clone();
+    epoch.mapping.as_mut().unwrap().stages[1].rules[0].name = "$pageview".into();
+    store.state().epochs.insert(shop::rows(), epoch);
+    let mapped = definition_of(&server, "$pageview").await;
+    assert_eq!(mapped.stage(), v1::FunnelStage::AddedToCart);
+    assert_eq!(mapped.suggested_stage(), v1::FunnelStage::Unspecified);
+}
+
+#[tokio::test]
 async fn names_of_any_kind_come_back_as_they_are() {
     let store = shop::store();
     let names = [

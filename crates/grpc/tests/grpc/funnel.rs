@@ -168,3 +168,27 @@ async fn a_silent_stage_beside_a_busy_candidate_may_have_been_renamed() {
     let stage = march(&server).await.stages[1].clone();
     assert!(!stage.flags().any(|flag| flag == renamed));
 }
+
+#[tokio::test]
+async fn pageviews_of_product_pages_take_the_place_of_a_silent_product_viewed() {
+    let store = shop::store();
+    let put = |number: u128, path: &str| {
+        let mut row = event(number, "$pageview", 0);
+        row.event.timestamp = Timestamp::now();
+        row.event.path = Some(path.to_owned());
+        store.state().put(shop::rows(), row);
+    };
+    // However many come, those of a home page are no product views.
+    (0..40).for_each(|number| put(number, "/"));
+    (40..49).for_each(|number| put(number, "/fr/collections/sale/products/red-shirt/"));
+    let server = Server::start(store.clone()).await;
+    let renamed = v1::StageFlag::MaybeRenamed;
+    let stage = march(&server).await.stages[0].clone();
+    assert!(!stage.flags().any(|flag| flag == renamed));
+
+    put(49, "/products/red-shirt");
+    let stage = march(&server).await.stages[0].clone();
+    assert!(stage.flags().any(|flag| flag == renamed));
+    assert_eq!(stage.maybe_renamed_to, "$pageview");
+    assert_eq!(stage.events, ["seen"]);
+}

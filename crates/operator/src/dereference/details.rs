@@ -9,10 +9,12 @@ use domain::event::EventName;
 use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, Feed, FunnelFlag, checkout_feed, funnel};
 use domain::mapping::{
     KnownEvent, Mapping, OrderEvidence, SILENT_DAYS, SUGGESTION_DAYS, Suggestion, candidates,
-    evidence_since, renamed, suggest,
+    evidence_since, is_silent, product_pageviews, renamed, suggest,
 };
 use domain::stage::PostHogStage;
-use domain::storage::{ConnectionRecord, DailyStageCount, DayVerdict, Store, StoreError};
+use domain::storage::{
+    ConnectionRecord, DailyEventCount, DailyStageCount, DayVerdict, Store, StoreError,
+};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use sync::Outlook;
@@ -83,14 +85,11 @@ pub(crate) async fn read(
         .await?;
     let checkout = checkout_feed(in_force, &counts);
     let week_ago = later(tomorrow, -SILENT_DAYS);
-    let seen_since = |from: Date| {
-        let mut seen: BTreeMap<EventName, u64> = BTreeMap::new();
-        for count in names.iter().filter(|count| count.day >= from) {
-            *seen.entry(count.name.clone()).or_default() += count.events;
-        }
-        seen
-    };
-    let suggestions = suggestions(in_force, seen_since(month_ago));
+    let start_of = |day: Date| domain::day::day_bounds(day, &zone).0;
+    let known = known_since(&names, month_ago);
+    let since = start_of(month_ago);
+    let pageviews = product_pageviews(store, epoch.id, in_force, &known, since).await?;
+    let suggestions = suggest(in_force, &known, pageviews);
     let asked = candidates(&suggestions);
     let evidence = store
         .order_evidence(epoch.id, &asked, evidence_since(now))
@@ -114,11 +113,19 @@ pub(crate) async fn read(
     };
     let counted_from = record.map_or(Date::MIN, |record| record.counted_from(&epoch.epoch, now));
     let seen = seen(&week);
+    let lately = known_since(&names, week_ago);
+    let pageviews = if is_silent(in_force, PostHogStage::ProductViewed, &seen) {
+        let since = start_of(week_ago);
+        product_pageviews(store, epoch.id, in_force, &lately, since).await?
+    } else {
+        0
+    };
+    let suggested_lately = suggest(in_force, &lately, pageviews);
     Ok(Some(Details {
         last_day,
         cohorts,
         checkout,
-        renamed: renamed(in_force, &suggestions, &seen, &seen_since(week_ago)),
+        renamed: renamed(in_force, &suggested_lately, &seen),
         seen,
         double_tracked: double_tracked(in_force, &week, checkout, week_ago, tomorrow),
         suggestions,
@@ -159,10 +166,16 @@ fn double_tracked(
         .collect()
 }
 
-fn suggestions(in_force: &Mapping, seen: BTreeMap<EventName, u64>) -> Vec<Suggestion> {
-    let known: Vec<KnownEvent> = seen
-        .into_iter()
-        .map(|(name, events)| KnownEvent { name, events })
-        .collect();
-    suggest(in_force, &known, false)
+/// The names that have events since the day `from`.
+fn known_since(counts: &[DailyEventCount], from: Date) -> Vec<KnownEvent> {
+    let mut seen: BTreeMap<&EventName, u64> = BTreeMap::new();
+    for count in counts.iter().filter(|count| count.day >= from) {
+        *seen.entry(&count.name).or_default() += count.events;
+    }
+    seen.into_iter()
+        .map(|(name, events)| KnownEvent {
+            name: name.clone(),
+            events,
+        })
+        .collect()
 }

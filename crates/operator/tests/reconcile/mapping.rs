@@ -105,3 +105,44 @@ async fn a_stage_whose_event_is_no_longer_sent_is_flagged_with_the_one_that_is()
     );
     operator.stop().await;
 }
+
+#[tokio::test]
+async fn pageviews_of_product_pages_are_told_of_where_another_name_fed_product_viewed() {
+    let corner = Corner::open().await;
+    corner.stub.edit(|world| {
+        let project = world.project_mut(PROJECT).unwrap();
+        for turn in 1..=10 {
+            let at = Timestamp::now() - SignedDuration::from_mins(60 + 10 * turn);
+            for page in ["", "fr/products/red-shirt"] {
+                let address = format!("https://shop.example/{page}");
+                let view = Event::new("$pageview", "keen", at);
+                project.insert(view.property("$current_url", address));
+            }
+        }
+    });
+    let _kubelet = corner.kubelet();
+    let operator = corner.operate();
+    let mapping = json!({"productViewed": {"events": [{"name": "Product Viewed"}]}});
+    let spec = json!({"mapping": mapping});
+    corner.connect_between_ticks("storefront", spec).await;
+    let connection = corner
+        .wait("storefront", |connection| {
+            let status = connection.status.as_ref();
+            status.is_some_and(|status| !status.mapping.is_empty())
+        })
+        .await;
+    let stages = connection.status.unwrap().mapping;
+    let stage = &stages[0];
+    assert_eq!(stage.stage, "productViewed");
+    assert_eq!(stage.seen_last7_days, Some(0));
+    assert_eq!(stage.flags, ["MaybeRenamed"]);
+    assert_eq!(stage.maybe_renamed_to.as_deref(), Some("$pageview"));
+    assert_eq!(stage.suggestions, ["$pageview"]);
+    // The shop's own 3 and the visitor's 10; those of the home page are no product views.
+    assert_eq!(stage.evidence[0].events, 13);
+    assert_eq!(
+        stage.evidence[0].reason,
+        "it was seen on /products/* in the last 30 days"
+    );
+    operator.stop().await;
+}

@@ -1,13 +1,15 @@
 //! What stored events say for suggestions.
 
 use domain::ConnectionId;
-use domain::mapping::{Candidate, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS};
+use domain::mapping::{
+    Candidate, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS, StageRule,
+};
 use domain::storage::Result;
 use jiff::Timestamp;
 
 use super::PostgresStore;
 use super::statement::query;
-use super::values::{get, limit, micros, texts, unsigned};
+use super::values::{get, limit, micros, text, texts, unsigned};
 
 /// Each candidate's newest events, each of them with its neighbours on either side.
 const EVIDENCE: &str = "
@@ -43,7 +45,35 @@ const EVIDENCE: &str = "
     ) AS n ON true
     GROUP BY c.place ORDER BY c.place";
 
+/// The pages of a name's newest events.
+const PAGES: &str = "
+    SELECT path FROM events
+    WHERE epoch = (SELECT number FROM epochs WHERE id = $1)
+        AND left(event, 500) = left($2, 500) AND event = $2 AND timestamp >= $3
+    ORDER BY timestamp DESC, uuid DESC LIMIT $4";
+
 impl PostgresStore {
+    pub(super) async fn taken(
+        &self,
+        connection: ConnectionId,
+        rule: &StageRule,
+        since: Timestamp,
+        newest: usize,
+    ) -> Result<u64> {
+        let query = query(PAGES)
+            .bind(connection.0)
+            .bind(text(rule.name.as_str()))
+            .bind(micros(since))
+            .bind(limit(newest));
+        let mut taken = 0;
+        self.hand_over(query, |row| {
+            taken += u64::from(rule.takes(get(row, "path")?));
+            Ok(())
+        })
+        .await?;
+        Ok(taken)
+    }
+
     pub(super) async fn evidence(
         &self,
         connection: ConnectionId,

@@ -1,7 +1,7 @@
 //! [`EventReader`]: lists are built in `events_list`; here are the counts and the narrow reads.
 
 use async_trait::async_trait;
-use domain::mapping::{Candidate, OrderEvidence};
+use domain::mapping::{Candidate, OrderEvidence, StageRule};
 use domain::storage::{
     Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
     EventRow, Result,
@@ -130,6 +130,16 @@ impl EventReader for SqliteStore {
             .await
             .map(unsigned)
             .map_err(sql)
+    }
+
+    async fn count_taken(
+        &self,
+        connection: ConnectionId,
+        rule: &StageRule,
+        since: Timestamp,
+        newest: usize,
+    ) -> Result<u64> {
+        self.taken(connection, rule, since, newest).await
     }
 
     async fn event_definitions(

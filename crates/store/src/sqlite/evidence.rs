@@ -1,8 +1,11 @@
 //! What stored events say for suggestions.
 
 use domain::ConnectionId;
-use domain::mapping::{Candidate, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS};
+use domain::mapping::{
+    Candidate, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS, StageRule,
+};
 use domain::storage::Result;
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 
 use super::SqliteStore;
@@ -37,7 +40,33 @@ const EVIDENCE: &str = "
         FROM sample AS s
     )";
 
+/// The pages of a name's newest events.
+const PAGES: &str = "
+    SELECT path FROM events INDEXED BY events_by_name
+    WHERE epoch = (SELECT number FROM epochs WHERE id = ?) AND event = ? AND timestamp >= ?
+    ORDER BY timestamp DESC, uuid DESC LIMIT ?";
+
 impl SqliteStore {
+    pub(super) async fn taken(
+        &self,
+        connection: ConnectionId,
+        rule: &StageRule,
+        since: Timestamp,
+        newest: usize,
+    ) -> Result<u64> {
+        let mut rows = sqlx::query(PAGES)
+            .bind(connection.0)
+            .bind(rule.name.as_str())
+            .bind(micros(since))
+            .bind(limit(newest))
+            .fetch(&self.readers);
+        let mut taken = 0;
+        while let Some(row) = rows.try_next().await.map_err(sql)? {
+            taken += u64::from(rule.takes(get(&row, "path")?));
+        }
+        Ok(taken)
+    }
+
     pub(super) async fn evidence(
         &self,
         connection: ConnectionId,

@@ -24,6 +24,7 @@ pub(crate) mod lists;
 pub(crate) mod oracle;
 pub(crate) mod pages;
 pub(crate) mod persons_reading;
+pub(crate) mod product_pageviews;
 pub(crate) mod property;
 pub(crate) mod purges;
 pub(crate) mod remap;
@@ -126,6 +127,9 @@ macro_rules! store_suite {
                 an_event_is_in_order_after_an_earlier_stage_or_before_a_later_one,
                 only_the_newest_events_and_their_nearest_neighbours_are_looked_at,
                 evidence_is_what_looking_at_every_event_says,
+            }
+            product_pageviews: {
+                the_newest_events_of_a_name_are_counted_by_the_page_that_a_rule_asks_for,
             }
             following: {
                 a_follower_that_breaks_off_anywhere_holds_the_links_that_are_listed,

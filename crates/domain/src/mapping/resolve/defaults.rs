@@ -14,7 +14,7 @@ const PRODUCT_PAGES: &str = "/products/*";
 const PAGEVIEW: &str = "$pageview";
 
 /// The name that a stage has in DESIGN.md's example, preferred over all others.
-pub(super) fn canonical(stage: PostHogStage) -> StageRule {
+pub(in crate::mapping) fn canonical(stage: PostHogStage) -> StageRule {
     let (name, url_path) = match stage {
         PostHogStage::ProductViewed => (PAGEVIEW, PathPattern::parse(PRODUCT_PAGES).ok()),
         PostHogStage::AddedToCart => ("product added to cart", None),

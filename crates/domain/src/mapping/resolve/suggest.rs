@@ -10,40 +10,29 @@ use crate::recogniser::{Meaning, recognise};
 use crate::stage::PostHogStage;
 
 /// Recognised names that `mapping` has nowhere, by stage and name; none for a stage that Shopify feeds.
-/// A suggestion changes nothing: only the merchant's spec does.
-pub fn suggest(
-    mapping: &Mapping,
-    known: &[KnownEvent],
-    product_pageviews: bool,
-) -> Vec<Suggestion> {
+/// Of `$pageview`, whose name alone means nothing, there are `product_pageviews` on product pages
+/// ([`crate::mapping::product_pageviews`]). A suggestion changes nothing: only the merchant's spec does.
+pub fn suggest(mapping: &Mapping, known: &[KnownEvent], product_pageviews: u64) -> Vec<Suggestion> {
     let mut found: BTreeMap<(PostHogStage, &EventName), u64> = BTreeMap::new();
     for event in known {
         if let Some(stage) = recognise(event.name.as_str()).and_then(Meaning::stage) {
             *found.entry((stage, &event.name)).or_default() += event.events;
         }
     }
-    let named: Vec<&EventName> = mapping.names().collect();
-    let open = |stage, name: &EventName| {
-        let mapped = mapping.stage(stage);
-        mapped.filter(|mapped| mapped.source != StageSource::Shopify && !named.contains(&name))
-    };
     let pageview = canonical(PostHogStage::ProductViewed);
     let pages = pageview.url_path.as_ref().map_or("", |path| path.as_str());
     let mut suggestions = Vec::new();
-    if product_pageviews && open(PostHogStage::ProductViewed, &pageview.name).is_some() {
+    if product_pageviews > 0 && open(mapping, PostHogStage::ProductViewed, &pageview.name).is_some()
+    {
         suggestions.push(Suggestion {
             stage: PostHogStage::ProductViewed,
             reason: format!("it was seen on {pages} in the last 30 days"),
-            events: known
-                .iter()
-                .filter(|event| event.name == pageview.name)
-                .map(|event| event.events)
-                .sum(),
+            events: product_pageviews,
             name: pageview.name,
         });
     }
     for ((stage, name), events) in found {
-        if let Some(mapped) = open(stage, name) {
+        if let Some(mapped) = open(mapping, stage, name) {
             suggestions.push(Suggestion {
                 stage,
                 name: name.clone(),
@@ -53,6 +42,18 @@ pub fn suggest(
         }
     }
     suggestions
+}
+
+/// What feeds `stage` now, where `name` could too: PostHog feeds it and no rule names it.
+pub(in crate::mapping) fn open<'a>(
+    mapping: &'a Mapping,
+    stage: PostHogStage,
+    name: &EventName,
+) -> Option<&'a StageMapping> {
+    let mapped = mapping.stage(stage);
+    mapped.filter(|mapped| {
+        mapped.source != StageSource::Shopify && mapping.names().all(|named| named != name)
+    })
 }
 
 /// Why `name` feeds a stage, as a clause; nothing when it feeds none.

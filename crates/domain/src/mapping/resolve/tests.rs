@@ -53,12 +53,21 @@ fn shown(resolution: &Resolution) -> String {
     stages.iter().map(stage).collect::<Vec<_>>().join(" | ")
 }
 
-fn suggested(resolution: &Resolution) -> Vec<(&str, &str)> {
-    resolution
-        .suggestions
-        .iter()
-        .map(|suggestion| (suggestion.name.as_str(), suggestion.reason.as_str()))
+/// What is suggested with so many product pageviews, each with the reason.
+fn suggested(
+    resolution: &Resolution,
+    known: &[KnownEvent],
+    product_pageviews: u64,
+) -> Vec<(String, String)> {
+    suggest(&resolution.mapping, known, product_pageviews)
+        .into_iter()
+        .map(|suggestion| (suggestion.name.to_string(), suggestion.reason))
         .collect()
+}
+
+fn reasons(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    let owned = |(name, reason): &(&str, &str)| ((*name).to_owned(), (*reason).to_owned());
+    expected.iter().map(owned).collect()
 }
 
 const AUTO: CheckoutSource = CheckoutSource::Auto;
@@ -77,7 +86,7 @@ fn a_project_without_events_gets_the_canonical_names() {
             .iter()
             .all(|stage| stage.source == StageSource::Default)
     );
-    assert!(resolution.suggestions.is_empty() && resolution.notes.is_empty());
+    assert!(suggested(&resolution, &[], 0).is_empty() && resolution.notes.is_empty());
 }
 
 #[test]
@@ -94,8 +103,8 @@ fn canonical_names_that_exist_are_taken_alone_and_the_rest_is_suggested() {
         "$pageview@/products/* | product added to cart | checkout started"
     );
     assert_eq!(
-        suggested(&resolution),
-        [
+        suggested(&resolution, &known, 90),
+        reasons(&[
             (
                 "Product Viewed",
                 "its name means Product viewed, which \"$pageview\" feeds"
@@ -108,7 +117,7 @@ fn canonical_names_that_exist_are_taken_alone_and_the_rest_is_suggested() {
                 "add_to_cart",
                 "its name means Added to cart, though none was seen in the last 30 days"
             ),
-        ]
+        ])
     );
 }
 
@@ -164,15 +173,16 @@ fn a_stage_whose_only_names_were_taken_has_none() {
 #[test]
 fn an_override_is_taken_as_written_and_better_names_are_suggested() {
     let spec = spec(&[(PostHogStage::ProductViewed, &["product viewed"])], AUTO);
-    let resolution = resolve(&spec, &known(&[("Product Viewed", 9)]), true);
+    let known = known(&[("$pageview", 70), ("Product Viewed", 9)]);
+    let resolution = resolve(&spec, &known, true);
     assert_eq!(
         shown(&resolution),
         "product viewed | product added to cart | checkout started"
     );
     assert_eq!(resolution.mapping.stages[0].source, StageSource::Override);
     assert_eq!(
-        suggested(&resolution),
-        [
+        suggested(&resolution, &known, 40),
+        reasons(&[
             (
                 "$pageview",
                 "it was seen on /products/* in the last 30 days"
@@ -181,8 +191,11 @@ fn an_override_is_taken_as_written_and_better_names_are_suggested() {
                 "Product Viewed",
                 "its name means Product viewed, but mapping.productViewed does not name it"
             ),
-        ]
+        ])
     );
+    // Those of other pages do not count.
+    assert_eq!(suggest(&resolution.mapping, &known, 40)[0].events, 40);
+    assert_eq!(suggested(&resolution, &known, 0).len(), 1);
 }
 
 #[test]
@@ -194,7 +207,8 @@ fn shopify_feeds_checkout_without_rules_or_suggestions() {
         shown(&plain),
         "$pageview@/products/* | product added to cart | -"
     );
-    assert_eq!((suggested(&plain), &plain.notes), (vec![], &vec![]));
+    let suggested = suggested(&plain, &known, 0);
+    assert_eq!((suggested, &plain.notes), (vec![], &vec![]));
     let written = spec(
         &[(PostHogStage::CheckoutStarted, &["checkout_started"])],
         CheckoutSource::Shopify,
@@ -272,7 +286,7 @@ fn a_suggestion_has_its_events_and_changes_no_mapping() {
     let found = suggest(
         &before,
         &known(&[("Product Added", 4), ("Product Added", 3)]),
-        false,
+        0,
     );
     assert_eq!((found.len(), found[0].events), (1, 7));
     assert_eq!(found[0].stage, PostHogStage::AddedToCart);

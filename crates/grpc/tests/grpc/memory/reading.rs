@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use domain::identity::{IdentityKey, IdentityLink};
-use domain::mapping::{Candidate, OrderEvidence};
+use domain::mapping::{Candidate, OrderEvidence, StageRule};
 use domain::storage::{
     Change, DailyEventCount, DailyStageCount, EventDefinition, EventFilter, EventKey, EventReader,
     EventRow, FactChanges, IdentityReader, LinkKey, PersonChange, Result,
@@ -124,6 +124,24 @@ impl EventReader for Memory {
         self.ask(|state| {
             let within = |row: &&EventRow| (from..to).contains(&row.event.timestamp);
             state.events.values().filter(within).count() as u64
+        })
+        .await
+    }
+
+    async fn count_taken(
+        &self,
+        _: ConnectionId,
+        rule: &StageRule,
+        since: Timestamp,
+        newest: usize,
+    ) -> Result<u64> {
+        self.ask(|state| {
+            let mut rows: Vec<&EventRow> = state.events.values().collect();
+            rows.retain(|row| row.event.event == rule.name && row.event.timestamp >= since);
+            rows.sort_by_key(|row| std::cmp::Reverse(row.key()));
+            rows.truncate(newest);
+            let taken = |row: &&&EventRow| rule.takes(row.event.path.as_deref());
+            rows.iter().filter(taken).count() as u64
         })
         .await
     }

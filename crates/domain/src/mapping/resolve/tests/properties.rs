@@ -58,7 +58,7 @@ proptest! {
                 StageSource::Shopify => prop_assert!(stage.rules.is_empty()),
             }
         }
-        for suggestion in &resolution.suggestions {
+        for suggestion in suggest(mapping, &known(&names), u64::from(pageviews)) {
             prop_assert!(!all.contains(&&suggestion.name));
         }
     }

@@ -1,0 +1,38 @@
+//! `$pageview`s of product pages that no rule names: what is stored tells whether they could feed
+//! Product viewed, for their name alone does not.
+
+use jiff::Timestamp;
+
+use super::resolve::{canonical, open};
+use super::{KnownEvent, Mapping};
+use crate::connection::ConnectionId;
+use crate::stage::PostHogStage;
+use crate::storage::{EventReader, StoreError};
+
+/// Of `$pageview`'s events the newest so many are looked at: where of so many not a handful is of
+/// a product page, they are no product views.
+pub const NEWEST_PAGEVIEWS: usize = 10_000;
+
+/// How many of the newest [`NEWEST_PAGEVIEWS`] `$pageview`s since `since` are of product pages. 0,
+/// without a question to the store, where that cannot matter: where `mapping` has the name, and
+/// where it is not among the `known` events of that time.
+///
+/// # Errors
+/// [`StoreError`] when the store does not answer.
+pub async fn product_pageviews<R: EventReader + ?Sized>(
+    reader: &R,
+    id: ConnectionId,
+    mapping: &Mapping,
+    known: &[KnownEvent],
+    since: Timestamp,
+) -> Result<u64, StoreError> {
+    let stage = PostHogStage::ProductViewed;
+    let rule = canonical(stage);
+    let is_sent = known
+        .iter()
+        .any(|event| event.name == rule.name && event.events > 0);
+    if !is_sent || open(mapping, stage, &rule.name).is_none() {
+        return Ok(0);
+    }
+    reader.count_taken(id, &rule, since, NEWEST_PAGEVIEWS).await
+}
