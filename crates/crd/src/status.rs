@@ -155,7 +155,7 @@ pub struct EvidenceStatus {
     pub reason: String,
     /// Its events of the last 30 days; of $pageview those of product pages, among its newest 10,000.
     pub events: i64,
-    /// Of its newest 200 events: those with an event of another stage by the same distinct id within a day.
+    /// Of the newest 200 of these: those with an event of another stage by the same distinct id within a day.
     pub judged: i64,
     /// Of these: those that keep the funnel's order.
     pub in_order: i64,

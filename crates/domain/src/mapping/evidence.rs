@@ -3,12 +3,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{SUGGESTION_DAYS, Suggestion};
-use crate::event::EventName;
+use super::{SUGGESTION_DAYS, StageRule, Suggestion};
 use crate::stage::PostHogStage;
 
 /// The most candidates that are looked into at once: the most frequent ones.
 pub const MOST_CANDIDATES: usize = 16;
+/// Where a rule asks for a page, the newest so many events of its name are looked at for those that it
+/// takes: a name of which so many hold no handful feeds no stage.
+pub const NEWEST_LOOKED_AT: usize = 10_000;
 /// Of a candidate's events the newest so many are looked at.
 pub const SAMPLED_EVENTS: usize = 200;
 /// On either side of an event so many of its distinct id are looked at, the nearest first.
@@ -16,18 +18,19 @@ pub const NEIGHBOURS: usize = 50;
 /// Events further away from each other are not of one visit to the funnel.
 pub const ORDER_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// A name that could feed a stage.
+/// What could feed a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The name.
-    pub name: EventName,
+    /// Which events.
+    pub rule: StageRule,
     /// The stage.
     pub stage: PostHogStage,
 }
 
 /// How many of a candidate's events can be judged by the funnel's order, and how many keep it.
 ///
-/// Of the name's newest [`SAMPLED_EVENTS`] events, each is held against the nearest [`NEIGHBOURS`]
+/// Of the name's newest [`SAMPLED_EVENTS`] events (where the rule asks for a page, of those that it takes
+/// among the newest [`NEWEST_LOOKED_AT`]), each is held against the nearest [`NEIGHBOURS`]
 /// events of its distinct id that came up to [`ORDER_WITHIN`] before it and as many that came after
 /// it, by (timestamp, created_at, uuid); events of the same instant are neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +54,10 @@ pub fn candidates<'a>(suggestions: impl IntoIterator<Item = &'a Suggestion>) -> 
     seen.truncate(MOST_CANDIDATES);
     seen.into_iter()
         .map(|it| Candidate {
-            name: it.name.clone(),
+            rule: StageRule {
+                name: it.name.clone(),
+                url_path: it.url_path.clone(),
+            },
             stage: it.stage,
         })
         .collect()
@@ -60,19 +66,22 @@ pub fn candidates<'a>(suggestions: impl IntoIterator<Item = &'a Suggestion>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventName;
+    use crate::page_path::PathPattern;
 
     #[test]
     fn the_most_frequent_candidates_are_looked_into_and_none_without_events() {
         let suggestion = |number: u64| Suggestion {
             stage: PostHogStage::AddedToCart,
             name: EventName::new(format!("n{number:02}")),
+            url_path: PathPattern::parse("/products/*").ok(),
             reason: String::new(),
             events: number / 2,
         };
         let suggestions: Vec<Suggestion> = (0..40).map(suggestion).collect();
         let names: Vec<String> = candidates(&suggestions)
             .into_iter()
-            .map(|it| it.name.to_string())
+            .map(|it| it.rule.name.to_string())
             .collect();
         assert_eq!(names.len(), MOST_CANDIDATES);
         assert_eq!(names[..3], ["n38", "n39", "n36"]);

@@ -10,10 +10,10 @@ mod spec;
 use serde::{Deserialize, Serialize};
 
 pub use self::evidence::{
-    Candidate, MOST_CANDIDATES, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS,
-    candidates, evidence_since,
+    Candidate, MOST_CANDIDATES, NEIGHBOURS, NEWEST_LOOKED_AT, ORDER_WITHIN, OrderEvidence,
+    SAMPLED_EVENTS, candidates, evidence_since,
 };
-pub use self::product_pageviews::{NEWEST_PAGEVIEWS, product_pageviews};
+pub use self::product_pageviews::product_pageviews;
 pub use self::renamed::{MANY_EVENTS, SILENT_DAYS, is_silent, renamed};
 pub use self::resolve::{
     KnownEvent, Resolution, SUGGESTION_DAYS, Suggestion, mapped_reason, resolve, suggest,

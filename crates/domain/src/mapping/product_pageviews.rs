@@ -4,16 +4,12 @@
 use jiff::Timestamp;
 
 use super::resolve::{canonical, open};
-use super::{KnownEvent, Mapping};
+use super::{KnownEvent, Mapping, NEWEST_LOOKED_AT};
 use crate::connection::ConnectionId;
 use crate::stage::PostHogStage;
 use crate::storage::{EventReader, StoreError};
 
-/// Of `$pageview`'s events the newest so many are looked at: where of so many not a handful is of
-/// a product page, they are no product views.
-pub const NEWEST_PAGEVIEWS: usize = 10_000;
-
-/// How many of the newest [`NEWEST_PAGEVIEWS`] `$pageview`s since `since` are of product pages. 0,
+/// How many of the newest [`NEWEST_LOOKED_AT`] `$pageview`s since `since` are of product pages. 0,
 /// without a question to the store, where that cannot matter: where `mapping` has the name, and
 /// where it is not among the `known` events of that time.
 ///
@@ -34,5 +30,5 @@ pub async fn product_pageviews<R: EventReader + ?Sized>(
     if !is_sent || open(mapping, stage, &rule.name).is_none() {
         return Ok(0);
     }
-    reader.count_taken(id, &rule, since, NEWEST_PAGEVIEWS).await
+    reader.count_taken(id, &rule, since, NEWEST_LOOKED_AT).await
 }

@@ -9,6 +9,7 @@ pub(super) use self::suggest::open;
 pub use self::suggest::{mapped_reason, suggest};
 use super::{CheckoutSource, Mapping, MappingSpec, StageMapping, StageSource};
 use crate::event::EventName;
+use crate::page_path::PathPattern;
 use crate::stage::PostHogStage;
 
 /// The days, today among them, whose events decide what is suggested.
@@ -30,10 +31,11 @@ pub struct Suggestion {
     pub stage: PostHogStage,
     /// The event's name.
     pub name: EventName,
+    /// Where the page must be; any page when absent.
+    pub url_path: Option<PathPattern>,
     /// Why, as a clause: "its name means Product viewed".
     pub reason: String,
-    /// How many events of the last 30 days carry the name and could feed the stage: of `$pageview`
-    /// those of product pages alone.
+    /// How many events of the last 30 days carry the name, on such a page.
     pub events: u64,
 }
 

@@ -81,7 +81,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         if !asked.is_empty() {
             let since = evidence_since(Timestamp::now());
             let evidence = store.order_evidence(id, &asked, since).await?;
-            let names = asked.into_iter().map(|candidate| candidate.name);
+            let names = asked.into_iter().map(|candidate| candidate.rule.name);
             known.evidence = names.zip(evidence).collect();
         }
         known.suggestions = suggestions

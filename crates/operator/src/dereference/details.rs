@@ -94,6 +94,7 @@ pub(crate) async fn read(
     let evidence = store
         .order_evidence(epoch.id, &asked, evidence_since(now))
         .await?;
+    let names_asked = asked.into_iter().map(|it| it.rule.name);
     let week: Vec<DailyStageCount> = counts
         .iter()
         .filter(|count| count.day >= week_ago)
@@ -129,7 +130,7 @@ pub(crate) async fn read(
         seen,
         double_tracked: double_tracked(in_force, &week, checkout, week_ago, tomorrow),
         suggestions,
-        evidence: asked.into_iter().map(|it| it.name).zip(evidence).collect(),
+        evidence: names_asked.zip(evidence).collect(),
         verdicts: store.verdicts(epoch.id, counted_from, Date::MAX).await?,
         mapping: in_force.clone(),
     }))

@@ -3,7 +3,10 @@
 use std::cell::Cell;
 use std::cmp::Reverse;
 
-use domain::mapping::{Candidate, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS};
+use domain::mapping::{
+    Candidate, NEIGHBOURS, ORDER_WITHIN, OrderEvidence, SAMPLED_EVENTS, StageRule,
+};
+use domain::page_path::PathPattern;
 use domain::stage::PostHogStage;
 use domain::{Event, EventName};
 use jiff::{SignedDuration, Timestamp};
@@ -16,21 +19,42 @@ use super::oracle::Oracle;
 
 fn candidate(stage: PostHogStage) -> Candidate {
     Candidate {
-        name: EventName::from("search"),
+        rule: StageRule {
+            name: EventName::from("search"),
+            url_path: None,
+        },
         stage,
     }
 }
 
-/// Every stage, in funnel order, fed by the candidate in turn.
+/// The same on product pages alone.
+fn of_product_pages(stage: PostHogStage) -> Candidate {
+    let mut candidate = candidate(stage);
+    candidate.rule.url_path = Some(products());
+    candidate
+}
+
+fn products() -> PathPattern {
+    PathPattern::parse("/products/*").unwrap()
+}
+
+/// Every stage, in funnel order, fed by each candidate in turn.
 fn candidates() -> Vec<Candidate> {
-    PostHogStage::ALL.map(candidate).to_vec()
+    PostHogStage::ALL
+        .into_iter()
+        .flat_map(|stage| [candidate(stage), of_product_pages(stage)])
+        .collect()
 }
 
 fn counted(oracle: &Oracle, candidate: &Candidate, since: Timestamp) -> OrderEvidence {
     let mut sample: Vec<&Event> = oracle
         .rows
         .values()
-        .filter(|it| it.event == candidate.name && it.timestamp >= since)
+        .filter(|it| it.event == candidate.rule.name && it.timestamp >= since)
+        .filter(|it| {
+            let is_product = |path: &str| products().matches(path);
+            candidate.rule.url_path.is_none() || it.path.as_deref().is_some_and(is_product)
+        })
         .collect();
     sample.sort_by_key(|it| Reverse((it.timestamp, it.uuid)));
     sample.truncate(SAMPLED_EVENTS);
@@ -140,7 +164,10 @@ pub(crate) async fn only_the_newest_events_and_their_nearest_neighbours_are_look
     let minute = |count: i64| hours(0) + SignedDuration::from_mins(count);
     let mut events: Vec<Event> = (0..)
         .zip(0..260)
-        .map(|(uuid, count)| event(uuid, "search", "a", minute(count)))
+        .map(|(uuid, count)| Event {
+            path: (count % 10 > 0).then(|| "/products/x".to_owned()),
+            ..event(uuid, "search", "a", minute(count))
+        })
         .collect();
     events.push(event(1000, "add", "a", minute(205)));
     events.push(event(1001, "checkout", "a", minute(30)));

@@ -29,6 +29,7 @@ pub fn suggest(mapping: &Mapping, known: &[KnownEvent], product_pageviews: u64) 
             reason: format!("it was seen on {pages} in the last 30 days"),
             events: product_pageviews,
             name: pageview.name,
+            url_path: pageview.url_path,
         });
     }
     for ((stage, name), events) in found {
@@ -36,6 +37,7 @@ pub fn suggest(mapping: &Mapping, known: &[KnownEvent], product_pageviews: u64) 
             suggestions.push(Suggestion {
                 stage,
                 name: name.clone(),
+                url_path: None,
                 reason: reason(mapped, events),
                 events,
             });

@@ -169,7 +169,7 @@ impl EventReader for Memory {
         _: Timestamp,
     ) -> Result<Vec<OrderEvidence>> {
         self.ask(|state| {
-            let of = |candidate: &Candidate| state.evidence.get(&candidate.name).copied();
+            let of = |candidate: &Candidate| state.evidence.get(&candidate.rule.name).copied();
             candidates
                 .iter()
                 .map(|it| of(it).unwrap_or_default())
