@@ -18,6 +18,7 @@ mod person_moves;
 mod persons_reading;
 mod postgres;
 mod run_rows;
+mod seen_ids;
 mod sqlite;
 mod sync_store;
 #[cfg(test)]

@@ -106,7 +106,8 @@ where
         IdentityKey::Person(of) => person.persons.push(of),
         _ => return Ok(false),
     }
-    // PostHog may have deleted the person: then links that have ended still tell who is meant.
+    // PostHog may have deleted the person, or never had a profile of it: then links that have ended, or
+    // events, still tell who is meant.
     if !store.belonging(id, &person).await?.is_nobody() {
         return Ok(true);
     }

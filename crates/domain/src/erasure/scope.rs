@@ -105,7 +105,8 @@ pub(super) async fn epochs<S: ErasureStore + ?Sized>(
 ///
 /// A distinct id leads to its person, a customer id or e-mail to the persons of the distinct ids that
 /// carry it, and a person to all of its distinct ids. Whose a distinct id is when PostHog has deleted its
-/// person, its last link tells. Nobody else who shares an id with these is meant.
+/// person, its last link tells; one that never had a link leads to nobody, though a person whom its events
+/// name leads to it. Nobody else who shares an id with these is meant.
 pub(super) async fn person_of<S>(
     store: &S,
     id: ConnectionId,

@@ -22,13 +22,16 @@ use crate::erasure::{Erased, ErasedPerson};
 ///
 /// A distinct id belongs to the person of its link. One that has none any more, as when PostHog deleted
 /// the person and kept the events, belongs to the person of the link that ended last: erasures come after
-/// such a deletion too. One that has moved on belongs to nobody that it was linked to before.
+/// such a deletion too. One that has moved on belongs to nobody that it was linked to before. One that has
+/// no link now belongs to the persons of its events as well, for readers are answered these: PostHog maps
+/// visitors without a profile to nobody.
 #[async_trait]
 pub trait ErasureStore: Send + Sync {
     /// Every epoch of a connection in which rows may be, whether it is deleted or not.
     async fn epochs_of(&self, name: &ConnectionName) -> Result<Vec<ConnectionId>>;
 
-    /// The persons to whom these distinct ids belong, and the distinct ids that belong to these persons.
+    /// The persons to whom these distinct ids belong by a link, and the distinct ids that belong to these
+    /// persons by a link or by their events.
     async fn belonging(
         &self,
         connection: ConnectionId,

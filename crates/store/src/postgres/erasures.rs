@@ -15,8 +15,9 @@ use super::errors::sql;
 use super::statement::{query, query_scalar};
 use super::utc_days::ERASED;
 use super::values::{text, unsigned};
-use super::{PostgresStore, belonging, cohorts_erase, leases, refusals};
+use super::{PostgresStore, belonging, cohorts_erase, leases, refusals, seen_ids};
 use crate::failures::not_found;
+use crate::seen_ids::SeenIds;
 
 #[async_trait]
 impl ErasureStore for PostgresStore {
@@ -36,10 +37,11 @@ impl ErasureStore for PostgresStore {
         connection: ConnectionId,
         person: &ErasedPerson,
     ) -> Result<ErasedPerson> {
-        let mut tx = self.read().await?;
+        let mut tx = self.read_for_upkeep().await?;
         let epoch = number(&mut tx, connection).await?;
         let persons = belonging::persons_of(&mut tx, epoch, &person.distinct_ids).await?;
-        let ids = belonging::ids_of(&mut tx, epoch, &person.persons).await?;
+        let mut ids = belonging::ids_of(&mut tx, epoch, &person.persons).await?;
+        ids.extend(seen_ids::of(&mut tx, epoch, &person.persons, SeenIds::default()).await?);
         tx.end().await?;
         Ok(ErasedPerson {
             persons: persons.into_iter().collect(),
@@ -48,12 +50,13 @@ impl ErasureStore for PostgresStore {
     }
 
     async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased> {
-        let mut tx = self.read().await?;
+        let mut tx = self.read_for_upkeep().await?;
         let epoch = number(&mut tx, connection).await?;
+        let person = with_seen(&mut tx, epoch, person, SeenIds::default()).await?;
         let ErasedPerson {
             persons,
             distinct_ids: ids,
-        } = whole(&mut tx, epoch, person).await?;
+        } = whole(&mut tx, epoch, &person).await?;
         let count = async |tx: &mut PgConnection, table: &str| -> Result<u64> {
             let text = format!("SELECT count(*) FROM {table} WHERE {OF_IDS}");
             let counted: i64 = query_scalar(AssertSqlSafe(text))
@@ -82,9 +85,11 @@ impl ErasureStore for PostgresStore {
         person: &ErasedPerson,
         now: Timestamp,
     ) -> Result<Erased> {
+        let seen = self.seen(connection, &person.persons).await?;
         let mut tx = self.write().await?;
         let epoch = lock(&mut tx, connection).await?;
-        let person = whole(&mut tx, epoch, person).await?;
+        let person = with_seen(&mut tx, epoch, person, seen).await?;
+        let person = whole(&mut tx, epoch, &person).await?;
         let erased = bury(&mut tx, epoch, &person, now).await?;
         tx.commit().await?;
         Ok(erased)
@@ -140,7 +145,29 @@ async fn number(connection: &mut PgConnection, id: ConnectionId) -> Result<i64> 
         .ok_or_else(|| not_found(format!("connection {id}")))
 }
 
+/// The person with the distinct ids that are theirs by events alone.
+async fn with_seen(
+    connection: &mut PgConnection,
+    epoch: i64,
+    person: &ErasedPerson,
+    seen: SeenIds,
+) -> Result<ErasedPerson> {
+    let mut person = person.clone();
+    let ids = seen_ids::of(connection, epoch, &person.persons, seen).await?;
+    person.distinct_ids.extend(ids);
+    Ok(person)
+}
+
 impl PostgresStore {
+    /// The distinct ids that events name beside these persons, looked for while others write.
+    async fn seen(&self, connection: ConnectionId, persons: &[Uuid]) -> Result<SeenIds> {
+        let mut tx = self.read_for_upkeep().await?;
+        let epoch = number(&mut tx, connection).await?;
+        let seen = seen_ids::look(&mut tx, epoch, persons, SeenIds::default()).await?;
+        tx.end().await?;
+        Ok(seen)
+    }
+
     async fn is_pending(&self, connection: ConnectionId) -> Result<bool> {
         let query = query(
             "SELECT EXISTS (SELECT 1 FROM erased_ids

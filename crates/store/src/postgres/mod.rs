@@ -46,6 +46,7 @@ mod remap;
 mod rollups;
 mod runs;
 mod schema;
+mod seen_ids;
 mod server;
 mod slices;
 mod statement;

@@ -7,6 +7,7 @@ use domain::storage::{ErasureStore, Lease, Result};
 use domain::{ConnectionId, ConnectionName};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::epochs;
@@ -15,7 +16,8 @@ use super::errors::sql;
 use super::rows::{batches, list_sql};
 use super::utc_days::ERASED;
 use super::values::{get, unsigned};
-use super::{SqliteStore, belonging, cohorts_erase, leases, refusals};
+use super::{SqliteStore, belonging, cohorts_erase, leases, refusals, seen_ids};
+use crate::seen_ids::SeenIds;
 
 #[async_trait]
 impl ErasureStore for SqliteStore {
@@ -40,7 +42,8 @@ impl ErasureStore for SqliteStore {
         let mut tx = self.read().await?;
         let epoch = epochs::number(&mut tx, connection).await?;
         let persons = belonging::persons_of(&mut tx, epoch, &person.distinct_ids).await?;
-        let ids = belonging::ids_of(&mut tx, epoch, &person.persons).await?;
+        let mut ids = belonging::ids_of(&mut tx, epoch, &person.persons).await?;
+        ids.extend(seen_ids::of(&mut tx, epoch, &person.persons, SeenIds::default()).await?);
         tx.commit().await.map_err(sql)?;
         Ok(ErasedPerson {
             persons: persons.into_iter().collect(),
@@ -51,10 +54,11 @@ impl ErasureStore for SqliteStore {
     async fn erasable(&self, connection: ConnectionId, person: &ErasedPerson) -> Result<Erased> {
         let mut tx = self.read().await?;
         let epoch = epochs::number(&mut tx, connection).await?;
+        let person = with_seen(&mut tx, epoch, person, SeenIds::default()).await?;
         let ErasedPerson {
             persons,
             distinct_ids: ids,
-        } = whole(&mut tx, epoch, person).await?;
+        } = whole(&mut tx, epoch, &person).await?;
         let mut erasable = Erased {
             persons: persons.len() as u64,
             distinct_ids: ids.len() as u64,
@@ -88,9 +92,11 @@ impl ErasureStore for SqliteStore {
         person: &ErasedPerson,
         now: Timestamp,
     ) -> Result<Erased> {
+        let seen = self.seen(connection, &person.persons).await?;
         let mut tx = self.write().await?;
         let epoch = epochs::number(&mut tx, connection).await?;
-        let person = whole(&mut tx, epoch, person).await?;
+        let person = with_seen(&mut tx, epoch, person, seen).await?;
+        let person = whole(&mut tx, epoch, &person).await?;
         let erased = bury(&mut tx, epoch, &person, now).await?;
         tx.commit().await.map_err(sql)?;
         Ok(erased)
@@ -136,7 +142,29 @@ impl ErasureStore for SqliteStore {
     }
 }
 
+/// The person with the distinct ids that are theirs by events alone.
+async fn with_seen(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    person: &ErasedPerson,
+    seen: SeenIds,
+) -> Result<ErasedPerson> {
+    let mut person = person.clone();
+    let ids = seen_ids::of(connection, epoch, &person.persons, seen).await?;
+    person.distinct_ids.extend(ids);
+    Ok(person)
+}
+
 impl SqliteStore {
+    /// The distinct ids that events name beside these persons, looked for while others write.
+    async fn seen(&self, connection: ConnectionId, persons: &[Uuid]) -> Result<SeenIds> {
+        let mut tx = self.read().await?;
+        let epoch = epochs::number(&mut tx, connection).await?;
+        let seen = seen_ids::look(&mut tx, epoch, persons, SeenIds::default()).await?;
+        tx.commit().await.map_err(sql)?;
+        Ok(seen)
+    }
+
     async fn is_pending(&self, connection: ConnectionId) -> Result<bool> {
         sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM erased_ids

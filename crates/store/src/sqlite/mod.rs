@@ -46,6 +46,7 @@ mod rollups;
 mod rows;
 mod runs;
 mod schema;
+mod seen_ids;
 mod slices;
 #[cfg(test)]
 mod tests;

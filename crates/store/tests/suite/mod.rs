@@ -32,6 +32,7 @@ pub(crate) mod removal;
 pub(crate) mod runs;
 pub(crate) mod snapshots;
 pub(crate) mod texts;
+pub(crate) mod unlinked;
 pub(crate) mod zones;
 
 use std::sync::Arc;
@@ -224,6 +225,13 @@ macro_rules! store_suite {
                 a_nul_is_stored_as_the_replacement_character,
                 texts_of_any_length_are_kept_and_found,
                 texts_are_ordered_by_their_bytes,
+            }
+            unlinked: {
+                a_person_known_from_events_alone_is_erased_with_all_of_them,
+                an_id_that_another_person_has_by_now_is_not_erased_for_its_events,
+                an_id_without_a_link_is_erased_alone,
+                an_event_that_comes_in_beside_the_erasure_does_not_stay,
+                after_any_history_nothing_is_listed_with_the_erased_person,
             }
             zones: {
                 counts_are_of_the_days_of_the_zone,

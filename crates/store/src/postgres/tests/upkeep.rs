@@ -1,11 +1,13 @@
-//! What a run reads for upkeep may take as long as a write, however little an answer may.
+//! What a run reads for upkeep or an erasure looks for may take as long as a write, however little an answer may.
 
 use std::time::Duration;
 
 use domain::clickmap::ClickmapPolicy;
-use domain::storage::{ClickmapWriter, ConnectionStore, EventReader, SyncStore};
+use domain::erasure::ErasedPerson;
+use domain::storage::{ClickmapWriter, ConnectionStore, ErasureStore, EventReader, SyncStore};
 use jiff::Timestamp;
 use jiff::civil::date;
+use uuid::Uuid;
 
 use crate::testing::shop;
 
@@ -50,4 +52,12 @@ async fn upkeep_reads_events_within_the_time_of_a_write() {
     assert_eq!(uuids.unwrap().len(), 1);
     let ids = store.distinct_ids_since(id, now, None, 9).await.unwrap();
     assert_eq!(ids, ["d"]);
+
+    let person = ErasedPerson {
+        persons: vec![Uuid::nil()],
+        distinct_ids: Vec::new(),
+    };
+    assert!(store.belonging(id, &person).await.unwrap().is_nobody());
+    let would = store.erasable(id, &person).await.unwrap();
+    assert_eq!(store.begin_erasure(id, &person, now).await.unwrap(), would);
 }
