@@ -86,6 +86,31 @@ async fn a_person_goes_whole_and_does_not_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_without_a_profile_goes_by_the_person_that_its_events_show() {
+    let mut project = shop::small_project();
+    for minutes in [1, 2] {
+        let visit = shop::visit(1, minutes, "newsletter signup", "nobody");
+        project.capture(visit.property("$process_person_profile", false));
+    }
+    let stub = shop::posthog(project).await;
+    let home = Home::new();
+    let file = home.write("connection.yaml", Document::of(&stub).yaml());
+    home.sync(&file, "backfill").run().await.with_code(0);
+    let stored = Stored::read(&home.database_url()).await.unwrap();
+    let mut rows = stored.events.iter();
+    let row = rows.find(|row| row.event.distinct_id == "nobody").unwrap();
+    let person = row.event.person_id.unwrap().to_string();
+    assert!(stored.links.iter().all(|(id, ..)| id != "nobody"));
+
+    let gone = erased(&home, &person, &[]).await;
+    assert_eq!((&gone["persons"], &gone["events"]), (&1.into(), &2.into()));
+    home.sync(&file, "backfill").run().await.with_code(0);
+    let later = Stored::read(&home.database_url()).await.unwrap();
+    assert_eq!(events_of(&later, &["nobody"]), 0);
+    assert_eq!(later.events.len(), stored.events.len() - 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_id_of_two_persons_erases_neither_until_its_kind_is_said() {
     let mut project = shop::small_project();
     // Somebody whose distinct id is the customer id of another.
