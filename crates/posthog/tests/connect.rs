@@ -2,8 +2,12 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use posthog::{Error, Http, region};
-use posthog_stub::{EventDefinition, Key, Project};
+use posthog_stub::{Endpoint, EventDefinition, Fault, Key, Project};
 use support::*;
 
 #[tokio::test]
@@ -173,30 +177,37 @@ fn only_prefixed_keys_of_cloud_hosts_have_another_region_to_ask() -> TestResult 
 }
 
 #[tokio::test]
-async fn every_definition_is_read_page_by_page() -> TestResult {
+async fn every_definition_is_read_page_by_page_though_one_is_seen_meanwhile() -> TestResult {
     let stub = start("UTC", vec![event("seen", "a", 0)]).await?;
+    let ago = |days: i64| noon() - SignedDuration::from_hours(24 * days);
+    let seen = |number: i64, days: i64| {
+        EventDefinition::new(&format!("event {number}"), ago(2_000), Some(ago(days)))
+    };
     stub.edit(|world| {
         world.key_mut(KEY)?.scopes = None;
         let project = world.project_mut(PROJECT)?;
         for number in 0..1_100 {
-            project.declare(EventDefinition::new(
-                &format!("event {number}"),
-                noon(),
-                None,
-            ));
+            project.declare(seen(number, number + 1));
         }
         Some(())
     });
+    let second = Fault::Delay(Duration::from_secs(1));
+    stub.faults()
+        .push_after(Endpoint::EventDefinitions, 1, 1, second);
     let client = client(&stub)?;
-    let mut names: Vec<String> = client
-        .event_definitions()
-        .await?
-        .into_iter()
-        .map(|definition| definition.name.as_str().to_owned())
-        .collect();
-    names.sort();
-    names.dedup();
-    assert_eq!(names.len(), 1_101);
+    let occurs = async {
+        while stub.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stub.edit(|world| Some(world.project_mut(PROJECT)?.declare(seen(700, 0))));
+    };
+    let (definitions, ()) = tokio::join!(client.event_definitions(), occurs);
+    let definitions = definitions?;
+    let names: BTreeSet<&str> = definitions.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!((names.len(), definitions.len()), (1_101, 1_101));
     assert_eq!(client.cost().requests, 3);
+    let first = definitions.iter().find(|it| it.name.as_str() == "event 0");
+    let times = first.map(|it| (it.created_at, it.last_seen_at));
+    assert_eq!(times, Some((Some(ago(2_000)), Some(ago(1)))));
     Ok(())
 }
