@@ -125,6 +125,17 @@ def test_order_like_events_are_counted_and_belong_to_no_stage(demo, connection, 
     assert not any("stage" in definition or "suggestedStage" in definition for definition in order_like)
 
 
+def test_an_event_definition_tells_when_posthog_first_and_last_saw_it(demo, connection, counts):
+    pages = demo.pages(f"{EVENTS}/ListEventDefinitions", {"parent": connection["name"]})
+    definitions = {definition["event"]: definition for page in pages for definition in page["eventDefinitions"]}
+    moment = datetime.fromisoformat
+    for name in counts:
+        request = {"parent": connection["name"], "eventNames": [name], "pageSize": 1}
+        (oldest,) = demo.call(f"{EVENTS}/ListEvents", request)["events"]
+        first, last = (moment(definitions[name][field]) for field in ("createTime", "lastSeenTime"))
+        assert first <= moment(oldest["createTime"]) < last
+
+
 def test_a_filter_by_orders_is_refused(demo, window):
     with pytest.raises(grpc.RpcError) as refused:
         demo.call(f"{EVENTS}/ListMappedEvents", {**window, "stages": ["FUNNEL_STAGE_ORDER_COMPLETED"]})

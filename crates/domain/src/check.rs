@@ -137,7 +137,8 @@ impl OptionalScope {
     pub fn loss(self) -> &'static str {
         match self {
             Self::EventDefinitionRead => {
-                "events that have not occurred in the window are not listed or suggested"
+                "events that have not occurred in the window are not listed or suggested, and of the others nobody knows \
+                 when PostHog first and last saw them"
             }
             Self::CohortRead => "cohorts are not shown",
             Self::BatchExportWrite => {

@@ -188,11 +188,12 @@ async fn definitions_tell_whose_they_are_and_what_they_feed() {
         "Order Completed",
         "Product Added",
     ];
+    let at = |second| Timestamp::from_second(second).ok();
     store.state().definitions = names
         .map(|name| EventDefinition {
             name: name.into(),
-            created_at: None,
-            last_seen_at: None,
+            created_at: at(1).filter(|_| name == "seen"),
+            last_seen_at: at(2).filter(|_| name == "seen"),
         })
         .to_vec();
     let server = Server::start(store).await;
@@ -217,6 +218,12 @@ async fn definitions_tell_whose_they_are_and_what_they_feed() {
     let of = |name: &str| found.iter().find(|it| it.event == name).unwrap();
     assert_eq!(found.len(), names.len());
     assert_eq!(of("seen").kind(), v1::event_definition::Kind::Custom);
+    let seconds = |name| {
+        let times = [of(name).create_time, of(name).last_seen_time];
+        times.map(|time| time.map(|time| time.seconds))
+    };
+    assert_eq!(seconds("seen"), [Some(1), Some(2)]);
+    assert_eq!(seconds("$pageview"), [None, None]);
     assert_eq!(of("$pageview").kind(), v1::event_definition::Kind::Posthog);
     assert_eq!(
         of("$autocapture").kind(),

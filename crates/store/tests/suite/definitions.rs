@@ -11,7 +11,7 @@ pub(crate) async fn definitions_join_what_is_listed_with_what_is_stored(database
     let listed = |name: &str| EventDefinition {
         name: EventName::from(name),
         created_at: Some(hours(1)),
-        last_seen_at: None,
+        last_seen_at: Some(hours(2)),
     };
     let unlisted = |name: &str| EventDefinition {
         name: EventName::from(name),
