@@ -38,20 +38,19 @@ fn clicks() -> Vec<Event> {
 
 /// Another click on each of the days.
 fn clicks_again() -> Vec<Event> {
-    let noons = (0..3).map(|day| day * 24 * HOUR + 3 * HOUR);
+    let moments = (0..3).map(|day| day * 24 * HOUR + 3 * HOUR);
     (200..)
-        .zip(noons)
+        .zip(moments)
         .map(|(n, at)| click(n, 0, at, 0))
         .collect()
 }
 
 /// What is counted of all days, without how it looked.
-fn counted(answer: &Answer) -> Vec<(ClickedPage, Vec<(Uuid, ClickCounts, String)>)> {
-    let row = |row: &ClickedElementRow| (row.place.element, row.counts, row.selector.clone());
+fn counted(mut answer: Answer) -> Answer {
+    for row in answer.values_mut().flat_map(|(_, rows)| rows) {
+        (row.text, row.href) = (None, None);
+    }
     answer
-        .values()
-        .map(|(page, rows)| (page.clone(), rows.iter().map(row).collect()))
-        .collect()
 }
 
 /// How the elements of her page look, by any rules.
@@ -93,7 +92,7 @@ pub(crate) async fn an_erased_persons_texts_are_gone_before_clickmaps_are_made_a
     assert_eq!(erased.unwrap().events, 4);
     assert!(!is_told_of_her(&looks(&*store, site.id).await));
     let after = answered(&*store, site.id).await;
-    assert_eq!(counted(&after), counted(&before));
+    assert_eq!(counted(after), counted(before));
     // Her days have no texts, whoever they are of; another day is as it was.
     for (day, texts) in [
         (24, vec![None, None]),
