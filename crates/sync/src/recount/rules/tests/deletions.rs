@@ -155,7 +155,8 @@ proptest! {
     fn a_deletion_is_followed_within_a_day_by_hourly_runs_that_are_not_on_the_minute(
         late in prop::collection::vec(0..=UNEVEN, 23),
     ) {
-        let (whole, _) = Runs::begun(60, &late).longest(24 * 6);
+        let (whole, today) = Runs::begun(60, &late).longest(24 * 6);
         prop_assert!(whole <= WHOLE_DAY, "{whole:?}");
+        prop_assert!(today <= SignedDuration::from_hours(3), "{today:?} after the day's end");
     }
 }
