@@ -199,7 +199,10 @@ async fn every_definition_is_read_page_by_page_though_one_is_seen_meanwhile() ->
         while stub.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        stub.edit(|world| Some(world.project_mut(PROJECT)?.declare(seen(700, 0))));
+        stub.edit(|world| {
+            world.project_mut(PROJECT)?.declare(seen(700, 0));
+            Some(())
+        });
     };
     let (definitions, ()) = tokio::join!(client.event_definitions(), occurs);
     let definitions = definitions?;
