@@ -298,12 +298,7 @@ async fn a_suggestion_has_its_reason_its_events_and_what_they_say_and_changes_no
 #[tokio::test]
 async fn pageviews_are_suggested_once_a_product_page_is_among_them() {
     let store = shop::store();
-    let put = |number: u128, path: &str| {
-        let mut row = event(number, "$pageview", 0);
-        row.event.timestamp = Timestamp::now();
-        row.event.path = Some(path.to_owned());
-        store.state().put(shop::rows(), row);
-    };
+    let put = |number, path| (store.state()).put(shop::rows(), shop::pageview(number, path));
     store.state().definitions = vec![EventDefinition {
         name: "$pageview".into(),
         created_at: None,

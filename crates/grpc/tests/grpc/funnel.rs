@@ -172,12 +172,7 @@ async fn a_silent_stage_beside_a_busy_candidate_may_have_been_renamed() {
 #[tokio::test]
 async fn pageviews_of_product_pages_take_the_place_of_a_silent_product_viewed() {
     let store = shop::store();
-    let put = |number: u128, path: &str| {
-        let mut row = event(number, "$pageview", 0);
-        row.event.timestamp = Timestamp::now();
-        row.event.path = Some(path.to_owned());
-        store.state().put(shop::rows(), row);
-    };
+    let put = |number, path| (store.state()).put(shop::rows(), shop::pageview(number, path));
     // However many come, those of a home page are no product views.
     (0..40).for_each(|number| put(number, "/"));
     (40..49).for_each(|number| put(number, "/fr/collections/sale/products/red-shirt/"));

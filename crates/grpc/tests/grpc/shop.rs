@@ -126,6 +126,14 @@ fn epoch_record() -> EpochRecord {
     }
 }
 
+/// A visit to this page, now.
+pub(crate) fn pageview(number: u128, path: &str) -> EventRow {
+    let mut row = event(number, "$pageview", 0);
+    row.event.timestamp = Timestamp::now();
+    row.event.path = Some(path.to_owned());
+    row
+}
+
 /// An event of a name at a second of 2026-03-01; it belongs to the stage that the mapping gives.
 pub(crate) fn event(number: u128, name: &str, second: i64) -> EventRow {
     let start: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
