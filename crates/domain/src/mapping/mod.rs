@@ -2,10 +2,10 @@
 //! and how a stored event is assigned.
 
 mod evidence;
-mod product_pageviews;
 mod renamed;
 mod resolve;
 mod spec;
+mod suggestions;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,14 @@ pub use self::evidence::{
     Candidate, MOST_CANDIDATES, NEIGHBOURS, NEWEST_LOOKED_AT, ORDER_WITHIN, OrderEvidence,
     SAMPLED_EVENTS, candidates, evidence_since,
 };
-pub use self::product_pageviews::product_pageviews;
-pub use self::renamed::{MANY_EVENTS, SILENT_DAYS, is_silent, renamed};
+pub use self::renamed::{MANY_EVENTS, SILENT_DAYS, is_silent};
 pub use self::resolve::{
-    KnownEvent, Resolution, SUGGESTION_DAYS, Suggestion, mapped_reason, resolve, suggest,
+    KnownEvent, Resolution, SUGGESTION_DAYS, Suggestion, mapped_reason, resolve,
 };
 pub use self::spec::{
     CheckoutSource, MAX_NAME_LENGTH, MAX_RULES, MappingError, MappingSpec, StageSpec,
 };
+pub use self::suggestions::{known_since, renamed_since, suggestions};
 use crate::event::EventName;
 use crate::page_path::PathPattern;
 use crate::stage::PostHogStage;

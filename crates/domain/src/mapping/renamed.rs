@@ -24,10 +24,8 @@ pub fn is_silent(
         && in_stage.get(&stage).is_none_or(|events| *events == 0)
 }
 
-/// The stages of which no event came on the last [`SILENT_DAYS`] days while a suggested name had at
-/// least [`MANY_EVENTS`], each with the most frequent such name. `suggestions` and `in_stage` are of
-/// the events of these days alone.
-pub fn renamed(
+/// As [`super::renamed_since`]; `suggestions` are of the events of these days alone.
+pub(super) fn renamed(
     mapping: &Mapping,
     suggestions: &[Suggestion],
     in_stage: &BTreeMap<PostHogStage, u64>,
@@ -54,9 +52,8 @@ pub fn renamed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::{
-        CheckoutSource, KnownEvent, MappingSpec, StageRule, StageSpec, resolve, suggest,
-    };
+    use crate::mapping::resolve::suggest;
+    use crate::mapping::{CheckoutSource, KnownEvent, MappingSpec, StageRule, StageSpec, resolve};
 
     fn known(events: &[(&str, u64)]) -> Vec<KnownEvent> {
         events

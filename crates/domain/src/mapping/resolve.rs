@@ -5,8 +5,8 @@ mod suggest;
 
 use self::defaults::Defaults;
 pub(super) use self::defaults::canonical;
-pub(super) use self::suggest::open;
-pub use self::suggest::{mapped_reason, suggest};
+pub use self::suggest::mapped_reason;
+pub(super) use self::suggest::{open, suggest};
 use super::{CheckoutSource, Mapping, MappingSpec, StageMapping, StageSource};
 use crate::event::EventName;
 use crate::page_path::PathPattern;

@@ -1,9 +1,7 @@
 //! ListEventDefinitions: pages of the event names that a project has.
 
 use domain::EventName;
-use domain::mapping::{
-    KnownEvent, SUGGESTION_DAYS, candidates, evidence_since, product_pageviews, suggest,
-};
+use domain::mapping::{KnownEvent, SUGGESTION_DAYS, candidates, evidence_since, suggestions};
 use domain::storage::EventDefinition;
 use jiff::{Span, Timestamp};
 
@@ -75,8 +73,7 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
             })
             .collect();
         let since = readable.start_of(from)?;
-        let pageviews = product_pageviews(&**store, id, mapping, &events, since).await?;
-        let suggestions = suggest(mapping, &events, pageviews);
+        let suggestions = suggestions(&**store, id, mapping, &events, since).await?;
         let asked = candidates(&suggestions);
         if !asked.is_empty() {
             let since = evidence_since(Timestamp::now());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, checkout_feed, funnel};
-use domain::mapping::{KnownEvent, SILENT_DAYS, is_silent, product_pageviews, renamed, suggest};
+use domain::mapping::{SILENT_DAYS, is_silent, known_since, renamed_since};
 use domain::storage::{DailyStageCount, EpochRecord};
 use domain::{EventName, Mapping, PostHogStage};
 use jiff::Span;
@@ -86,22 +86,10 @@ impl<S: ReadStore + ?Sized> EventServer<S> {
         if !PostHogStage::ALL.into_iter().any(is_silent) {
             return Ok(BTreeMap::new());
         }
-        let mut by_name: BTreeMap<EventName, u64> = BTreeMap::new();
         let (store, id) = (&self.reads.store, readable.epoch.id);
-        for count in store.daily_event_counts(id, from, after_today, &[]).await? {
-            *by_name.entry(count.name).or_default() += count.events;
-        }
-        let known: Vec<KnownEvent> = by_name
-            .into_iter()
-            .map(|(name, events)| KnownEvent { name, events })
-            .collect();
-        let pageviews = if is_silent(PostHogStage::ProductViewed) {
-            let since = readable.start_of(from)?;
-            product_pageviews(&**store, id, mapping, &known, since).await?
-        } else {
-            0
-        };
-        let suggestions = suggest(mapping, &known, pageviews);
-        Ok(renamed(mapping, &suggestions, &in_stage))
+        let counts = store.daily_event_counts(id, from, after_today, &[]).await?;
+        let known = known_since(&counts, from);
+        let since = readable.start_of(from)?;
+        Ok(renamed_since(&**store, id, mapping, &known, &in_stage, since).await?)
     }
 }

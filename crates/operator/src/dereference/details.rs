@@ -8,13 +8,11 @@ use domain::cohorts::{CohortsStanding, standing_of};
 use domain::event::EventName;
 use domain::funnel::{CHECKOUT_LOOK_BACK_DAYS, Feed, FunnelFlag, checkout_feed, funnel};
 use domain::mapping::{
-    KnownEvent, Mapping, OrderEvidence, SILENT_DAYS, SUGGESTION_DAYS, Suggestion, candidates,
-    evidence_since, is_silent, product_pageviews, renamed, suggest,
+    Mapping, OrderEvidence, SILENT_DAYS, SUGGESTION_DAYS, Suggestion, candidates, evidence_since,
+    known_since, renamed_since, suggestions,
 };
 use domain::stage::PostHogStage;
-use domain::storage::{
-    ConnectionRecord, DailyEventCount, DailyStageCount, DayVerdict, Store, StoreError,
-};
+use domain::storage::{ConnectionRecord, DailyStageCount, DayVerdict, Store, StoreError};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use sync::Outlook;
@@ -88,8 +86,7 @@ pub(crate) async fn read(
     let start_of = |day: Date| domain::day::day_bounds(day, &zone).0;
     let known = known_since(&names, month_ago);
     let since = start_of(month_ago);
-    let pageviews = product_pageviews(store, epoch.id, in_force, &known, since).await?;
-    let suggestions = suggest(in_force, &known, pageviews);
+    let suggestions = suggestions(store, epoch.id, in_force, &known, since).await?;
     let asked = candidates(&suggestions);
     let evidence = store
         .order_evidence(epoch.id, &asked, evidence_since(now))
@@ -115,18 +112,13 @@ pub(crate) async fn read(
     let counted_from = record.map_or(Date::MIN, |record| record.counted_from(&epoch.epoch, now));
     let seen = seen(&week);
     let lately = known_since(&names, week_ago);
-    let pageviews = if is_silent(in_force, PostHogStage::ProductViewed, &seen) {
-        let since = start_of(week_ago);
-        product_pageviews(store, epoch.id, in_force, &lately, since).await?
-    } else {
-        0
-    };
-    let suggested_lately = suggest(in_force, &lately, pageviews);
+    let since = start_of(week_ago);
+    let renamed = renamed_since(store, epoch.id, in_force, &lately, &seen, since).await?;
     Ok(Some(Details {
         last_day,
         cohorts,
         checkout,
-        renamed: renamed(in_force, &suggested_lately, &seen),
+        renamed,
         seen,
         double_tracked: double_tracked(in_force, &week, checkout, week_ago, tomorrow),
         suggestions,
@@ -163,20 +155,6 @@ fn double_tracked(
             days.iter().flat_map(|day| &day.stages).any(|count| {
                 count.stage == (*stage).into() && count.flags.contains(&FunnelFlag::DoubleTracked)
             })
-        })
-        .collect()
-}
-
-/// The names that have events since the day `from`.
-fn known_since(counts: &[DailyEventCount], from: Date) -> Vec<KnownEvent> {
-    let mut seen: BTreeMap<&EventName, u64> = BTreeMap::new();
-    for count in counts.iter().filter(|count| count.day >= from) {
-        *seen.entry(&count.name).or_default() += count.events;
-    }
-    seen.into_iter()
-        .map(|(name, events)| KnownEvent {
-            name: name.clone(),
-            events,
         })
         .collect()
 }

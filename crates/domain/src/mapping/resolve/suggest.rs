@@ -11,8 +11,12 @@ use crate::stage::PostHogStage;
 
 /// Recognised names that `mapping` has nowhere, by stage and name; none for a stage that Shopify feeds.
 /// Of `$pageview`, whose name alone means nothing, there are `product_pageviews` on product pages
-/// ([`crate::mapping::product_pageviews`]). A suggestion changes nothing: only the merchant's spec does.
-pub fn suggest(mapping: &Mapping, known: &[KnownEvent], product_pageviews: u64) -> Vec<Suggestion> {
+/// ([`crate::mapping::suggestions`]). A suggestion changes nothing: only the merchant's spec does.
+pub(in crate::mapping) fn suggest(
+    mapping: &Mapping,
+    known: &[KnownEvent],
+    product_pageviews: u64,
+) -> Vec<Suggestion> {
     let mut found: BTreeMap<(PostHogStage, &EventName), u64> = BTreeMap::new();
     for event in known {
         if let Some(stage) = recognise(event.name.as_str()).and_then(Meaning::stage) {
